@@ -1,0 +1,76 @@
+## make table1          sets everything up on first use, trains what is missing, prints Table 1 beside the paper's
+## make table1 … table12, figure2
+##                      the same for any other table or figure
+## make tables          all of them; a run that several need is trained once
+## make smoke           all of them with two training steps on a handful of images, to see that they run
+## make test            the test suite, with at least 90 % of the lines of src/ and symbols/ covered
+## make check           ruff, mypy and the order of the layers
+## make setup           only the set-up: .venv with the packages of requirements/
+##
+## Variables, all optional:
+##   PROFILE=quick      smoke, quick (synthetic people, a laptop) or paper (the paper's data and networks, GPUs)
+##   DATA=/data         folder of the data sets
+##   GPUS=0,1,2,3       GPUs to train on
+##   ROWS="H1 I1"       only these rows of the table
+##   SEEDS=3            seeds per row
+##   RESULTS=results    folder of the CSV files and pictures
+##   CUDA=1             MXNet for NVIDIA GPUs; CUDA=0 goes back to the CPU. The choice is remembered
+##   PYTHON=python3.10  the Python, 3.8 to 3.11, that .venv is made with
+.PHONY: help
+help:
+	@sed -n 's/^## \{0,1\}//p' Makefile
+
+# ---------------------------------------------------------------- set-up
+VENV := .venv
+CUDA ?= $(if $(wildcard $(VENV)/ready-cuda),1,0)
+MXNET := $(or $(if $(filter 0,$(CUDA)),cpu),$(if $(filter 1,$(CUDA)),cuda),$(error CUDA=$(CUDA) is neither 0 nor 1))
+READY := $(VENV)/ready-$(MXNET)
+PYTHONS := $(or $(PYTHON),python3.11 python3.10 python3.9 python3.8 python3)
+SUITS := import sys; sys.exit(not (3, 8) <= sys.version_info[:2] < (3, 12))
+
+$(READY): requirements/$(MXNET).txt requirements/runtime.txt setup.py
+	@for python in $(PYTHONS); do "$$python" -c '$(SUITS)' 2>/dev/null && break; done; \
+	if ! "$$python" --version >/dev/null 2>&1; then \
+	  echo "No Python was found as $(PYTHONS): install Python 3.11, or name yours with make setup PYTHON=/path/to/python3.11." >&2; \
+	  exit 2; \
+	fi; \
+	"$$python" scripts/bootstrap.py install --venv $(VENV) --mxnet $(MXNET)
+
+$(VENV)/ready-dev: requirements/dev.txt | $(READY)
+	@$(VENV)/bin/python scripts/bootstrap.py install-dev --venv $(VENV)
+
+.PHONY: setup environment
+setup: environment
+environment: $(READY)
+	@$(VENV)/bin/python scripts/bootstrap.py check --venv $(VENV)
+
+# ---------------------------------------------------------------- tests
+PYTEST := $(VENV)/bin/python -m pytest
+
+.PHONY: test check
+test: environment $(VENV)/ready-dev
+	$(PYTEST) --cov=src --cov=symbols --cov-report=term-missing:skip-covered --cov-fail-under=90
+	@# Without oneDNN, MXNet raises where it would otherwise write past the end of an array.
+	MXNET_MKLDNN_ENABLED=0 $(PYTEST) -m memory
+
+check: environment $(VENV)/ready-dev
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(PYTEST) -q tests/test_layers.py
+
+# ---------------------------------------------------------------- tables and figures
+PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) figure2
+BUILT := $(foreach name,$(PAPER),$(if $(wildcard experiments/$(name).py),$(name)))
+
+OPTIONS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(DATA),--data '$(DATA)') $(if $(GPUS),--gpus $(GPUS)) \
+  $(if $(ROWS),--rows $(foreach row,$(ROWS),'$(row)')) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(RESULTS),--results '$(RESULTS)')
+
+.PHONY: tables smoke $(PAPER)
+smoke: override PROFILE := smoke
+tables smoke: $(BUILT)
+
+$(BUILT): %: environment
+	@$(VENV)/bin/python -m experiments.$* $(OPTIONS)
+
+$(filter-out $(BUILT),$(PAPER)):
+	@echo "$@ is not built yet: experiments/ has $(or $(BUILT),no table so far)." >&2; exit 2

@@ -1,0 +1,1 @@
+"""One file a table of the paper: `python -m experiments.table1 --help`."""

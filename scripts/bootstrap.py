@@ -1,0 +1,211 @@
+"""Creates the virtual environment and installs the locked packages, or says in one sentence why it cannot.
+
+`make setup` runs it with the machine's Python. It uses the standard library only, and is written so that Python 3.6
+can read it, because an unsuitable Python should hear what to do instead of printing a syntax error.
+"""
+
+import argparse
+import ctypes
+import fcntl
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Callable, List, Optional, Tuple
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST, TOO_NEW = (3, 8), (3, 12)
+
+
+class Refusal(Exception):
+    """This machine or environment cannot run the program: the message is one sentence with the remedy."""
+
+
+def check_python(version: Tuple[int, ...]) -> None:
+    """Refuse a Python for which MXNet 1.9.1 and the numpy it needs have no wheels."""
+    if not OLDEST <= version[:2] < TOO_NEW:
+        raise Refusal(
+            f"Python {version[0]}.{version[1]} cannot run MXNet 1.9.1: install Python 3.11 (or 3.8 to 3.10), "
+            "for example with `apt-get install python3.11 python3.11-venv` or `pyenv install 3.11`, and run "
+            "`make setup PYTHON=/path/to/python3.11`."
+        )
+
+
+def check_platform(system: str, machine: str) -> None:
+    """Refuse a machine for which MXNet 1.9.1 has no wheel."""
+    if (system, machine) != ("Linux", "x86_64"):
+        raise Refusal(f"MXNet 1.9.1 has no wheel for {system} on {machine}: use Linux on x86-64, or a container of it.")
+
+
+def loads(library: str, load: Callable[[str], object] = ctypes.CDLL) -> bool:
+    """Whether the dynamic loader finds `library` on this machine."""
+    try:
+        load(library)
+    except OSError:
+        return False
+    return True
+
+
+def check_gomp(load: Callable[[str], object] = ctypes.CDLL) -> None:
+    """Refuse a machine without GNU OpenMP, which MXNet's wheel does not carry."""
+    if not loads("libgomp.so.1", load):
+        raise Refusal("libgomp.so.1, which MXNet needs, is missing: install it with `apt-get install libgomp1`.")
+
+
+def check_driver(load: Callable[[str], object] = ctypes.CDLL) -> None:
+    """Refuse the CUDA wheel on a machine where it could not even be imported."""
+    if not loads("libcuda.so.1", load):
+        raise Refusal(
+            "libcuda.so.1, which belongs to the NVIDIA driver, is missing: install driver 450 or later, "
+            "or take MXNet for the CPU with `make setup CUDA=0`."
+        )
+
+
+def provide_quadmath(site_packages: Path, load: Callable[[str], object] = ctypes.CDLL) -> None:
+    """Where the machine has no libquadmath, link numpy's copy into mxnet/, the folder MXNet searches first."""
+    link = site_packages / "mxnet" / "libquadmath.so.0"
+    if loads(link.name, load) or link.exists():
+        return
+    copies = sorted((site_packages / "numpy.libs").glob("libquadmath-*.so*"))
+    if not copies:
+        raise Refusal("libquadmath.so.0, which MXNet needs, is missing: `apt-get install libquadmath0` installs it.")
+    link.symlink_to(Path("..") / "numpy.libs" / copies[0].name)
+    print(f"The machine has no libquadmath.so.0: MXNet will use numpy's copy, {copies[0].name}.")
+
+
+def check_torch(site_packages: Path) -> None:
+    """Refuse an environment in which `import gluoncv` raises because of a torch it does not know."""
+    for info in site_packages.glob("torch-*.dist-info"):
+        version = info.name[len("torch-") : -len(".dist-info")]
+        if int(version.split(".")[0]) >= 2:
+            raise Refusal(
+                f"torch {version} is installed in {site_packages}, and gluoncv cannot be imported beside torch 2 or "
+                "later: keep torch in another environment and remove it here with `python -m pip uninstall torch`."
+            )
+
+
+def supported_version(python: Path) -> Optional[str]:
+    """The version of an environment's Python, or None when it is not there, broken, without pip or unsupported."""
+    query = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
+    try:
+        version = subprocess.check_output([str(python), "-c", query], stderr=subprocess.DEVNULL).decode().strip()
+        check_python(tuple(int(part) for part in version.split(".")))
+    except (OSError, subprocess.CalledProcessError, Refusal):
+        return None
+    return version
+
+
+def create_environment(venv: Path) -> Path:
+    """Create `venv` unless it is there and usable; return its site-packages folder."""
+    python = venv / "bin" / "python"
+    version = supported_version(python)
+    if version is None:
+        print(f"Creating {venv} with {sys.executable} (Python {platform.python_version()}).", flush=True)
+        if subprocess.call([sys.executable, "-m", "venv", "--clear", str(venv)]):
+            raise Refusal(
+                f"{sys.executable} could not create the virtual environment {venv}: read its message above (Debian and "
+                "Ubuntu want `apt-get install python3-venv`), then run `make setup` again."
+            )
+        version = supported_version(python)
+    else:
+        print(f"Using {venv} (Python {version}); remove it to start afresh.", flush=True)
+    return venv / "lib" / f"python{version}" / "site-packages"
+
+
+def pip(venv: Path, *arguments: str) -> None:
+    """Run the environment's pip in the project's folder; pip's own messages go to the terminal."""
+    command = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
+    if subprocess.call(command, cwd=str(ROOT)):
+        raise Refusal(
+            f"pip could not {arguments[0]} the locked packages: read its message above, check the network or the "
+            "proxy, and run `make setup` again."
+        )
+
+
+def locks(*names: str) -> List[str]:
+    """The pip options that name lock files of the folder requirements/."""
+    return [word for name in names for word in ("-r", f"requirements/{name}.txt")]
+
+
+def install(venv: Path, mxnet: str) -> None:
+    """Install the project with MXNet for `mxnet`, "cpu" or "cuda", and take the other MXNet away."""
+    site_packages = create_environment(venv)
+    check_torch(site_packages)
+    ready, other = venv / f"ready-{mxnet}", "cuda" if mxnet == "cpu" else "cpu"
+    for stamp in venv.glob("ready-c*"):
+        stamp.unlink()
+    # Both wheels fill the folder mxnet/: removing one breaks the other, so a change of mind removes both.
+    if list(site_packages.glob("mxnet-*.dist-info" if other == "cpu" else "mxnet_cu112-*.dist-info")):
+        pip(venv, "uninstall", "--yes", *locks("cpu", "cuda"))
+    pip(venv, "install", "--no-deps", *locks(mxnet, "runtime"))
+    pip(venv, "install", "--no-deps", "--quiet", "--editable", ".")
+    provide_quadmath(site_packages)
+    prove(venv)
+    ready.touch()
+
+
+def prove(venv: Path) -> None:
+    """Import what the program stands on, so that a finished set-up is one that works."""
+    query = "import integral_pose, mxnet, gluoncv, cv2; print('MXNet', mxnet.__version__, 'is ready.')"
+    run = subprocess.run([str(venv / "bin" / "python"), "-c", query], cwd=str(ROOT), stderr=subprocess.PIPE)
+    if run.returncode:
+        reason = run.stderr.decode().strip().splitlines()[-1]
+        raise Refusal(f"The packages are there but do not load ({reason}): remove {venv} and run `make setup` again.")
+
+
+def install_dev(venv: Path) -> None:
+    """Add what the tests and checks need."""
+    pip(venv, "install", "--no-deps", *locks("dev"))
+    (venv / "ready-dev").touch()
+
+
+def check_environment(venv: Path) -> None:
+    """The quick look before every run: what a finished set-up may have lost since."""
+    site_packages = next((venv / "lib").glob("python3.*/site-packages"))
+    check_gomp()
+    if (venv / "ready-cuda").exists():
+        check_driver()
+    provide_quadmath(site_packages)
+    check_torch(site_packages)
+
+
+def parse(arguments: List[str]) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("step", choices=("install", "install-dev", "check"))
+    parser.add_argument("--venv", type=Path, default=Path(".venv"), help="folder of the environment")
+    parser.add_argument("--mxnet", choices=("cpu", "cuda"), default="cpu", help="which wheel of MXNet to install")
+    return parser.parse_args(arguments)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Take the step the options name."""
+    if options.step == "check":
+        check_environment(options.venv)
+        return
+    check_platform(platform.system(), platform.machine())
+    check_gomp()
+    if options.step == "install" and options.mxnet == "cuda":
+        check_driver()
+    # Two shells may run make at once: the second waits here until the first is done.
+    with open(__file__) as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if options.step == "install":
+            install(options.venv, options.mxnet)
+        else:
+            install_dev(options.venv)
+
+
+def main(arguments: Optional[List[str]] = None) -> int:
+    """Exit status 0, or 2 with one sentence on standard error."""
+    try:
+        check_python(sys.version_info[:2])
+        run(parse(sys.argv[1:] if arguments is None else arguments))
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

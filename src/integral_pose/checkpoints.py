@@ -1,0 +1,38 @@
+"""Checkpoints: one file of plain arrays, written atomically and never unpickled."""
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, Mapping, Tuple
+
+import numpy as np
+
+from integral_pose.errors import InputError
+from integral_pose.files import replacing
+from integral_pose.geometry import Array
+
+STATE = "state"
+
+
+def write(path: Path, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
+    """Puts arrays and a JSON-able state into `path`, replacing what was there."""
+    with replacing(path) as draft, open(draft, "wb") as handle:
+        np.savez(handle, **{STATE: np.array(json.dumps(state))}, **arrays)
+
+
+def read(path: Path) -> Tuple[Dict[str, Array], Dict[str, Any]]:
+    """Inverse of `write`.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        return arrays, json.loads(str(arrays.pop(STATE)))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: this checkpoint is damaged ({type(error).__name__}). "
+            "Delete it to train its run again from the start; other runs are not touched."
+        ) from error

@@ -1,0 +1,37 @@
+"""Files that are either whole or not there, and folders that one process at a time works in."""
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Iterator
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Gives a path to write to; what was written takes the place of `path` at once, or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield draft
+        with open(draft, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(draft, path)
+    finally:
+        if draft.exists():
+            draft.unlink()
+
+
+@contextmanager
+def only_here(path: Path) -> Iterator[None]:
+    """Holds the lock file `path`; waits for another process that holds it.  The lock ends with the process."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"waiting for another process that works on {path.with_suffix('')}", file=sys.stderr)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,43 @@
+"""From the paper's scale to another: a profile is a function Run -> Run.
+
+`quick` and `smoke` train on synthetic people, and give every row of a table the same number of images: a row that
+starts from heat maps has them as its first half, and every other row goes on as it began for as long.
+"""
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Callable, Dict
+
+from integral_pose.datasets.synthetic.mpii import VERSION
+from integral_pose.run import Run
+
+PEOPLE = f"synthetic-mpii-v{VERSION}"
+
+
+def paper(run: Run) -> Run:
+    """The paper's own experiment, on the real data sets."""
+    return run
+
+
+def quick(run: Run) -> Run:
+    """A quarter of the width, half the patch, minutes on two CPU cores."""
+    return _in_two_halves(
+        run, data=PEOPLE, train_people=4000, test_people=1000, width=0.25, patch=run.patch // 2, pretrained=False,
+        batch=32, steps=350, drop_at=0.8, validate_every=70,
+    )
+
+
+def smoke(run: Run) -> Run:
+    """A sliver of the network and two steps: shows that every row runs, and nothing else."""
+    return _in_two_halves(
+        run, data=PEOPLE, train_people=60, test_people=12, width=0.0625, patch=run.patch // 4, pretrained=False,
+        batch=4, steps=2, drop_at=0.5, validate_every=2,
+    )
+
+
+def _in_two_halves(run: Run, **changes: Any) -> Run:
+    first = replace(run.start or run, start=None, **changes)
+    return replace(run, start=first, **changes)
+
+
+PROFILES: Dict[str, Callable[[Run], Run]] = {"smoke": smoke, "quick": quick, "paper": paper}

@@ -1,0 +1,95 @@
+"""A run: everything that can change a number, as one frozen value.
+
+Derive one from another with `dataclasses.replace`.  Facts of the machine (devices, folders, workers) are not
+fields: they must not change the number.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from typing import Any, Dict, List, Optional
+
+OUTPUTS = ("direct", "heat map", "integral")
+MAP_LOSSES = ("gaussian-mse", "softmax-ce", "disc-bce")
+LOSSES = (*MAP_LOSSES, "joint-l1")
+BACKBONES = ("resnet18", "resnet50", "resnet101")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network, trained once.  The defaults are the paper's (Sec. 5, Training)."""
+
+    # What the network says and what it is trained with
+    output: str = "integral"
+    loss: str = "joint-l1"
+    start: Optional[Run] = None  # the run whose weights this one starts from
+    logit_scale: float = 1.0  # multiplies the last layer once, when an integral takes over heat maps
+    sigma: float = 1.0  # cells; Gaussian of H1
+    disc: float = 15.0  # px of a 256 px patch; radius of H3's positive disc
+
+    # People
+    data: str = "mpii"
+    train_people: int = 0  # 0: all there are
+    test_people: int = 0
+    patch: int = 256  # px
+    shift: float = 0.02  # augmentation: fraction of the patch,
+    scale: float = 0.25  # fraction of the scale,
+    turn: float = 30.0  # degrees, all either way,
+    mirror: bool = True
+    colour: float = 0.0  # and gain of each colour channel
+
+    # Network
+    backbone: str = "resnet50"
+    width: float = 1.0  # multiplies every number of channels
+    pretrained: bool = True  # the backbone, on ImageNet
+    upsamplings: int = 2  # deconvolution layers
+
+    # Schedule
+    batch: int = 128
+    rate: float = 1e-3
+    low_rate: float = 1e-5
+    steps: int = 0  # a fixed budget; 0: until the validation loss saturates twice
+    drop_at: float = 0.8  # of a fixed budget: where the rate falls
+    validate_every: int = 0  # steps; 0: once an epoch
+    patience: int = 10  # validations without a better loss that make it saturated
+    max_epochs: int = 300
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _demand(self.output in OUTPUTS, f"output is one of {OUTPUTS}, not {self.output!r}")
+        _demand(self.loss in LOSSES, f"loss is one of {LOSSES}, not {self.loss!r}")
+        _demand(self.backbone in BACKBONES, f"backbone is one of {BACKBONES}, not {self.backbone!r}")
+        _demand(
+            (self.output == "heat map") == (self.loss in MAP_LOSSES),
+            f"a {self.output} output cannot be trained by {self.loss}: heat maps are compared with heat maps, joints with joints",
+        )
+        _demand(self.patch % 32 == 0 and self.patch > 0, "patch is a multiple of 32 px: the backbone divides it by 32")
+        _demand(self.batch > 0 and self.width > 0 and self.upsamplings >= 0, "batch and width are positive")
+        _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")
+
+    @property
+    def cells(self) -> int:
+        """Cells along one side of a heat map."""
+        return self.patch // 32 * 2**self.upsamplings
+
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """The fields that differ from their defaults, so that a new field leaves old keys as they were."""
+        changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return {name: value.settings if isinstance(value, Run) else value for name, value in changed.items()}
+
+    @property
+    def key(self) -> str:
+        """Ten hexadecimal digits that name the run's folder and sign its numbers."""
+        return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:10]
+
+    @property
+    def chain(self) -> List[Run]:
+        """This run and what it starts from, the first to train first."""
+        return [*(self.start.chain if self.start else []), self]
+
+
+def _demand(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)

@@ -1,0 +1,72 @@
+"""Settings MXNet reads once, when it is imported: threads, cuDNN's choice of algorithms, where CUDA is.
+
+Only the standard library is used here, so that importing the package stays cheap and MXNet is not loaded by accident.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import sys
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Dict
+
+MOST_THREADS = 16
+
+# The CUDA libraries libmxnet.so names, each after those it needs itself.
+CUDA_LIBRARIES = (
+    "cuda_runtime/lib/libcudart.so.11.0",
+    "cuda_nvrtc/lib/libnvrtc.so.11.2",
+    "cublas/lib/libcublasLt.so.11",
+    "cublas/lib/libcublas.so.11",
+    "cufft/lib/libcufft.so.10",
+    "curand/lib/libcurand.so.10",
+    "cusolver/lib/libcusolver.so.11",
+    "cudnn/lib/libcudnn.so.8",
+    "nccl/lib/libnccl.so.2",
+    "nvtx/lib/libnvToolsExt.so.1",
+)
+
+
+def prepare() -> None:
+    """Set what MXNet reads on import, unless the user has set it, and load the CUDA libraries of pip's wheels.
+
+    Call it before MXNet is imported. If that has happened already and nobody chose OMP_NUM_THREADS, MXNet may use one
+    thread only, and a RuntimeWarning says so.
+    """
+    if "mxnet" in sys.modules and "OMP_NUM_THREADS" not in os.environ:
+        warnings.warn(
+            "MXNet was imported before integral_pose, too early for its thread settings, and may use one core only: "
+            "import integral_pose first, or set OMP_NUM_THREADS.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    for name, value in settings().items():
+        os.environ.setdefault(name, value)
+    if "mxnet" not in sys.modules:
+        load_cuda_libraries()
+
+
+def settings() -> Dict[str, str]:
+    """The environment variables to set where the user has not."""
+    return {
+        # MXNet takes one thread when this is missing; more than about 16 only wait for one another.
+        "OMP_NUM_THREADS": str(min(len(os.sched_getaffinity(0)), MOST_THREADS)),
+        # Waiting threads that spin make a machine shared with another process ten times slower.
+        "OMP_WAIT_POLICY": "passive",
+        # cuDNN's own timing picks other algorithms, hence other last digits, from run to run.
+        "MXNET_CUDNN_AUTOTUNE_DEFAULT": "0",
+    }
+
+
+def load_cuda_libraries() -> None:
+    """Load the CUDA wheels of requirements/cuda.txt, if installed: libmxnet.so needs no LD_LIBRARY_PATH then."""
+    wheels = importlib.util.find_spec("nvidia")
+    for folder in (wheels.submodule_search_locations or ()) if wheels else ():
+        for library in CUDA_LIBRARIES:
+            # What is missing or broken is named by MXNet itself, on import; the CPU wheel needs none of it.
+            with suppress(OSError):
+                ctypes.CDLL(str(Path(folder) / library), mode=ctypes.RTLD_GLOBAL)

@@ -1,0 +1,127 @@
+"""One annotated person, and the way from a picture on disk to what a network sees.
+
+A `Jitter` is drawn first and applied once: it only moves the patch, so pixels are resampled a
+single time and joints cannot drift from them.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Tuple
+
+import cv2
+import numpy as np
+
+from integral_pose.errors import InputError
+from integral_pose.geometry import Array, Box, Patch
+from integral_pose.skeletons import Skeleton
+
+# ImageNet's mean and deviation, RGB on 0-255: the backbone was trained with them.
+MEAN = np.array([123.675, 116.28, 103.53], np.float32)
+DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One annotated person of K joints, whichever file it came from."""
+
+    image: Path
+    joints: Array  # (K, 2), image px, 0-based; whatever stands where `annotated` is 0 is ignored
+    annotated: Array  # (K,), 1 where the joint was annotated, visible or not
+    box: Box  # the square the network looks at, image px
+    head_size: float = float("nan")  # px: 0.6 x the head box's diagonal; nan where there is no box
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """One draw of the augmentation of Sec. 5, Training."""
+
+    shift: Tuple[float, float] = (0.0, 0.0)  # fractions of the box
+    scale: float = 1.0  # of the box's side
+    turn: float = 0.0  # degrees
+    mirror: bool = False
+    gains: Tuple[float, float, float] = (1.0, 1.0, 1.0)  # of R, G and B
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far a `Jitter` may go either way."""
+
+    shift: float = 0.02
+    scale: float = 0.25
+    turn: float = 30.0
+    mirror: bool = True
+    colour: float = 0.0
+
+    def draw(self, rng: np.random.Generator) -> Jitter:
+        """Every quantity is uniform within its bounds; one call consumes a fixed number of draws."""
+        unit = rng.uniform(-1, 1, size=7)
+        coin = rng.uniform() < 0.5
+        return Jitter(
+            shift=(self.shift * unit[0], self.shift * unit[1]),
+            scale=1 + self.scale * unit[2],
+            turn=self.turn * unit[3],
+            mirror=bool(self.mirror and coin),
+            gains=tuple(1 + self.colour * unit[4:]),  # type: ignore[arg-type]
+        )
+
+
+def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
+    """The patch of `size` px that shows the person, moved by the jitter."""
+    box = sample.box
+    moved = Box(
+        box.x + jitter.shift[0] * box.side,
+        box.y + jitter.shift[1] * box.side,
+        box.side * jitter.scale,
+    )
+    return Patch(moved, size, jitter.turn, jitter.mirror)
+
+
+def read_image(path: Path) -> Array:
+    """The picture as (height, width, 3) BGR uint8, without turning it by its EXIF tag.
+
+    Raises:
+        InputError: the file is missing or cannot be decoded.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: the image is missing. Put the data set's images there, or name its folder with --data.")
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise InputError(f"{path}: the image cannot be decoded; it may be truncated. Copy it again from its source.")
+    return image
+
+
+def cut(image: Array, patch: Patch) -> Array:
+    """The patch's pixels, (size, size, 3) BGR uint8; black outside the image."""
+    return cv2.warpAffine(image, patch.matrix, (patch.size, patch.size), flags=cv2.INTER_LINEAR)
+
+
+def normalise(pixels: Array, gains: Tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Array:
+    """(size, size, 3) BGR uint8 -> (3, size, size) RGB float32, as the backbone expects it."""
+    rgb = pixels[:, :, ::-1].astype(np.float32)
+    if gains != (1.0, 1.0, 1.0):
+        rgb = np.clip(rgb * np.array(gains, np.float32), 0, 255)
+    return np.ascontiguousarray(((rgb - MEAN) / DEVIATION).transpose(2, 0, 1))
+
+
+def encode(sample: Sample, patch: Patch, skeleton: Skeleton) -> Tuple[Array, Array]:
+    """The joints as the network should say them.
+
+    Returns:
+        fractions of the patch (K, 2) float32, and weights (K,) float32, 1 for an annotated joint inside
+        the patch. In a mirrored patch left and right have changed places.
+    """
+    fractions = patch.to_fraction(sample.joints)
+    annotated = sample.annotated
+    if patch.mirror:
+        order = list(skeleton.mirror)
+        fractions, annotated = fractions[order], annotated[order]
+    inside = ((fractions >= 0) & (fractions < 1)).all(axis=1)
+    weights = ((annotated > 0) & inside).astype(np.float32)
+    return np.where(weights[:, None] > 0, fractions, 0.5).astype(np.float32), weights
+
+
+def decode(fractions: Array, patch: Patch, skeleton: Skeleton) -> Array:
+    """Fractions of the patch (K, 2) -> image px (K, 2); inverse of `encode`."""
+    joints = patch.to_image(fractions)
+    return joints[list(skeleton.mirror)] if patch.mirror else joints

@@ -1,0 +1,73 @@
+"""Skeletons as data: joints by name; parents, mirror images and maps between data sets derived.
+
+A skeleton's limbs are paths of joints joined by dashes, written from the root outwards.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Dict, Tuple
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A tree of K named joints.
+
+    Left and right joints share a name but for the prefix ``l_`` or ``r_``.
+    """
+
+    joints: Tuple[str, ...]
+    root: str
+    paths: Tuple[str, ...]
+
+    def index(self, joint: str) -> int:
+        return self.joints.index(joint)
+
+    @property
+    def limbs(self) -> Tuple[Tuple[int, int], ...]:
+        """(parent, child) indices, in the order of the paths."""
+        chains = [path.split("-") for path in self.paths]
+        return tuple(
+            (self.index(parent), self.index(child))
+            for chain in chains
+            for parent, child in zip(chain, chain[1:])
+        )
+
+    @property
+    def parents(self) -> Tuple[int, ...]:
+        """The parent of each joint; the root is its own."""
+        parent_of = {child: parent for parent, child in self.limbs}
+        return tuple(parent_of.get(joint, joint) for joint in range(len(self.joints)))
+
+    @property
+    def mirror(self) -> Tuple[int, ...]:
+        """For each joint, the one it becomes in a mirror."""
+        return _mirror(self.joints)
+
+    def slots_in(self, other: Skeleton) -> Tuple[int, ...]:
+        """For each of this skeleton's joints, its index in `other`, -1 where it has none."""
+        where: Dict[str, int] = {joint: i for i, joint in enumerate(other.joints)}
+        return tuple(where.get(joint, -1) for joint in self.joints)
+
+
+@lru_cache(maxsize=None)
+def _mirror(joints: Tuple[str, ...]) -> Tuple[int, ...]:
+    swap = {"l_": "r_", "r_": "l_"}
+    return tuple(joints.index(swap.get(name[:2], name[:2]) + name[2:]) for name in joints)
+
+
+MPII = Skeleton(
+    joints=(
+        "r_ankle", "r_knee", "r_hip", "l_hip", "l_knee", "l_ankle",
+        "pelvis", "thorax", "neck", "head_top",
+        "r_wrist", "r_elbow", "r_shoulder", "l_shoulder", "l_elbow", "l_wrist",
+    ),
+    root="pelvis",
+    paths=(
+        "pelvis-thorax-neck-head_top",
+        "pelvis-r_hip-r_knee-r_ankle",
+        "pelvis-l_hip-l_knee-l_ankle",
+        "thorax-r_shoulder-r_elbow-r_wrist",
+        "thorax-l_shoulder-l_elbow-l_wrist",
+    ),
+)

@@ -1,0 +1,257 @@
+"""The training loop: data parallel, resumable to the bit, stopped by a loss that is not finite.
+
+A run's folder holds run.json (what it is), log.csv and TensorBoard events (how it went), checkpoint.npz (where it
+is), net.params (its best weights so far, by the loss on held-out people) and, once it is done, trained.json.
+"""
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, gluon
+from tensorboardX import SummaryWriter
+from tqdm import tqdm
+
+from integral_pose import build, checkpoints
+from integral_pose.batches import Batch
+from integral_pose.errors import InputError, RunFailed
+from integral_pose.files import only_here, replacing
+from integral_pose.geometry import Array
+from integral_pose.run import Run
+
+REPORT_EVERY = 10  # steps between waits for the devices
+DONE, PARAMETERS, CHECKPOINT = "trained.json", "net.params", "checkpoint.npz"
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where and on what runs are trained: nothing here may change a number."""
+
+    data: Path
+    runs: Path
+    devices: Tuple[mx.Context, ...]
+    workers: int = 2
+
+    def folder(self, run: Run) -> Path:
+        return self.runs / run.key
+
+
+@dataclass
+class Schedule:
+    """Where a run is, and what its rate is: 1e-3, then 1e-5 when the validation loss saturates, then the end.
+
+    With a fixed budget of steps the rate falls at a fixed step instead.
+    """
+
+    step: int = 0
+    low: bool = False
+    done: bool = False
+    best: float = math.inf
+    stale: int = 0  # validations since the best
+
+    def rate(self, run: Run) -> float:
+        falls = self.step >= run.drop_at * run.steps if run.steps else self.low
+        return run.low_rate if falls else run.rate
+
+    def validated(self, run: Run, loss: float, per_epoch: int) -> bool:
+        """Takes in a validation loss; says whether it is the best so far."""
+        improved = loss < self.best
+        self.best, self.stale = (loss, 0) if improved else (self.best, self.stale + 1)
+        if run.steps:
+            self.done = self.step >= run.steps
+        elif self.stale >= run.patience:
+            self.done, self.low, self.stale = self.low, True, 0
+        self.done = self.done or self.step >= run.max_epochs * per_epoch
+        return improved
+
+
+def train(run: Run, site: Site, label: str = "") -> Path:
+    """Trains what the run starts from, then the run, unless they are; returns the run's folder.
+
+    Raises:
+        InputError: bad data or a bad checkpoint.
+        RunFailed: the loss is not finite.
+    """
+    for link in run.chain:
+        folder = site.folder(link)
+        with only_here(folder.with_suffix(".lock")):
+            if not (folder / DONE).exists():
+                _Training(link, site, label).to_the_end()
+    return site.folder(run)
+
+
+def forward_backward(net: Any, loss: Any, batch: Batch, devices: Sequence[mx.Context]) -> List[mx.nd.NDArray]:
+    """Gradients of the summed loss of a mini-batch, split over devices; each device's summed loss, on the device."""
+    parts = zip(*(gluon.utils.split_and_load(array, list(devices), even_split=False) for array in batch))
+    with autograd.record():
+        losses = [loss(net(images), joints, weights).sum() for images, joints, weights in parts]
+    autograd.backward(losses)
+    return [part.detach() for part in losses]
+
+
+@dataclass
+class _Training:
+    """One run under way."""
+
+    run: Run
+    site: Site
+    label: str
+    schedule: Schedule = field(default_factory=Schedule)
+    history: List[Dict[str, float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        run, site = self.run, self.site
+        self.folder = site.folder(run)
+        self.batches = build.batches(run, "train", site.data)
+        self.held_out = build.batches(run, "held-out", site.data)
+        self.net, self.loss = build.network(run), build.loss(run)
+        build.initialise(self.net, run, site.devices, site.data)
+        if run.start:
+            build.hand_over(self.net, run, site.folder(run.start) / PARAMETERS, site.devices)
+        self.net.hybridize(static_alloc=True, static_shape=True)
+        self.trainer = gluon.Trainer(
+            self.net.collect_params(), "adam", {"learning_rate": run.rate}, kvstore="device", update_on_kvstore=False
+        )
+
+    def to_the_end(self) -> None:
+        """From the checkpoint, or the beginning, to the last step."""
+        started = time.time()
+        self._resume()
+        self._write_settings()
+        stream = self.batches.stream(self.schedule.step, self.site.workers)
+        total = self.run.steps or None
+        with SummaryWriter(str(self.folder), purge_step=self.schedule.step) as events, tqdm(
+            total=total, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True
+        ) as bar:
+            while not self.schedule.done:
+                self._round(stream, events, bar)
+        with replacing(self.folder / DONE) as draft:
+            draft.write_text(json.dumps({"seconds": time.time() - started, **asdict(self.schedule)}, indent=1))
+        (self.folder / CHECKPOINT).unlink()
+
+    def _name(self) -> str:
+        phase = len(self.run.chain)
+        return f"{self.label or self.run.loss} {self.run.key}" + (f" phase {phase}" if phase > 1 else "")
+
+    def _round(self, stream: Iterator[Batch], events: SummaryWriter, bar: tqdm) -> None:
+        """Steps up to the next validation, the validation, and a checkpoint."""
+        started = time.time()
+        every = self.run.validate_every or self.batches.per_epoch
+        steps = every - self.schedule.step % every
+        if self.run.steps:
+            steps = min(steps, self.run.steps - self.schedule.step)
+        trained = self._steps(islice(stream, steps), bar)
+        speed = steps * self.run.batch / (time.time() - started)
+        tested, error = self._validate()
+        if self.schedule.validated(self.run, tested, self.batches.per_epoch):
+            with replacing(self.folder / PARAMETERS) as draft:
+                self.net.save_parameters(str(draft))
+        self._log(events, train_loss=trained, validation_loss=tested, validation_error_px=error, images_per_s=speed)
+        self._save()
+
+    def _steps(self, batches: Iterable[Batch], bar: tqdm) -> float:
+        """Trains on the batches; returns their mean loss a person.  The only waits for devices are the reports."""
+        pending: List[List[mx.nd.NDArray]] = []
+        totals: List[float] = []
+        for batch in batches:
+            self.trainer.set_learning_rate(self.schedule.rate(self.run))
+            pending.append(forward_backward(self.net, self.loss, batch, self.site.devices))
+            self.trainer.step(len(batch.images))
+            self.schedule.step += 1
+            bar.update()
+            if len(pending) == REPORT_EVERY:
+                totals += self._report(pending, bar)
+                pending = []
+        totals += self._report(pending, bar)
+        return sum(totals) / len(totals)
+
+    def _report(self, pending: List[List[mx.nd.NDArray]], bar: tqdm) -> List[float]:
+        """The mean losses of the last steps, all of them finite."""
+        losses = [sum(float(part.asscalar()) for part in parts) / self.run.batch for parts in pending]
+        for loss, step in zip(losses, range(self.schedule.step - len(losses), self.schedule.step)):
+            if not math.isfinite(loss):
+                raise RunFailed(
+                    f"run {self.run.key} ({self._name()}): the loss is {loss} at step {step}. What was checkpointed "
+                    f"before stays in {self.folder}; look at its log.csv, and at the people of that step."
+                )
+        if losses:
+            speed = bar.format_dict["rate"] or 0
+            bar.set_postfix_str(f"loss {losses[-1]:.4g}, {speed * self.run.batch:.0f} images/s", refresh=False)
+        return losses
+
+    def _validate(self) -> Tuple[float, float]:
+        """On held-out people: mean loss a person, and mean joint error in patch px."""
+        losses, errors = [], []
+        for batch in self.held_out.once(self.site.workers):
+            images, joints, weights = (mx.nd.array(array, ctx=self.site.devices[0]) for array in batch)
+            output = self.net(images)
+            losses.append(self.loss(output, joints, weights).asnumpy())
+            distances = np.linalg.norm(build.decode(output.asnumpy(), self.run) - batch.joints, axis=2)
+            errors.append(distances[batch.weights[:, :, 0] > 0])
+        return float(np.concatenate(losses).mean()), float(np.concatenate(errors).mean() * self.run.patch)
+
+    def _log(self, events: SummaryWriter, **numbers: float) -> None:
+        step = self.schedule.step
+        self.history.append({"step": step, "rate": self.trainer.learning_rate, **numbers})
+        for name, number in self.history[-1].items():
+            events.add_scalar(name, number, step)
+        with replacing(self.folder / "log.csv") as draft, open(draft, "w", newline="") as handle:
+            writer = csv.DictWriter(handle, list(self.history[0]))
+            writer.writeheader()
+            writer.writerows(self.history)
+
+    def _write_settings(self) -> None:
+        with replacing(self.folder / "run.json") as draft:
+            draft.write_text(json.dumps({"key": self.run.key, "label": self.label, **self.run.settings}, indent=1))
+
+    def _save(self) -> None:
+        """Parameters, Adam's moments, the schedule and the history.  Data order and jitter follow from the step."""
+        names = self._parameters()
+        arrays = {f"parameter {name}": p.list_data()[0].asnumpy() for name, p in names.items()}
+        for index, moments in self.trainer._updaters[0].states.items():
+            arrays.update({f"moment {index} {i}": moment.asnumpy() for i, moment in enumerate(moments)})
+        state = {"key": self.run.key, "schedule": asdict(self.schedule), "history": self.history}
+        checkpoints.write(self.folder / CHECKPOINT, arrays, state)
+
+    def _resume(self) -> None:
+        """Goes on from the checkpoint, if there is one.
+
+        Raises:
+            InputError: it is damaged, or of another run.
+        """
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return
+        arrays, state = checkpoints.read(path)
+        names = self._parameters()
+        if state["key"] != self.run.key or not all(f"parameter {name}" in arrays for name in names):
+            raise InputError(
+                f"{path}: this is a checkpoint of run {state['key']}, not of {self.run.key}. "
+                "Move it to where it came from, or delete it to train this run from its start."
+            )
+        for name, parameter in names.items():
+            parameter.set_data(mx.nd.array(arrays[f"parameter {name}"]))
+        self.schedule, self.history = Schedule(**state["schedule"]), state["history"]
+        self._restore_moments(arrays)
+
+    def _restore_moments(self, arrays: Dict[str, Array]) -> None:
+        optimizer, devices = self.trainer._optimizer, self.site.devices
+        indices = sorted({int(name.split()[1]) for name in arrays if name.startswith("moment")})
+        for place, (updater, device) in enumerate(zip(self.trainer._updaters, devices)):
+            for index in indices:
+                updater.states[index] = tuple(mx.nd.array(arrays[f"moment {index} {i}"], ctx=device) for i in range(2))
+                updater.states_synced[index] = True
+            optimizer._all_index_update_counts[place] = {index: self.schedule.step for index in indices}
+        optimizer._set_current_context(0)
+        optimizer.num_update = self.schedule.step
+
+    def _parameters(self) -> Dict[str, gluon.Parameter]:
+        return self.net._collect_params_with_prefix()

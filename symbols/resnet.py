@@ -1,0 +1,103 @@
+"""ResNet-18, -50 and -101 trunks, stride in the 3x3 convolution ("v1b"), as the authors used.
+
+Parameters are named as in GluonCV's `resnet*_v1b`, so that its ImageNet files load as they are.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from mxnet.gluon import HybridBlock, nn
+
+from symbols.integral import Tensor
+
+# Residual blocks in conv2 to conv5, and whether they are bottlenecks (He et al., Table 1).
+DEPTHS = {18: ((2, 2, 2, 2), False), 50: ((3, 4, 6, 3), True), 101: ((3, 4, 23, 3), True)}
+
+
+class Basic(HybridBlock):
+    """Two 3x3 convolutions and a shortcut: (N, in, h, w) -> (N, channels, h / stride, w / stride)."""
+
+    expansion = 1
+
+    def __init__(self, entering: int, channels: int, stride: int) -> None:
+        super().__init__()
+        with self.name_scope():
+            self.conv1, self.bn1 = _conv(entering, channels, 3, stride), nn.BatchNorm(in_channels=channels)
+            self.conv2, self.bn2 = _conv(channels, channels, 3), nn.BatchNorm(in_channels=channels)
+            self.downsample = _shortcut(entering, channels, stride)
+
+    def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        return F.relu(out + (self.downsample(x) if self.downsample else x))
+
+
+class Bottleneck(HybridBlock):
+    """1x1, 3x3, 1x1 and a shortcut: (N, in, h, w) -> (N, 4 * channels, h / stride, w / stride)."""
+
+    expansion = 4
+
+    def __init__(self, entering: int, channels: int, stride: int) -> None:
+        super().__init__()
+        leaving = channels * self.expansion
+        with self.name_scope():
+            self.conv1, self.bn1 = _conv(entering, channels, 1), nn.BatchNorm(in_channels=channels)
+            self.conv2, self.bn2 = _conv(channels, channels, 3, stride), nn.BatchNorm(in_channels=channels)
+            self.conv3, self.bn3 = _conv(channels, leaving, 1), nn.BatchNorm(in_channels=leaving)
+            self.downsample = _shortcut(entering, leaving, stride)
+
+    def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = F.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        return F.relu(out + (self.downsample(x) if self.downsample else x))
+
+
+class ResNet(HybridBlock):
+    """Images (N, 3, h, w) -> features (N, out_channels, h / 32, w / 32).
+
+    Args:
+        depth: 18, 50 or 101 layers.
+        width: multiplies every number of channels; 1 is the published network.
+    """
+
+    def __init__(self, depth: int, width: float = 1.0) -> None:
+        super().__init__()
+        blocks, bottleneck = DEPTHS[depth]
+        block = Bottleneck if bottleneck else Basic
+        stem = round(64 * width)
+        self.out_channels = 8 * stem * block.expansion
+        with self.name_scope():
+            self.conv1, self.bn1 = _conv(3, stem, 7, 2), nn.BatchNorm(in_channels=stem)
+            self.maxpool = nn.MaxPool2D(pool_size=3, strides=2, padding=1)
+            self.layer1 = _stage(block, stem, stem, blocks[0], 1)
+            self.layer2 = _stage(block, stem * block.expansion, 2 * stem, blocks[1], 2)
+            self.layer3 = _stage(block, 2 * stem * block.expansion, 4 * stem, blocks[2], 2)
+            self.layer4 = _stage(block, 4 * stem * block.expansion, 8 * stem, blocks[3], 2)
+
+    def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
+        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+
+
+def _conv(entering: int, leaving: int, kernel: int, stride: int = 1) -> nn.Conv2D:
+    return nn.Conv2D(leaving, kernel, stride, kernel // 2, use_bias=False, in_channels=entering)
+
+
+def _shortcut(entering: int, leaving: int, stride: int) -> Any:
+    """A projection where the shape changes, else None: the identity."""
+    if stride == 1 and entering == leaving:
+        return None
+    projection = nn.HybridSequential()
+    with projection.name_scope():
+        projection.add(_conv(entering, leaving, 1, stride), nn.BatchNorm(in_channels=leaving))
+    return projection
+
+
+def _stage(block: Any, entering: int, channels: int, blocks: int, stride: int) -> nn.HybridSequential:
+    stage = nn.HybridSequential()
+    with stage.name_scope():
+        stage.add(block(entering, channels, stride))
+        for _ in range(blocks - 1):
+            stage.add(block(channels * block.expansion, channels, 1))
+    return stage
