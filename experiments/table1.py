@@ -44,7 +44,8 @@ TABLE = Table(
         Claim(
             "I1 gains more over H1 in @0.1 than in @0.5",
             lambda v: [
-                (v("I1", COLUMN, "@0.1") - v("H1", COLUMN, "@0.1")) - (v("I1", COLUMN, "@0.5") - v("H1", COLUMN, "@0.5"))
+                (v("I1", COLUMN, "@0.1") - v("H1", COLUMN, "@0.1"))
+                - (v("I1", COLUMN, "@0.5") - v("H1", COLUMN, "@0.5"))
             ],
             ("I1", "H1"),
         ),

@@ -56,7 +56,7 @@ TABLE = Table(
         _larger_is_better(AT_01, AUC),
         _larger_is_better(*PCKH),
     ),
-    costs=(Costs(flops=(7.3, 6.2, 1.8, 1.5), parameters=(26, 26, 26, 26)),),
+    costs=Costs(flops=(7.3, 6.2, 1.8, 1.5), parameters=(26, 26, 26, 26)),
 )
 
 if __name__ == "__main__":

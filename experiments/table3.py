@@ -40,7 +40,7 @@ TABLE = Table(
             ("H1", "I1"),
         ),
     ),
-    costs=(Costs(flops=(2.8, 6.2, 11.0), parameters=(12, 26, 45)),),
+    costs=Costs(flops=(2.8, 6.2, 11.0), parameters=(12, 26, 45)),
 )
 
 if __name__ == "__main__":

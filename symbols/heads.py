@@ -31,7 +31,7 @@ class DeconvolutionHead(HybridBlock):
                     nn.BatchNorm(in_channels=channels),
                     nn.Activation("relu"),
                 )
-            self.final = nn.Conv2D(maps, 1, weight_initializer=INIT, in_channels=channels)
+            self.final = nn.Conv2D(maps, 1, weight_initializer=INIT, in_channels=channels if layers else entering)
 
     def hybrid_forward(self, F: Any, features: Tensor) -> Tensor:
         return self.final(self.layers(features))

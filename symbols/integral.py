@@ -12,22 +12,33 @@ from mxnet.gluon import HybridBlock
 Tensor = Any  # mx.nd.NDArray or mx.sym.Symbol
 
 
-class _OnMaps(HybridBlock):
-    """What works on the logits (N, K * D, H, W) of maps whose size is fixed when it is built."""
+class OnMaps(HybridBlock):
+    """What works on maps (N, channels, H, W) of a size that is fixed when it is built.
+
+    Called by itself it compares sizes, as MXNet's reshape would take wrong ones and corrupt memory. Inside a
+    graph, whose sizes come later, its contractions and `reshape_axes` have to tell.
+    """
+
+    def __init__(self, channels: int, height: int, width: int) -> None:
+        """Fixes the size; 0 channels stand for any number."""
+        super().__init__()
+        self._size = (channels, height, width)
+
+    def forward(self, maps: Tensor, *rest: Tensor) -> Tensor:
+        if isinstance(maps, mx.nd.NDArray):
+            differs = any(built and built != given for built, given in zip(self._size, maps.shape[1:]))
+            if differs or maps.ndim != 4:
+                channels, height, width = self._size
+                raise ValueError(f"built for maps (N, {channels or 'any'}, {height}, {width}), given {maps.shape}")
+        return super().forward(maps, *rest)
+
+
+class _OnLogits(OnMaps):
+    """What works on the logits (N, K * D, H, W) of K joints' maps."""
 
     def __init__(self, joints: int, height: int, width: int, depth: int = 1) -> None:
-        super().__init__()
+        super().__init__(joints * depth, height, width)
         self._joints, self._cells = joints, (depth, height, width)
-
-    def forward(self, logits: Tensor, *rest: Tensor) -> Tensor:
-        # A graph learns of a wrong size from the contractions below; alone, MXNet's reshape would
-        # take it and corrupt memory.
-        if isinstance(logits, mx.nd.NDArray):
-            depth, height, width = self._cells
-            expected = (self._joints * depth, height, width)
-            if logits.shape[1:] != expected:
-                raise ValueError(f"built for logits (N, {', '.join(map(str, expected))}), given {logits.shape}")
-        return super().forward(logits, *rest)
 
     def _probabilities(self, F: Any, logits: Tensor) -> Tensor:
         """Eq. 3, one softmax over all cells of a joint, in float32: (N, K * D, H, W)."""
@@ -36,7 +47,7 @@ class _OnMaps(HybridBlock):
         return F.reshape_like(flat, logits)
 
 
-class Integral(_OnMaps):
+class Integral(_OnLogits):
     """Logits (N, K * D, H, W) -> joints (N, K, C), C = 2 (x, y) where D = 1 and 3 (x, y, z) else.
 
     Eq. 4, summed one axis after the other: each contraction takes the basis [centre, 1], so that the
@@ -49,31 +60,33 @@ class Integral(_OnMaps):
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
         depth, height, width = self._cells
         probabilities = self._probabilities(F, logits)
-        rows = F.dot(probabilities, _basis(F, logits, width))  # (N, K D, H, [x, 1])
-        planes = F.dot(F.transpose(rows, (0, 1, 3, 2)), _basis(F, logits, height))  # (N, K D, [x, 1], [y, 1])
-        volumes = F.reshape(planes, (0, self._joints, -1, 4))  # (N, K, D, [xy, x, y, 1])
+        rows = F.dot(probabilities, _basis(F, width))  # (N, K D, H, [x, 1])
+        planes = F.dot(F.transpose(rows, (0, 1, 3, 2)), _basis(F, height))  # (N, K D, [x, 1], [y, 1])
+        volumes = reshape_axes(F, planes, 1, 4, (self._joints, depth, 4))  # (N, K, D, [xy, x, y, 1])
         if depth == 1:
             return F.slice_axis(F.sum(volumes, axis=2), axis=2, begin=1, end=3)
-        moments = F.dot(F.transpose(volumes, (0, 1, 3, 2)), _basis(F, logits, depth))  # (N, K, 4, [z, 1])
+        moments = F.dot(F.transpose(volumes, (0, 1, 3, 2)), _basis(F, depth))  # (N, K, 4, [z, 1])
         in_plane = F.slice(moments, begin=(None, None, 1, 1), end=(None, None, 3, 2))
         in_depth = F.slice(moments, begin=(None, None, 3, 0), end=(None, None, 4, 1))
         return F.squeeze(F.concat(in_plane, in_depth, dim=2), axis=3)
 
 
-class Marginals(_OnMaps):
+class Marginals(_OnLogits):
     """Logits (N, K * D, H, W) -> heat vectors along x (N, K, W), y (N, K, H) and z (N, K, D): Eq. 5."""
 
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
+        depth, height, width = self._cells
         probabilities = self._probabilities(F, logits)
-        along_x = self._sum_depth(F, F.sum(probabilities, axis=2))
-        along_y = self._sum_depth(F, F.sum(probabilities, axis=3))
-        along_z = F.reshape(F.sum(probabilities, axis=(2, 3)), (0, self._joints, -1))
+        along_x = self._sum_depth(F, F.sum(probabilities, axis=2), width)
+        along_y = self._sum_depth(F, F.sum(probabilities, axis=3), height)
+        along_z = reshape_axes(F, F.sum(probabilities, axis=(2, 3)), 1, 2, (self._joints, depth))
         return along_x, along_y, along_z
 
-    def _sum_depth(self, F: Any, vectors: Tensor) -> Tensor:
+    def _sum_depth(self, F: Any, vectors: Tensor, cells: int) -> Tensor:
         """(N, K * D, cells) -> (N, K, cells)."""
         depth, _, _ = self._cells
-        return F.sum(F.reshape(F.expand_dims(vectors, axis=1), (0, self._joints, depth, -1)), axis=2)
+        vectors = reshape_axes(F, vectors, 2, 3, (cells,))
+        return F.sum(reshape_axes(F, vectors, 1, 2, (self._joints, depth)), axis=2)
 
 
 class Expectation(HybridBlock):
@@ -84,16 +97,27 @@ class Expectation(HybridBlock):
         self._cells = cells
 
     def hybrid_forward(self, F: Any, vectors: Tensor) -> Tensor:
-        return F.dot(vectors, centres(F, vectors, self._cells))
+        return F.dot(vectors, centres(F, self._cells))
 
 
-def centres(F: Any, like: Tensor, cells: int) -> Tensor:
-    """Cell centres (cells,) as fractions, on the device of `like`."""
-    place = {"ctx": like.context} if isinstance(like, mx.nd.NDArray) else {}
-    return (F.arange(cells, **place) + 0.5) / cells
+# Constants are made on the device of the block's input, which Gluon makes the current one.
 
 
-def _basis(F: Any, like: Tensor, cells: int) -> Tensor:
+def centres(F: Any, cells: int) -> Tensor:
+    """Cell centres (cells,) as fractions."""
+    return (F.arange(cells) + 0.5) / cells
+
+
+def reshape_axes(F: Any, tensor: Tensor, begin: int, end: int, shape: Tuple[int, ...]) -> Tensor:
+    """The tensor with its axes `begin` to `end` - 1 replaced by `shape`, as a view.
+
+    Raises:
+        mx.MXNetError: they have another number of elements; F.reshape would read and write past the end.
+    """
+    return F.reshape_like(tensor, F.zeros(shape), lhs_begin=begin, lhs_end=end, rhs_begin=0, rhs_end=len(shape))
+
+
+def _basis(F: Any, cells: int) -> Tensor:
     """[centre, 1] of each cell, (cells, 2)."""
-    along = centres(F, like, cells)
+    along = centres(F, cells)
     return F.stack(along, F.ones_like(along), axis=1)

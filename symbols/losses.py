@@ -10,21 +10,21 @@ from typing import Any, Tuple
 
 from mxnet.gluon import HybridBlock
 
-from symbols.integral import Tensor, centres
+from symbols.integral import OnMaps, Tensor, centres, reshape_axes
 
 
-class _MapLoss(HybridBlock):
+class _MapLoss(OnMaps):
     """A loss on logits (N, K, H, W)."""
 
     def __init__(self, height: int, width: int) -> None:
-        super().__init__()
+        super().__init__(0, height, width)
         self._height, self._width = height, width
 
     def _squared_distances(self, F: Any, joints: Tensor) -> Tuple[Tensor, Tensor]:
         """Squared distances along x (N, K, 1, W) and y (N, K, H, 1) to each cell's centre, in fractions."""
         x, y = (F.expand_dims(F.slice_axis(joints, axis=2, begin=i, end=i + 1), axis=3) for i in range(2))
-        across = F.reshape(centres(F, joints, self._width), (1, 1, 1, -1))
-        down = F.reshape(centres(F, joints, self._height), (1, 1, -1, 1))
+        across = F.reshape(centres(F, self._width), (1, 1, 1, -1))
+        down = F.reshape(centres(F, self._height), (1, 1, -1, 1))
         return F.square(F.broadcast_sub(across, x)), F.square(F.broadcast_sub(down, y))
 
     @staticmethod
@@ -55,7 +55,8 @@ class SoftmaxCrossEntropy(_MapLoss):
         x, y = (F.squeeze(F.slice_axis(joints, axis=2, begin=i, end=i + 1), axis=2) for i in range(2))
         column = F.clip(F.floor(x * self._width), 0, self._width - 1)
         row = F.clip(F.floor(y * self._height), 0, self._height - 1)
-        scores = F.log_softmax(F.reshape(maps, (0, 0, -1)), axis=2)
+        maps = reshape_axes(F, maps, 3, 4, (self._width,))
+        scores = F.log_softmax(reshape_axes(F, maps, 2, 4, (self._height * self._width,)), axis=2)
         return self._reduce(F, -F.pick(scores, row * self._width + column, axis=2), weights)
 
 
@@ -73,7 +74,7 @@ class DiscCrossEntropy(_MapLoss):
     def hybrid_forward(self, F: Any, maps: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
         across, down = self._squared_distances(F, joints)
         positive = F.broadcast_add(across, down) <= self._radius**2
-        entropy = F.relu(maps) - maps * positive + F.Activation(-F.abs(maps), act_type="softrelu")
+        entropy = F.Activation(maps, act_type="softrelu") - maps * positive
         return self._reduce(F, F.sum(entropy, axis=(2, 3)), weights)
 
 

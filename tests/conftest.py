@@ -37,3 +37,15 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("INTEGRAL_POSE_REAL_DATA is not set")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def smoke_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which the smoke profile's synthetic people are made already."""
+    from experiments.bases import H1
+    from integral_pose.datasets import catalogue
+    from integral_pose.profiles import smoke
+
+    root = tmp_path_factory.mktemp("data")
+    catalogue.folder(smoke(H1), root)
+    return root

@@ -66,7 +66,7 @@ class Batches:
         return _ahead(self.in_order, 0, -(-len(self.samples) // self.size), workers)
 
     def _draw(self, epoch: int, index: int) -> Batch:
-        rng = np.random.default_rng([self.seed, epoch, index])
+        rng = np.random.default_rng([self.seed, epoch, 1 + index])  # 0 would be the shuffle's own stream
         jitter = self.augmentation.draw(rng) if self.augmentation else Jitter()
         return self._item(self.samples[index], jitter)
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, List, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 import mxnet as mx
 import numpy as np
@@ -35,12 +35,13 @@ def network(run: Run) -> PoseNet:
 
 def loss(run: Run) -> Any:
     """The run's loss: a block called as loss(output, joints, weights) -> (N,)."""
-    made = {
+    makers: Dict[str, Callable[[], Any]] = {
         "gaussian-mse": lambda: GaussianMSE(run.cells, run.cells, run.sigma),
         "softmax-ce": lambda: SoftmaxCrossEntropy(run.cells, run.cells),
         "disc-bce": lambda: DiscCrossEntropy(run.cells, run.cells, run.disc / REFERENCE_PATCH),
         "joint-l1": JointL1,
-    }[run.loss]()
+    }
+    made = makers[run.loss]()
     made.hybridize(static_alloc=True, static_shape=True)
     return made
 
@@ -78,8 +79,8 @@ def load(net: Any, path: Path, devices: Sequence[mx.Context], ignore_extra: bool
     """
     try:
         net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra)
-    except (OSError, ValueError, AssertionError, mx.MXNetError) as error:
-        reason = str(error).splitlines()[0][:200]
+    except (OSError, ValueError, AssertionError, AttributeError, mx.MXNetError) as error:  # Attribute: a nameless array
+        reason = str(error).strip().splitlines()[-1][:200]  # MXNet's own errors begin with a traceback
         raise InputError(
             f"{path}: these are not the parameters of this network, or the file is damaged ({reason}). "
             "Copy it again, or delete its folder to have the run trained anew."

@@ -1,8 +1,7 @@
-"""Checkpoints: one file of plain arrays, written atomically and never unpickled."""
+"""Checkpoints and predictions: one file of plain arrays, written atomically and never unpickled."""
 from __future__ import annotations
 
 import json
-import zipfile
 from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple
 
@@ -28,11 +27,11 @@ def read(path: Path) -> Tuple[Dict[str, Array], Dict[str, Any]]:
         InputError: the file is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         return arrays, json.loads(str(arrays.pop(STATE)))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged file makes NumPy and zipfile raise almost anything
         raise InputError(
-            f"{path}: this checkpoint is damaged ({type(error).__name__}). "
-            "Delete it to train its run again from the start; other runs are not touched."
+            f"{path}: this file is damaged ({type(error).__name__}). Delete it and run the same command again: what it "
+            "held is trained or computed anew; other runs are not touched."
         ) from error

@@ -62,7 +62,8 @@ class Run:
         _demand(self.backbone in BACKBONES, f"backbone is one of {BACKBONES}, not {self.backbone!r}")
         _demand(
             (self.output == "heat map") == (self.loss in MAP_LOSSES),
-            f"a {self.output} output cannot be trained by {self.loss}: heat maps are compared with heat maps, joints with joints",
+            f"a {self.output} output cannot be trained by {self.loss}: heat maps are compared with heat maps, joints "
+            "with joints",
         )
         _demand(self.patch % 32 == 0 and self.patch > 0, "patch is a multiple of 32 px: the backbone divides it by 32")
         _demand(self.batch > 0 and self.width > 0 and self.upsamplings >= 0, "batch and width are positive")

@@ -62,7 +62,7 @@ class Augmentation:
             scale=1 + self.scale * unit[2],
             turn=self.turn * unit[3],
             mirror=bool(self.mirror and coin),
-            gains=tuple(1 + self.colour * unit[4:]),  # type: ignore[arg-type]
+            gains=tuple(1 + self.colour * unit[4:]),
         )
 
 
@@ -81,14 +81,21 @@ def read_image(path: Path) -> Array:
     """The picture as (height, width, 3) BGR uint8, without turning it by its EXIF tag.
 
     Raises:
-        InputError: the file is missing or cannot be decoded.
+        InputError: the file is missing, truncated, or cannot be decoded.
     """
     if not path.is_file():
-        raise InputError(f"{path}: the image is missing. Put the data set's images there, or name its folder with --data.")
+        raise InputError(
+            f"{path}: the image is missing. Put the data set's images there, or name its folder with --data."
+        )
     image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if image is None:
+    if image is None or _cut_short(path.read_bytes()):
         raise InputError(f"{path}: the image cannot be decoded; it may be truncated. Copy it again from its source.")
     return image
+
+
+def _cut_short(content: bytes) -> bool:
+    """Whether a JPEG has no end after its last scan: OpenCV makes up the rest of the picture and says nothing."""
+    return content.startswith(b"\xff\xd8") and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
 
 
 def cut(image: Array, patch: Patch) -> Array:

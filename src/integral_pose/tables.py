@@ -1,8 +1,8 @@
 """A table of the paper as data: its rows, its numbers, and what it claims."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Callable, Iterator, Sequence, Tuple
+from dataclasses import dataclass
+from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
 
 from integral_pose.run import Run
 
@@ -24,14 +24,18 @@ PCKH = (AT_05, AT_01, AUC)
 class Row:
     """One method: a run in each column, and the paper's numbers as the paper prints them.
 
-    `paper` has a word for each column, metrics joined by slashes: "86.8/17.2/52.9 81.6/13.6/46.6".
+    `paper` has a word for each column, metrics joined by slashes: "86.8/17.2/52.9 81.6/13.6/46.6"; it is empty where
+    the paper prints none.
     """
 
     name: str
     runs: Tuple[Run, ...]
-    paper: str
+    paper: str = ""
 
     def numbers(self, column: int) -> Tuple[float, ...]:
+        """The paper's numbers in a column, one a metric, or none at all."""
+        if not self.paper:
+            return ()
         return tuple(float(number) for number in self.paper.split()[column].split("/"))
 
 
@@ -63,7 +67,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows, columns and metrics of one table; `caption` is shown above it."""
+    """Rows, columns and metrics of one table; `caption` is shown above it, `picture` is drawn beside it."""
 
     name: str
     caption: str
@@ -71,7 +75,8 @@ class Table:
     rows: Tuple[Row, ...]
     claims: Tuple[Claim, ...] = ()
     metrics: Tuple[Metric, ...] = PCKH
-    costs: Tuple[Costs, ...] = field(default=())
+    costs: Optional[Costs] = None
+    picture: str = "predictions"  # or "curves"
 
     def cells(self) -> Iterator[Tuple[Row, int]]:
         """Every (row, column index)."""
@@ -84,7 +89,9 @@ class Table:
         return found.numbers(self.columns.index(column))[names.index(metric)]
 
 
-def beats(better: str, worse: str, metrics: Sequence[Metric], columns: Sequence[str]) -> Callable[[Values], Sequence[Any]]:
+def beats(
+    better: str, worse: str, metrics: Sequence[Metric], columns: Sequence[str]
+) -> Callable[[Values], Sequence[Any]]:
     """Margins by which one row exceeds another, for every metric and column."""
 
     def margins(values: Values) -> Sequence[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from itertools import islice
@@ -97,6 +98,20 @@ def forward_backward(net: Any, loss: Any, batch: Batch, devices: Sequence[mx.Con
     return [part.detach() for part in losses]
 
 
+def commit() -> str:
+    """The commit of the code that runs, with a + where files have changed since; "unknown" outside a checkout."""
+    here = Path(__file__).parent
+    asked = (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+    try:
+        head, changes = (
+            subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in asked
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return head + ("+" if changes else "")
+
+
 @dataclass
 class _Training:
     """One run under way."""
@@ -134,7 +149,8 @@ class _Training:
             while not self.schedule.done:
                 self._round(stream, events, bar)
         with replacing(self.folder / DONE) as draft:
-            draft.write_text(json.dumps({"seconds": time.time() - started, **asdict(self.schedule)}, indent=1))
+            seconds = time.time() - started
+            draft.write_text(json.dumps({"commit": commit(), "seconds": seconds, **asdict(self.schedule)}, indent=1))
         (self.folder / CHECKPOINT).unlink()
 
     def _name(self) -> str:
@@ -249,7 +265,7 @@ class _Training:
             for index in indices:
                 updater.states[index] = tuple(mx.nd.array(arrays[f"moment {index} {i}"], ctx=device) for i in range(2))
                 updater.states_synced[index] = True
-            optimizer._all_index_update_counts[place] = {index: self.schedule.step for index in indices}
+            optimizer._all_index_update_counts[place] = dict.fromkeys(indices, self.schedule.step)
         optimizer._set_current_context(0)
         optimizer.num_update = self.schedule.step
 

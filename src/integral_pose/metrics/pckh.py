@@ -1,7 +1,7 @@
 """PCKh: the share of joints predicted within a fraction of the head's size (Andriluka et al., CVPR 2014)."""
 from __future__ import annotations
 
-from typing import Dict, NamedTuple
+from typing import Dict, NamedTuple, Tuple
 
 import numpy as np
 
@@ -73,6 +73,18 @@ def curve(distances: Array, thresholds: Array = THRESHOLDS) -> Array:
     counted = distances[:, COUNTED]
     ordered = np.sort(counted[~np.isnan(counted)])
     return 100 * np.searchsorted(ordered, thresholds, side="right") / len(ordered)
+
+
+def tallies(distances: Array, metric: str) -> Tuple[Array, Array]:
+    """Hits and counted joints of each person, (N,) and (N,): the metric is 100 x their sums' ratio.
+
+    Args:
+        metric: "@0.1" for PCKh within 0.1 head sizes, "AUC" for the mean over the 51 thresholds.
+    """
+    counted = distances[:, COUNTED]
+    thresholds = THRESHOLDS if metric == "AUC" else np.array([float(metric[1:])])
+    hits = (counted[:, :, None] <= thresholds).mean(axis=2)
+    return hits.sum(axis=1), (~np.isnan(counted)).sum(axis=1)
 
 
 def auc(distances: Array) -> float:

@@ -1,0 +1,151 @@
+"""What a table's file runs: train what is missing, evaluate, and set our numbers beside the paper's."""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import textwrap
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+
+from integral_pose import build, pictures, results
+from integral_pose.datasets import catalogue
+from integral_pose.errors import InputError, RunFailed
+from integral_pose.evaluate import TESTED, evaluate
+from integral_pose.metrics import flops
+from integral_pose.profiles import PROFILES
+from integral_pose.results import Evidence, Measured
+from integral_pose.run import Run
+from integral_pose.tables import Table
+from integral_pose.train import Site, train
+
+
+class Cell(NamedTuple):
+    """One run of a table, scaled by a profile."""
+
+    row: str
+    column: str
+    run: Run
+
+
+def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
+    """Runs a table from the command line and exits: 0, 1 if a run failed, 2 for wrong input."""
+    try:
+        reproduce(table, _parser(table).parse_args(argv))
+    except InputError as error:
+        _leave(2, str(error))
+    except OSError as error:
+        _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. What was finished before is kept.")
+    except RunFailed as error:
+        _leave(1, str(error))
+    except KeyboardInterrupt:
+        _leave(130, "Stopped. The same command goes on from the last checkpoint.")
+    sys.exit(0)
+
+
+def reproduce(table: Table, options: argparse.Namespace) -> Measured:
+    """Trains and evaluates what is missing of a table; prints it and writes its CSV files and picture.
+
+    Raises:
+        InputError, RunFailed: see `main`.
+    """
+    asked = options.rows or [row.name for row in table.rows]
+    unknown = [row for row in asked if row not in [row.name for row in table.rows]]
+    if unknown:
+        raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(row.name for row in table.rows)}.")
+    site = Site(
+        options.data, options.runs / options.profile, tuple(build.devices(options.gpus)), options.workers
+    )
+    cells = list(_cells(table, options.profile, options.seeds))
+    wanted = [cell for cell in cells if cell.row in asked]
+    for number, cell in enumerate(wanted, 1):
+        name = f"{cell.row}, {cell.column}, seed {cell.run.seed}"
+        print(f"[{number}/{len(wanted)}] {table.name} {name}: run {cell.run.key}", file=sys.stderr)
+        train(cell.run, site, cell.row)
+        evaluate(cell.run, site)
+    return _report(table, cells, site, options.results / options.profile)
+
+
+def _cells(table: Table, profile: str, seeds: int) -> Iterator[Cell]:
+    for seed in range(seeds):
+        for row, index in table.cells():
+            yield Cell(row.name, table.columns[index], PROFILES[profile](_seeded(row.runs[index], seed)))
+
+
+def _seeded(run: Run, seed: int) -> Run:
+    return replace(run, seed=seed, start=_seeded(run.start, seed) if run.start else None)
+
+
+def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Measured:
+    """All that has been evaluated, asked for now or before."""
+    evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
+    for cell in cells:
+        path = site.folder(cell.run) / TESTED
+        if path.exists():
+            evidence[cell.row, cell.column].append(Evidence.read(path))
+    measured = Measured(table, evidence)
+    costs = [_cost(run) for run in table.rows[0].runs] if table.costs else []
+    results.write_csv(measured, costs, folder / f"{table.name}.csv")
+    if table.claims:
+        results.write_claims(measured, folder / f"{table.name}-claims.csv")
+    print(results.render(measured, costs))
+    picture = folder / f"{table.name}.png"
+    _draw(measured, cells[0].run, site, picture)
+    print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the picture.")
+    return measured
+
+
+def _draw(measured: Measured, run: Run, site: Site, path: Path) -> None:
+    if measured.table.picture == "curves":
+        pictures.curves(measured, path)
+    else:
+        pictures.grid(measured, catalogue.people(run, "test", site.data), catalogue.skeleton(run), path)
+
+
+def _cost(run: Run) -> results.Cost:
+    """Of the network as the paper has it."""
+    net = build.network(run)
+    return results.Cost(
+        flops.multiply_adds(net, run.patch) / 1e9,
+        flops.parameters(net) / 1e6,
+        flops.classifier_parameters(run.backbone) / 1e6,
+    )
+
+
+def _leave(status: int, message: str) -> NoReturn:
+    print("\n" + textwrap.fill(message, 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
+    sys.exit(status)
+
+
+def _parser(table: Table) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.{table.name}",
+        description=f"{table.name}: {table.caption}. Trains what is missing, evaluates it, and prints our numbers "
+        "beside the paper's. Stopped at any moment, the same command goes on where it was.",
+        epilog=f"example: python -m experiments.{table.name} --profile paper --data /data --gpus 0,1,2,3",
+    )
+    parser.add_argument("--profile", choices=PROFILES, default="quick",
+                        help="quick: synthetic people on a laptop, the default; smoke: two steps, to see that all "
+                        "runs; paper: the paper's data, networks and schedule")
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
+                        help="folder of the data sets (docs/data.md); synthetic people are made there (default: data)")
+    parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
+                        + " ".join(row.name for row in table.rows))
+    parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="seeds of each row (default: 1)")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
+                        help="where CSV files and pictures go (default: results)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
+                        help="where trained networks, logs and checkpoints go (default: runs)")
+    parser.add_argument("--workers", type=_positive, default=min(16, len(os.sched_getaffinity(0))), metavar="N",
+                        help="threads that prepare pictures (default: one a core)")
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return number

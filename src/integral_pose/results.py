@@ -1,0 +1,270 @@
+"""Measured numbers beside the paper's: intervals, claims, CSV and the table on the terminal.
+
+Reads files that `evaluate` wrote, never networks.
+"""
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
+
+import numpy as np
+
+from integral_pose import checkpoints
+from integral_pose.files import replacing
+from integral_pose.geometry import Array
+from integral_pose.metrics import pckh
+from integral_pose.tables import Claim, Metric, Row, Table
+
+RESAMPLINGS = 2000
+COLUMNS = (
+    "table", "row", "column", "metric", "paper", "ours", "low", "high", "unit", "better", "seeds", "data", "protocol",
+    "run_key", "commit",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What one run's numbers are computed from, and their signature."""
+
+    distances: Array  # (N, K), head sizes; nan where not annotated
+    predictions: Array  # (N, K, C), image px
+    signature: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> Evidence:
+        """From the file that `evaluate` wrote.
+
+        Raises:
+            InputError: the file is damaged.
+        """
+        arrays, signature = checkpoints.read(path)
+        return cls(arrays["distances"], arrays["predictions"], signature)
+
+
+class Measured:
+    """A table's measured values: each the mean over seeds, with people resampled together in all its cells.
+
+    Args:
+        evidence: (row name, column) to the evidence of each seed.  Cells may be missing; seeds of one cell and cells of
+            one table have the same test people.
+    """
+
+    def __init__(self, table: Table, evidence: Mapping[Tuple[str, str], Sequence[Evidence]]) -> None:
+        self.table, self.evidence = table, evidence
+        self._tallies: Dict[Tuple[str, str, str], Tuple[Array, Array]] = {}
+        people = {len(e.distances) for cell in evidence.values() for e in cell}
+        if len(people) != 1:
+            raise ValueError(f"the cells of a table have the same test people, not {sorted(people)} of them")
+        number = people.pop()
+        rng = np.random.default_rng(0)
+        self._draws = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLINGS).astype(np.float32)
+
+    def has(self, rows: Sequence[str]) -> bool:
+        """Whether every cell of these rows was measured."""
+        return all((row, column) in self.evidence for row in rows for column in self.table.columns)
+
+    def value(self, row: str, column: str, metric: str) -> float:
+        """The mean over the seeds: `Values` as measured."""
+        hits, counted = self._tally(row, column, metric)
+        return float(100 * hits.sum() / counted.sum())
+
+    def resampled(self, row: str, column: str, metric: str) -> Array:
+        """The same on each resampling of the test people, (RESAMPLINGS,): `Values` as they might have been."""
+        hits, counted = self._tally(row, column, metric)
+        return np.asarray(100 * (self._draws @ hits) / (self._draws @ counted))
+
+    def _tally(self, row: str, column: str, metric: str) -> Tuple[Array, Array]:
+        where = (row, column, metric)
+        if where not in self._tallies:
+            tallies = [pckh.tallies(e.distances, metric) for e in self.evidence[row, column]]
+            hits, counted = (np.mean(part, axis=0) for part in zip(*tallies))
+            self._tallies[where] = hits, counted
+        return self._tallies[where]
+
+
+def interval(resampled: Any) -> Tuple[float, float]:
+    """The middle 95 % of the resamplings."""
+    low, high = np.percentile(resampled, [2.5, 97.5])
+    return float(low), float(high)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim against measured numbers; it holds by its smallest margin, in the metric's unit."""
+
+    claim: Claim
+    margin: float
+    low: float
+    high: float
+
+    @property
+    def held(self) -> bool:
+        return self.margin > 0
+
+
+def verdicts(measured: Measured) -> List[Verdict]:
+    """Every claim whose rows were measured."""
+    found = []
+    for claim in measured.table.claims:
+        if measured.has(claim.rows):
+            margins = claim.margins(measured.value)
+            least = int(np.argmin(margins))
+            low, high = interval(claim.margins(measured.resampled)[least])
+            found.append(Verdict(claim, float(margins[least]), low, high))
+    return found
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Multiply-adds and parameters of a column's network at the paper's scale."""
+
+    flops: float  # 1e9
+    parameters: float  # 1e6, the network's
+    classifier: float  # 1e6, the backbone's as a classifier of ImageNet: what the paper prints
+
+
+def write_csv(measured: Measured, costs: Sequence[Cost], path: Path) -> None:
+    """One line a row, column and metric; then the costs."""
+    with replacing(path) as draft, open(draft, "w", newline="") as handle:
+        writer = csv.DictWriter(handle, COLUMNS)
+        writer.writeheader()
+        writer.writerows(_measured_lines(measured))
+        writer.writerows(_cost_lines(measured.table, costs))
+
+
+def write_claims(measured: Measured, path: Path) -> None:
+    """One line a claim."""
+    with replacing(path) as draft, open(draft, "w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(("table", "claim", "holds_in_paper", "held", "margin", "low", "high"))
+        for v in verdicts(measured):
+            numbers = (f"{number:.2f}" for number in (v.margin, v.low, v.high))
+            writer.writerow((measured.table.name, v.claim.text, v.claim.in_paper, v.held, *numbers))
+
+
+def _measured_lines(measured: Measured) -> Iterator[Dict[str, Any]]:
+    table = measured.table
+    for row, index in table.cells():
+        column = table.columns[index]
+        if (row.name, column) not in measured.evidence:
+            continue
+        signature = _signature([e.signature for e in measured.evidence[row.name, column]])
+        for place, metric in enumerate(table.metrics):
+            low, high = interval(measured.resampled(row.name, column, metric.name))
+            yield {
+                "table": table.name, "row": row.name, "column": column, "metric": metric.name,
+                "paper": row.numbers(index)[place] if row.paper else "",
+                "ours": f"{measured.value(row.name, column, metric.name):.2f}",
+                "low": f"{low:.2f}", "high": f"{high:.2f}", "unit": metric.unit, "better": metric.better, **signature,
+            }
+
+
+def _signature(signatures: Sequence[Mapping[str, Any]]) -> Dict[str, str]:
+    """The signatures of a cell's seeds as one."""
+
+    def joined(name: str) -> str:
+        return " ".join(dict.fromkeys(str(signature[name]) for signature in signatures))
+
+    return {
+        "seeds": joined("seed"), "data": joined("data"), "protocol": joined("protocol"), "run_key": joined("key"),
+        "commit": joined("commit"),
+    }
+
+
+def _cost_lines(table: Table, costs: Sequence[Cost]) -> Iterator[Dict[str, Any]]:
+    for index, cost in enumerate(costs):
+        assert table.costs
+        parameters = table.costs.parameters[index]
+        for metric, paper, ours, unit in (
+            ("multiply-adds", table.costs.flops[index], cost.flops, "1e9"),
+            ("parameters, network", "", cost.parameters, "1e6"),
+            ("parameters, backbone as classifier", parameters, cost.classifier, "1e6"),
+        ):
+            yield {
+                "table": table.name, "row": "all", "column": table.columns[index], "metric": metric, "paper": paper,
+                "ours": f"{ours:.2f}", "unit": unit, "better": "lower",
+                "protocol": "the paper's network, whatever the profile",
+            }
+
+
+def render(measured: Measured, costs: Sequence[Cost]) -> str:
+    """The table as the paper lays it out, ours below the paper's; then the claims."""
+    table = measured.table
+    lines = _by_metric(measured) if len(table.columns) == 1 else _by_row(measured)
+    return "\n".join([_title(measured), *_aligned([*lines, *_cost_rows(table, costs)]), *_claims(measured)])
+
+
+def _title(measured: Measured) -> str:
+    cell = [e.signature for e in next(iter(measured.evidence.values()))]
+    signature = _signature(cell)
+    return (
+        f"\n{measured.table.name}: {measured.table.caption}\n"
+        f"paper: the paper's data. ours: {signature['data']}, seeds {signature['seeds']}\n"
+    )
+
+
+def _by_metric(measured: Measured) -> List[List[str]]:
+    """Table 1's layout: methods across, metrics down."""
+    table, column = measured.table, measured.table.columns[0]
+    rows = [row for row in table.rows if (row.name, column) in measured.evidence]
+    lines = [["", "", *(row.name for row in rows)]]
+    for place, metric in enumerate(table.metrics):
+        if any(row.paper for row in rows):
+            lines.append([metric.name, "paper", *(f"{row.numbers(0)[place]:.1f}" if row.paper else "" for row in rows)])
+        ours = (f"{measured.value(row.name, column, metric.name):.1f}" for row in rows)
+        lines.append(["" if lines[-1][1] == "paper" else metric.name, "ours", *ours])
+    return lines
+
+
+def _by_row(measured: Measured) -> List[List[str]]:
+    """The layout of Tables 2 and 3: settings across, methods down, metrics joined by slashes."""
+    table = measured.table
+    lines = [["", "", *table.columns]]
+    for row in table.rows:
+        ours = [_joined(measured, row, column, table.metrics) for column in table.columns]
+        if any(ours):
+            lines += [[row.name, "paper", *row.paper.split()], ["", "ours", *ours]]
+    return lines
+
+
+def _joined(measured: Measured, row: Row, column: str, metrics: Sequence[Metric]) -> str:
+    if (row.name, column) not in measured.evidence:
+        return ""
+    return "/".join(f"{measured.value(row.name, column, metric.name):.1f}" for metric in metrics)
+
+
+def _cost_rows(table: Table, costs: Sequence[Cost]) -> List[List[str]]:
+    if not table.costs:
+        return []
+    return [
+        ["FLOPs", "paper", *(f"{number:.1f}G" for number in table.costs.flops)],
+        ["", "ours", *(f"{cost.flops:.1f}G" for cost in costs)],
+        ["params", "paper", *(f"{number:.0f}M" for number in table.costs.parameters)],
+        ["", "ours", *(f"{cost.classifier:.0f}M" for cost in costs)],
+        ["", "all of it", *(f"{cost.parameters:.1f}M" for cost in costs)],
+    ]
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> List[str]:
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return [
+        "  ".join(
+            word.ljust(width) if place < 2 else word.rjust(width)
+            for place, (word, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in lines
+    ]
+
+
+def _claims(measured: Measured) -> List[str]:
+    found = verdicts(measured)
+    if not found:
+        return []
+    lines = ["", "What the paper says, on our numbers (smallest margin, 95 % of resamplings of the test people):"]
+    for v in found:
+        outcome = "held    " if v.held else "not held"
+        note = "" if v.claim.in_paper else " (the paper's own numbers contradict it)"
+        lines.append(f"  {outcome} {v.margin:+6.1f} [{v.low:+.1f}, {v.high:+.1f}]  {v.claim.text}{note}")
+    return lines

@@ -1,0 +1,157 @@
+"""Batches are a function of their number alone, whoever makes them and when."""
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, List
+
+import cv2
+import numpy as np
+import pytest
+
+from integral_pose.batches import Batch, Batches
+from integral_pose.errors import InputError
+from integral_pose.geometry import Array, Box
+from integral_pose.samples import DEVIATION, MEAN, Augmentation, Sample
+from integral_pose.skeletons import MPII
+
+PEOPLE, SIZE, PATCH = 12, 3, 32
+
+
+def write_people(folder: Path, count: int) -> List[Sample]:
+    """People in pictures of one colour each, so that a pixel says who it is."""
+    samples = []
+    for number in range(count):
+        path = folder / f"person{number}.png"
+        cv2.imwrite(str(path), np.full((60 + number, 80, 3), 10 * (number + 1), np.uint8))
+        joints = np.random.default_rng(number).uniform(25, 35, (len(MPII.joints), 2))
+        samples.append(Sample(path, joints, np.arange(len(joints)) % 5 > 0, Box(30, 30, 40)))
+    return samples
+
+
+@pytest.fixture
+def people(tmp_path: Path) -> Batches:
+    return Batches(write_people(tmp_path, PEOPLE), MPII, PATCH, SIZE, Augmentation(), seed=3)
+
+
+def who(batch: Batch) -> List[int]:
+    """Numbers of the people of a batch, from the patches' middles."""
+    red = batch.images[:, 0, PATCH // 2, PATCH // 2] * DEVIATION[0] + MEAN[0]
+    return [int(number) for number in np.round(red / 10) - 1]
+
+
+def assert_same(one: Batch, other: Batch) -> None:
+    for a, b in zip(one, other):
+        np.testing.assert_array_equal(a, b)
+
+
+def differ(one: Array, other: Array) -> bool:
+    return one.shape != other.shape or bool((one != other).any())
+
+
+def test_a_batch_is_a_function_of_its_number(people: Batches) -> None:
+    first = people.batch(5)
+    people.batch(2)
+    assert_same(people.batch(5), first)
+    assert_same(replace(people, samples=tuple(people.samples)).batch(5), first)
+    assert differ(people.batch(6).images, first.images)
+    assert differ(replace(people, seed=4).batch(5).images, first.images)
+
+
+def test_shapes_and_kinds(people: Batches) -> None:
+    images, joints, weights = people.batch(1)
+    assert images.shape == (SIZE, 3, PATCH, PATCH)
+    assert joints.shape == weights.shape == (SIZE, len(MPII.joints), 2)
+    assert images.dtype == joints.dtype == weights.dtype == np.float32
+    assert set(np.unique(weights)) == {0, 1}
+    np.testing.assert_array_equal(weights[..., 0], weights[..., 1])
+
+
+@pytest.mark.parametrize("size, per_epoch", [(3, 4), (5, 2), (12, 1), (20, 1)])
+def test_everyone_is_seen_once_an_epoch_in_another_order(people: Batches, size: int, per_epoch: int) -> None:
+    batches = replace(people, size=size)
+    assert batches.per_epoch == per_epoch
+    orders = []
+    for epoch in range(3):
+        seen = [n for step in range(per_epoch) for n in who(batches.batch(epoch * per_epoch + step))]
+        assert len(seen) == len(set(seen)) == min(PEOPLE, size * per_epoch)
+        orders.append(tuple(seen))
+    assert len(set(orders)) == 3
+
+
+def test_a_person_has_another_jitter_each_epoch(people: Batches) -> None:
+    everybody = replace(people, size=PEOPLE)
+    epochs = []
+    for epoch in range(3):
+        batch = everybody.batch(epoch)
+        epochs.append(batch.joints[np.argsort(who(batch))])
+    for one, other in ((0, 1), (1, 2), (0, 2)):
+        assert all(differ(a, b) for a, b in zip(epochs[one], epochs[other]))
+
+
+def test_people_of_one_batch_have_different_jitters(people: Batches) -> None:
+    twins = replace(people, samples=[people.samples[0]] * 7, size=7)
+    assert len({joints.tobytes() for joints in twins.batch(0).joints}) == 7
+
+
+def test_the_jitter_of_a_person_does_not_depend_on_the_batch_size(people: Batches) -> None:
+    whole, parts = replace(people, size=PEOPLE).batch(0), [people.batch(step) for step in range(4)]
+    assert_same(whole, Batch(*(np.concatenate(arrays) for arrays in zip(*parts))))
+
+
+def test_without_augmentation_only_the_order_changes(people: Batches) -> None:
+    still = replace(people, augmentation=None, size=PEOPLE)
+    ordered = [batch.joints[np.argsort(who(batch))] for batch in (still.batch(0), still.batch(1), still.in_order(0))]
+    np.testing.assert_array_equal(ordered[0], ordered[1])
+    np.testing.assert_array_equal(ordered[0], ordered[2])
+
+
+def test_colours_are_jittered(people: Batches) -> None:
+    plain, coloured = people, replace(people, augmentation=Augmentation(colour=0.4))
+    np.testing.assert_array_equal(plain.batch(0).joints, coloured.batch(0).joints)
+    assert differ(plain.batch(0).images, coloured.batch(0).images)
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("size, lengths", [(5, [5, 5, 2]), (4, [4, 4, 4]), (13, [12])])
+def test_once_is_everybody_in_order_as_annotated(
+    people: Batches, workers: int, size: int, lengths: List[int]
+) -> None:
+    found = list(replace(people, size=size).once(workers))
+    assert [len(batch.images) for batch in found] == lengths
+    assert [number for batch in found for number in who(batch)] == list(range(PEOPLE))
+    expected = np.array([(sample.joints - 10) / 40 for sample in people.samples])
+    known = np.concatenate([batch.weights for batch in found]) > 0
+    np.testing.assert_allclose(np.concatenate([batch.joints for batch in found])[known], expected[known], atol=1e-6)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("start", [0, 7])
+def test_the_stream_is_the_batches_from_its_start(people: Batches, workers: int, start: int) -> None:
+    for step, batch in enumerate(islice(people.stream(start, workers), 6), start):
+        assert_same(batch, people.batch(step))
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_an_unreadable_image_ends_the_stream(people: Batches, workers: int) -> None:
+    people.samples[8].image.write_bytes(b"damaged")
+    with pytest.raises(InputError, match="person8.png"):
+        list(islice(people.stream(0, workers), people.per_epoch))
+
+
+def joins(work: threading.Thread) -> bool:
+    work.start()
+    work.join(timeout=30)
+    return not work.is_alive()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("taken", [0, 1, 5])
+def test_closing_early_does_not_hang(people: Batches, workers: int, taken: int) -> None:
+    before = threading.active_count()
+    stream: Any = people.stream(2, workers)
+    assert len(list(islice(stream, taken))) == taken
+    assert joins(threading.Thread(target=stream.close, daemon=True))
+    assert threading.active_count() == before

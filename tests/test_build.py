@@ -1,0 +1,249 @@
+"""From a run to its network, loss, people and devices; files of other networks are refused."""
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Callable, Dict, Tuple
+
+import integral_pose  # isort: skip  # noqa: F401
+
+import mxnet as mx
+import numpy as np
+import pytest
+from gluoncv.model_zoo import model_store
+
+from integral_pose import build
+from integral_pose.datasets import catalogue
+from integral_pose.errors import InputError
+from integral_pose.geometry import Array, Box
+from integral_pose.profiles import smoke
+from integral_pose.run import Run
+from integral_pose.samples import Augmentation, Sample
+from integral_pose.skeletons import MPII
+from symbols.resnet import ResNet
+
+CPU = [mx.cpu()]
+JOINTS = len(MPII.joints)
+HEAT_MAP = {"output": "heat map", "loss": "gaussian-mse"}
+TINY = replace(smoke(Run(backbone="resnet18")), start=None)  # 64 px, 8 x 8 cells
+
+
+def made(run: Run) -> Any:
+    net = build.network(run)
+    build.initialise(net, run, CPU, Path("unused"))
+    return net
+
+
+def values(net: Any) -> Dict[str, Array]:
+    return {name: p.data(p.list_ctx()[0]).asnumpy() for name, p in net._collect_params_with_prefix().items()}
+
+
+def images(run: Run, people: int) -> mx.nd.NDArray:
+    return mx.nd.random.normal(shape=(people, 3, run.patch, run.patch))
+
+
+@pytest.mark.parametrize(
+    "changes, people, shape",
+    [
+        ({}, 2, (2, JOINTS, 2)),
+        ({"output": "direct"}, 3, (3, JOINTS, 2)),
+        (HEAT_MAP, 1, (1, JOINTS, 8, 8)),
+        ({**HEAT_MAP, "loss": "softmax-ce", "upsamplings": 3}, 2, (2, JOINTS, 16, 16)),
+        ({**HEAT_MAP, "loss": "disc-bce", "upsamplings": 1, "patch": 96}, 3, (3, JOINTS, 6, 6)),
+        ({"backbone": "resnet50", "patch": 32}, 4, (4, JOINTS, 2)),
+        ({**HEAT_MAP, "backbone": "resnet101", "patch": 32, "width": 0.125}, 1, (1, JOINTS, 4, 4)),
+    ],
+    ids=str,
+)
+def test_outputs_and_losses_by_shape(
+    changes: Dict[str, Any], people: int, shape: Tuple[int, ...], hybridize: bool
+) -> None:
+    run = replace(TINY, **changes)
+    net = made(run)
+    if hybridize:
+        net.hybridize()
+    output = net(images(run, people))
+    assert output.shape == shape
+    joints = mx.nd.random.uniform(shape=(people, JOINTS, 2))
+    losses = build.loss(run)(output, joints, mx.nd.ones((people, JOINTS, 2))).asnumpy()
+    assert losses.shape == (people,) and np.isfinite(losses).all() and (losses > 0).all()
+
+
+@pytest.mark.parametrize("disc, patch, cells", [(15.0, 256, 9), (15.0, 128, 1), (45.0, 64, 5), (60.0, 64, 9)])
+def test_the_disc_is_given_for_a_patch_of_256_px(disc: float, patch: int, cells: int) -> None:
+    run = replace(TINY, **{**HEAT_MAP, "loss": "disc-bce"}, disc=disc, patch=patch)
+    middle = (run.cells // 2 + 0.5) / run.cells
+    logits = mx.nd.full((1, JOINTS, run.cells, run.cells), 1000.0)
+    loss = build.loss(run)(logits, mx.nd.full((1, JOINTS, 2), middle), mx.nd.ones((1, JOINTS, 2)))
+    assert loss.asscalar() == pytest.approx(1000 * (run.cells**2 - cells), rel=1e-5)
+
+
+def test_first_values_follow_from_the_seed() -> None:
+    one, same, other = (values(made(replace(TINY, seed=seed))) for seed in (5, 5, 6))
+    assert all((one[name] == same[name]).all() for name in one)
+    assert any((one[name] != other[name]).any() for name in one)
+
+
+def heat_maps(people: int, joints: int, height: int, width: int) -> Tuple[Array, Array]:
+    """Noise with one highest cell each, and the centres of those cells as fractions."""
+    rng = np.random.default_rng(width)
+    maps = rng.uniform(-2, 0, (people, joints, height, width))
+    rows, columns = rng.integers(height, size=(people, joints)), rng.integers(width, size=(people, joints))
+    for n in range(people):
+        for k in range(joints):
+            maps[n, k, rows[n, k], columns[n, k]] = 0.5
+    return maps, np.stack([(columns + 0.5) / width, (rows + 0.5) / height], axis=2)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5, 7), (4, 1, 6, 2), (1, 16, 8, 8)])
+def test_decode_takes_the_centre_of_the_highest_cell(shape: Tuple[int, int, int, int]) -> None:
+    maps, centres = heat_maps(*shape)
+    np.testing.assert_allclose(build.decode(maps, replace(TINY, **HEAT_MAP)), centres)
+
+
+@pytest.mark.parametrize("output", ["direct", "integral"])
+def test_decode_leaves_joints_as_they_are(output: str) -> None:
+    joints = np.random.default_rng(0).uniform(size=(3, 5, 2))
+    np.testing.assert_array_equal(build.decode(joints, replace(TINY, output=output)), joints)
+
+
+@pytest.mark.parametrize("split, augmentation", [("train", Augmentation(0.01, 0.5, 7, False, 0.3)), ("test", None)])
+def test_only_training_people_are_jittered(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, split: str, augmentation: object
+) -> None:
+    people = [Sample(tmp_path, np.zeros((JOINTS, 2)), np.ones(JOINTS), Box(1, 2, 3))] * 5
+    monkeypatch.setattr(catalogue, "people", lambda run, split, root: people)
+    run = replace(TINY, shift=0.01, scale=0.5, turn=7.0, mirror=False, colour=0.3, seed=9, batch=2)
+    batches = build.batches(run, split, tmp_path)
+    assert (batches.augmentation, batches.samples) == (augmentation, people)
+    assert (batches.patch, batches.size, batches.seed) == (run.patch, 2, 9)
+
+
+def test_a_split_without_people_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(catalogue, "people", lambda run, split, root: [])
+    with pytest.raises(InputError, match="the held-out split of .* has no people"):
+        build.batches(TINY, "held-out", tmp_path)
+
+
+def test_load_undoes_save(tmp_path: Path) -> None:
+    net, other = made(TINY), made(replace(TINY, seed=1))
+    net.save_parameters(str(tmp_path / "net.params"))
+    build.load(other, tmp_path / "net.params", CPU)
+    picture = images(TINY, 2)
+    np.testing.assert_array_equal(net(picture).asnumpy(), other(picture).asnumpy())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"backbone": "resnet50"}, {"width": 0.125}, {"upsamplings": 3}, {"upsamplings": 1}, {"output": "direct"}],
+    ids=str,
+)
+def test_the_file_of_another_network_is_refused(tmp_path: Path, changes: Dict[str, Any]) -> None:
+    made(replace(TINY, **changes)).save_parameters(str(tmp_path / "net.params"))
+    with pytest.raises(InputError, match=r"net\.params: these are not the parameters of this network"):
+        build.load(made(TINY), tmp_path / "net.params", CPU)
+
+
+def cut_to(share: float) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        made(TINY).save_parameters(str(path))
+        path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: None,
+        Path.mkdir,
+        lambda path: path.write_bytes(b"garbage" * 99),
+        lambda path: path.write_bytes(b""),
+        lambda path: mx.nd.save(str(path), [mx.nd.ones(3)]),
+        lambda path: mx.nd.save(str(path), {"x": mx.nd.ones(3)}),
+        lambda path: mx.nd.save(str(path), {"x.y": mx.nd.ones(3)}),
+        cut_to(0.3),
+        cut_to(0.999),
+    ],
+    ids=["missing", "folder", "garbage", "empty", "nameless", "legacy name", "other name", "cut early", "cut late"],
+)
+def test_a_damaged_file_is_refused_in_one_paragraph(tmp_path: Path, write: Callable[[Path], Any]) -> None:
+    write(tmp_path / "net.params")
+    with pytest.raises(InputError, match=r"net\.params: these are not the parameters") as caught:
+        build.load(made(TINY), tmp_path / "net.params", CPU)
+    assert "\n" not in str(caught.value) and "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "start, changes, factor",
+    [
+        (HEAT_MAP, {}, 6.5),
+        (HEAT_MAP, {**HEAT_MAP, "loss": "softmax-ce"}, 1),
+        ({}, {}, 1),
+    ],
+    ids=["heat map to integral", "heat map to heat map", "integral to integral"],
+)
+def test_only_an_integral_over_heat_maps_sharpens_the_last_layer(
+    tmp_path: Path, start: Dict[str, Any], changes: Dict[str, Any], factor: float
+) -> None:
+    first = replace(TINY, **start)
+    before = made(first)
+    before.head.final.bias.set_data(mx.nd.arange(JOINTS))
+    before.save_parameters(str(tmp_path / "net.params"))
+    run = replace(TINY, **changes, start=first, logit_scale=6.5)
+    after, devices = build.network(run), [mx.cpu(0), mx.cpu(1)]
+    build.hand_over(after, run, tmp_path / "net.params", devices)
+    expected, found = values(before), values(after)
+    assert set(expected) == set(found) and before.head.final.weight.data().asnumpy().any()
+    for name, value in found.items():
+        np.testing.assert_allclose(value, expected[name] * (factor if name.startswith("head.final.") else 1), rtol=1e-6)
+    for device in devices:
+        np.testing.assert_allclose(after.head.final.bias.data(device).asnumpy(), np.arange(JOINTS) * factor, rtol=1e-6)
+
+
+def test_imagenet_parameters_come_from_a_local_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(model_store, "get_model_file", unreachable)
+    source, run = ResNet(18, TINY.width), replace(TINY, pretrained=True)
+    source.initialize(mx.init.Normal(3))
+    named = {name: parameter.data() for name, parameter in source._collect_params_with_prefix().items()}
+    (tmp_path / "models").mkdir()
+    mx.nd.save(str(tmp_path / "models" / "resnet18_v1b-1234abcd.params"), {**named, "fc.weight": mx.nd.ones((10, 4))})
+    net = build.network(run)
+    build.initialise(net, run, CPU, tmp_path)
+    for name, value in values(net.trunk).items():
+        np.testing.assert_array_equal(value, named[name].asnumpy())
+
+
+def unreachable(name: str, root: str) -> str:
+    raise OSError(f"no network for {name} to {root}")
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "resnet101"])
+def test_without_file_and_network_the_user_is_told_what_to_put_where(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backbone: str
+) -> None:
+    monkeypatch.setattr(model_store, "get_model_file", unreachable)
+    run = replace(TINY, pretrained=True, backbone=backbone)
+    with pytest.raises(InputError, match=rf"models: .*could not download .*{backbone}_v1b \(OSError\).*\.params there"):
+        build.initialise(build.network(run), run, CPU, tmp_path)
+
+
+def test_no_gpus_is_the_cpu() -> None:
+    assert build.devices("") == [mx.cpu()]
+
+
+@pytest.mark.parametrize("gpus, seen, reason", [
+    ("0", 0, "MXNet sees 0 .*no GPU 0"), ("0,3", 2, "sees 2 .*no GPU 3"), ("-1", 4, "no GPU -1"),
+    ("a", 0, "numbers joined by commas"), ("0,", 4, "numbers joined by commas"), ("1 2", 4, "numbers joined by commas"),
+])
+def test_gpus_that_are_not_there_are_refused(
+    monkeypatch: pytest.MonkeyPatch, gpus: str, seen: int, reason: str
+) -> None:
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: seen)
+    with pytest.raises(InputError, match=rf"--gpus {gpus}: .*{reason}"):
+        build.devices(gpus)
+
+
+def test_gpus_in_the_order_they_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mx.context, "num_gpus", lambda: 4)
+    assert build.devices("3,0,1") == [mx.gpu(3), mx.gpu(0), mx.gpu(1)]

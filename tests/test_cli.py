@@ -1,0 +1,153 @@
+"""A table from its command line: smoke of every table, and bad input."""
+from __future__ import annotations
+
+import csv
+import runpy
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import List
+
+import numpy as np
+import pytest
+
+from experiments import table1
+from experiments.table1 import TABLE
+from integral_pose import build, cli
+from integral_pose.evaluate import TESTED
+from integral_pose.profiles import smoke
+from integral_pose.train import PARAMETERS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def finished(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which Table 1's rows H1 and I1 were run in smoke."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.raises(SystemExit) as left:
+        cli.main(TABLE, arguments(smoke_people, folder, "--rows", "H1", "I1"))
+    assert left.value.code == 0
+    return folder
+
+
+def arguments(data: Path, folder: Path, *more: str) -> List[str]:
+    return ["--profile", "smoke", "--data", str(data), "--runs", str(folder / "runs"),
+            "--results", str(folder / "results"), *more]
+
+
+def left_with(capsys: pytest.CaptureFixture[str], *argv: str) -> "tuple[int, str]":
+    with pytest.raises(SystemExit) as left:
+        cli.main(TABLE, argv)
+    return left.value.code, capsys.readouterr().err  # type: ignore[return-value]
+
+
+def test_a_table_writes_its_numbers_claims_and_picture(finished: Path) -> None:
+    with open(finished / "results/smoke/table1.csv", newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    assert [(line["row"], line["metric"]) for line in lines] == [
+        (row, metric) for row in ("H1", "I1") for metric in ("@0.5", "@0.1", "AUC")
+    ]
+    assert lines[0]["run_key"] == smoke(table1.H1).key
+    assert (finished / "results/smoke/table1-claims.csv").stat().st_size > 0
+    assert (finished / "results/smoke/table1.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_second_call_trains_nothing(finished: Path, smoke_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("integral_pose.train._Training.to_the_end", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr("integral_pose.evaluate.predict", lambda *args: pytest.fail("predicted again"))
+    with pytest.raises(SystemExit) as left:
+        cli.main(TABLE, arguments(smoke_people, finished, "--rows", "I1"))
+    assert left.value.code == 0
+
+
+def test_rows_of_earlier_calls_stay_in_the_csv(finished: Path, smoke_people: Path) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(TABLE, arguments(smoke_people, finished, "--rows", "R1"))
+    text = (finished / "results/smoke/table1.csv").read_text()
+    assert all(f"table1,{row}," in text for row in ("R1", "H1", "I1"))
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (["--rows", "I9"], "R1, H1, H2, H3"),
+    (["--gpus", "7"], "no GPU 7"),
+    (["--gpus", "one"], "numbers joined by commas"),
+    (["--profile", "paper", "--data", "nowhere"], "nowhere"),
+    (["--seeds", "0"], "not a positive number"),
+])
+def test_bad_options_leave_with_2_and_a_remedy(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: List[str], message: str
+) -> None:
+    code, text = left_with(capsys, "--runs", str(tmp_path), *argv)
+    assert code == 2 and "Traceback" not in text
+    assert message in " ".join(text.split())
+
+
+def copied(finished: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "copy"))
+
+
+@pytest.mark.parametrize("name", [TESTED, PARAMETERS])
+def test_a_damaged_file_of_a_run_is_named(
+    finished: Path, smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    folder = copied(finished, tmp_path)
+    run = folder / "runs/smoke" / smoke(table1.H1).key
+    damaged = run / name
+    damaged.write_bytes(damaged.read_bytes()[:50])
+    if name == PARAMETERS:
+        (run / TESTED).unlink()
+    code, text = left_with(capsys, *arguments(smoke_people, folder, "--rows", "H1"))
+    assert code == 2 and name in text and "elete" in text
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:200])])
+def test_a_missing_or_corrupt_picture_is_named(
+    smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], harm
+) -> None:
+    data = Path(shutil.copytree(smoke_people, tmp_path / "data"))
+    for path in data.glob("*/images/valid_*"):
+        harm(path)
+    code, text = left_with(capsys, *arguments(data, tmp_path, "--rows", "H1"))
+    assert code == 2 and "valid_" in text
+    assert (tmp_path / "runs/smoke" / smoke(table1.H1).key / PARAMETERS).exists()
+
+
+def test_a_results_folder_that_cannot_be_written_is_named(
+    finished: Path, smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "results").write_text("a file where a folder should be")
+    argv = [*arguments(smoke_people, finished, "--rows", "H1"), "--results", str(tmp_path / "results")]
+    code, text = left_with(capsys, *argv)
+    assert code == 2 and "results" in text and "Traceback" not in text
+
+
+def test_the_lowered_run_is_a_failure_of_its_own(
+    smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decode = build.initialise
+
+    def spoiled(net, run, devices, root):
+        decode(net, run, devices, root)
+        net.head.final.bias.set_data(net.head.final.bias.data() * np.nan)
+
+    monkeypatch.setattr(build, "initialise", spoiled)
+    code, text = left_with(capsys, *arguments(smoke_people, tmp_path, "--rows", "R1"))
+    assert code == 1 and "nan" in text and smoke(table1.R1).start.key in text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["table2", "table3", "figure2"])
+def test_the_other_tables_run(name: str, smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {"table2": ["H1"], "table3": ["I1"], "figure2": ["R1", "I*"]}[name]
+    monkeypatch.setattr(sys, "argv", [name, *arguments(smoke_people, tmp_path, "--rows", *rows)])
+    with pytest.raises(SystemExit) as left:
+        runpy.run_module(f"experiments.{name}", run_name="__main__")
+    assert left.value.code == 0
+    assert (tmp_path / "results/smoke" / f"{name}.csv").exists() and (tmp_path / "results/smoke" / f"{name}.png").exists()
+
+
+def test_help_teaches_without_training() -> None:
+    shown = subprocess.run([sys.executable, "-m", "experiments.table1", "--help"], cwd=ROOT, capture_output=True, text=True,
+                           env={**__import__("os").environ, "PYTHONPATH": "src:."})
+    assert shown.returncode == 0 and "--profile" in shown.stdout and "example" in shown.stdout

@@ -1,0 +1,88 @@
+"""At every scale a table still compares like with like."""
+from __future__ import annotations
+
+from typing import Callable, Dict, List
+
+import pytest
+
+from experiments import table1, table2, table3
+from experiments.bases import H1, I1, I_STAR
+from integral_pose.profiles import PROFILES, paper, quick, smoke
+from integral_pose.run import Run
+from integral_pose.tables import Table
+from tests.test_tables import each_table
+
+Profile = Callable[[Run], Run]
+each_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+each_small_profile = pytest.mark.parametrize("profile", [quick, smoke])
+
+
+def column_runs(table: Table, column: int) -> List[Run]:
+    return [row.runs[column] for row in table.rows]
+
+
+@each_table
+def test_the_papers_profile_changes_nothing(table: Table) -> None:
+    assert all(paper(run) is run for row in table.rows for run in row.runs)
+
+
+@each_table
+@each_small_profile
+def test_all_rows_of_a_column_see_as_many_images(table: Table, profile: Profile) -> None:
+    for column in range(len(table.columns)):
+        seen = {sum(link.batch * link.steps for link in profile(run).chain) for run in column_runs(table, column)}
+        assert len(seen) == 1 and min(seen) > 0
+
+
+@each_table
+@each_small_profile
+def test_a_row_that_starts_from_heat_maps_shares_their_first_half(table: Table, profile: Profile) -> None:
+    for column in range(len(table.columns)):
+        runs = column_runs(table, column)
+        for run in runs:
+            first = profile(run).start
+            assert first is not None and first.start is None
+            if run.start in runs:
+                assert first == profile(run.start).start
+            assert (first.output, first.loss) == ((run.start or run).output, (run.start or run).loss)
+
+
+@each_table
+@each_profile
+def test_keys_stay_distinct_within_a_table(table: Table, profile: Profile) -> None:
+    keys = [profile(run).key for row in table.rows for run in row.runs]
+    assert len(set(keys)) == len(keys)
+
+
+@each_table
+@each_small_profile
+def test_small_profiles_keep_what_the_rows_differ_in(table: Table, profile: Profile) -> None:
+    for row in table.rows:
+        for run in row.runs:
+            small = profile(run)
+            kept = ("output", "loss", "backbone", "upsamplings", "logit_scale", "sigma", "disc", "seed")
+            assert [getattr(small, name) for name in kept] == [getattr(run, name) for name in kept]
+            assert run.patch % small.patch == 0 and not small.pretrained and small.data.startswith("synthetic-")
+
+
+@each_profile
+def test_runs_that_tables_share_are_trained_once(profile: Profile) -> None:
+    def keys(table: Table, column: int) -> Dict[str, str]:
+        return {row.name: profile(row.runs[column]).key for row in table.rows}
+
+    first, middle, fifty = keys(table1.TABLE, 0), keys(table2.TABLE, 1), keys(table3.TABLE, 1)
+    assert middle == fifty == {name: first[name] for name in ("H1", "I1")}
+
+
+@each_profile
+def test_a_seed_goes_through_a_profile(profile: Profile) -> None:
+    keys = {profile(run).key for run in (Run(), Run(seed=1), Run(seed=2))}
+    assert len(keys) == 3
+    assert [link.seed for link in profile(Run(seed=2)).chain] == [2] * len(profile(Run(seed=2)).chain)
+
+
+@pytest.mark.parametrize("run, first", [(H1, H1), (I1, H1), (I_STAR, I_STAR)])
+def test_two_halves_by_hand(run: Run, first: Run) -> None:
+    start = quick(run).start
+    assert start is not None
+    assert (start.loss, start.steps, start.batch, start.patch) == (first.loss, quick(run).steps, 32, 128)

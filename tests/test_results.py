@@ -1,0 +1,150 @@
+"""Numbers, intervals, claims and their files, on evidence whose answers are known."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Dict, List
+
+import numpy as np
+import pytest
+
+from experiments import figure2, table1, table2
+from integral_pose import checkpoints, results
+from integral_pose.metrics import pckh
+from integral_pose.results import Cost, Evidence, Measured
+from integral_pose.tables import Table
+
+PEOPLE = 37
+COLUMN = table1.COLUMN
+
+
+def evidence(error: float, seed: int = 0, people: int = PEOPLE) -> Evidence:
+    """Joints off by `error` head sizes in the mean; all but one joint of the first person annotated."""
+    rng = np.random.default_rng(seed)
+    distances = rng.exponential(error, (people, 16))
+    distances[0, 3] = np.nan
+    signature = {"key": f"k{seed}", "seed": seed, "data": "made up", "protocol": "p", "commit": "c"}
+    return Evidence(distances, np.zeros((people, 16, 2)), signature)
+
+
+def measured(table: Table, errors: Dict[str, float], seeds: int = 1) -> Measured:
+    cells = {
+        (row, column): [evidence(error, seed) for seed in range(seeds)]
+        for row, error in errors.items()
+        for column in table.columns
+    }
+    return Measured(table, cells)
+
+
+ERRORS = {"R1": 0.22, "H1": 0.3, "H2": 0.31, "H3": 0.5, "I*": 0.2, "I1": 0.1, "I2": 0.11, "I3": 0.12}
+
+
+@pytest.mark.parametrize("metric", ["@0.5", "@0.1", "AUC"])
+def test_a_value_is_the_scorers(metric: str) -> None:
+    given = evidence(0.2)
+    value = Measured(table1.TABLE, {("I1", COLUMN): [given]}).value("I1", COLUMN, metric)
+    expected = pckh.auc(given.distances) if metric == "AUC" else pckh.curve(given.distances, np.array([float(metric[1:])]))
+    assert value == pytest.approx(float(np.ravel(expected)[0]), abs=1e-9)
+
+
+def test_seeds_are_averaged() -> None:
+    values = [
+        Measured(table1.TABLE, {("I1", COLUMN): [evidence(0.2, seed)]}).value("I1", COLUMN, "AUC") for seed in range(3)
+    ]
+    assert measured(table1.TABLE, {"I1": 0.2}, seeds=3).value("I1", COLUMN, "AUC") == pytest.approx(np.mean(values))
+
+
+def test_the_interval_covers_as_a_bootstrap_should() -> None:
+    """Its width is close to what the scatter between people predicts."""
+    given = measured(table1.TABLE, {"I1": 0.2})
+    low, high = results.interval(given.resampled("I1", COLUMN, "@0.1"))
+    hits, counted = pckh.tallies(given.evidence["I1", COLUMN][0].distances, "@0.1")
+    deviation = 100 * np.std(hits / counted.mean()) / np.sqrt(PEOPLE)
+    assert low < given.value("I1", COLUMN, "@0.1") < high
+    assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
+
+
+def test_resamplings_are_paired() -> None:
+    """A row against itself has no spread, however uncertain it is alone."""
+    given = measured(table1.TABLE, {"I1": 0.2, "I2": 0.2})
+    difference = given.resampled("I1", COLUMN, "AUC") - given.resampled("I2", COLUMN, "AUC")
+    assert np.ptp(given.resampled("I1", COLUMN, "AUC")) > 1
+    assert np.ptp(difference) == 0
+
+
+def test_claims_hold_or_not_by_their_smallest_margin() -> None:
+    given = measured(table1.TABLE, ERRORS)
+    found = {v.claim.text: v for v in results.verdicts(given)}
+    assert len(found) == len(table1.TABLE.claims)
+    verdict = found["I1 > H1 in @0.1, AUC"]
+    margins = [given.value("I1", COLUMN, m) - given.value("H1", COLUMN, m) for m in ("@0.1", "AUC")]
+    assert verdict.held and verdict.margin == pytest.approx(min(margins))
+    assert verdict.low < verdict.margin < verdict.high
+    worse = measured(table1.TABLE, {**ERRORS, "I1": 0.9})
+    assert not {v.claim.text: v for v in results.verdicts(worse)}["I1 > H1 in @0.1, AUC"].held
+
+
+def test_claims_of_rows_that_were_not_measured_are_left_out() -> None:
+    found = results.verdicts(measured(table1.TABLE, {"I1": 0.1, "H1": 0.3}))
+    assert found and all(set(v.claim.rows) <= {"I1", "H1"} for v in found)
+
+
+def test_cells_with_other_people_are_refused() -> None:
+    with pytest.raises(ValueError, match="same test people"):
+        Measured(table1.TABLE, {("I1", COLUMN): [evidence(0.1)], ("H1", COLUMN): [evidence(0.1, people=5)]})
+
+
+def lines(path: Path) -> List[Dict[str, str]]:
+    with open(path, newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_csv_is_tidy_and_signed(tmp_path: Path) -> None:
+    given = measured(table2.TABLE, {"H1": 0.3, "I1": 0.1}, seeds=2)
+    costs = [Cost(7.25, 34.0, 25.6)] * 4
+    results.write_csv(given, costs, tmp_path / "deep" / "table2.csv")
+    found = lines(tmp_path / "deep" / "table2.csv")
+    assert list(found[0]) == list(results.COLUMNS)
+    assert len(found) == 2 * 4 * 3 + 4 * 3
+    first = found[0]
+    assert (first["row"], first["metric"], first["paper"], first["seeds"]) == ("H1", "@0.5", "86.7", "0 1")
+    assert (first["run_key"], first["commit"], first["data"]) == ("k0 k1", "c", "made up")
+    assert float(first["low"]) <= float(first["ours"]) <= float(first["high"])
+    assert {line["metric"] for line in found if line["row"] == "all"} == {
+        "multiply-adds", "parameters, network", "parameters, backbone as classifier"
+    }
+
+
+def test_claims_are_written(tmp_path: Path) -> None:
+    results.write_claims(measured(table1.TABLE, ERRORS), tmp_path / "claims.csv")
+    found = lines(tmp_path / "claims.csv")
+    assert [line["claim"] for line in found] == [claim.text for claim in table1.TABLE.claims]
+    assert {line["held"] for line in found} <= {"True", "False"}
+
+
+def test_the_report_has_ours_below_the_papers() -> None:
+    report = results.render(measured(table1.TABLE, ERRORS), [])
+    methods, paper, ours = report.splitlines()[4:7] if report.startswith("\n") else report.splitlines()[3:6]
+    assert methods.split() == list(ERRORS)
+    assert paper.split()[:3] == ["@0.5", "paper", "84.6"]
+    assert ours.split()[0] == "ours" and len(ours.split()) == 9
+    assert "made up" in report and "held" in report
+
+
+def test_the_report_of_several_columns_joins_metrics_and_shows_costs() -> None:
+    report = results.render(measured(table2.TABLE, {"H1": 0.3, "I1": 0.1}), [Cost(7.25, 34.0, 25.6)] * 4)
+    assert "86.7/28.0/57.7" in report and "7.3G" in report and "34.0M" in report
+
+
+def test_a_figure_without_paper_numbers_reports_ours_alone() -> None:
+    report = results.render(measured(figure2.TABLE, {"H1": 0.3, "I1": 0.1}), [])
+    assert not any(line.split()[1:2] == ["paper"] for line in report.splitlines())
+
+
+def test_evidence_is_read_back(tmp_path: Path) -> None:
+    given = evidence(0.3)
+    checkpoints.write(tmp_path / "test.npz", {"distances": given.distances, "predictions": given.predictions},
+                      given.signature)
+    found = Evidence.read(tmp_path / "test.npz")
+    np.testing.assert_array_equal(found.distances, given.distances)
+    assert found.signature == given.signature

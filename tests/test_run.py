@@ -1,0 +1,100 @@
+"""A run's key follows from what it changes, and nonsense is refused."""
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields, replace
+from typing import Any, Dict
+
+import pytest
+
+from integral_pose.run import Run
+
+HEAT_MAP = Run(output="heat map", loss="gaussian-mse")
+INTEGRAL = replace(HEAT_MAP, output="integral", loss="joint-l1", start=HEAT_MAP)
+
+
+@dataclass(frozen=True)
+class Wider(Run):
+    """The run of a later day, with one more field."""
+
+    novelty: int = 7
+
+
+def signed(settings: str) -> str:
+    return hashlib.sha256(settings.encode()).hexdigest()[:10]
+
+
+def another(name: str) -> Dict[str, Any]:
+    """A change of one field that makes sense."""
+    words = {
+        "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
+        "patch": 128,
+    }
+    default = getattr(Run(), name)
+    return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
+
+
+@pytest.mark.parametrize(
+    "run, settings",
+    [
+        (Run(), "{}"),
+        (Run(width=0.25, seed=3), '{"seed": 3, "width": 0.25}'),
+        (INTEGRAL, '{"start": {"loss": "gaussian-mse", "output": "heat map"}}'),
+    ],
+)
+def test_the_key_signs_the_settings_that_are_not_defaults(run: Run, settings: str) -> None:
+    assert run.key == signed(settings)
+
+
+@pytest.mark.parametrize("changes", [{}, {"width": 0.5, "data": "elsewhere"}])
+def test_a_new_field_leaves_keys_alone_until_it_is_used(changes: Dict[str, Any]) -> None:
+    assert Wider(**changes).key == Run(**changes).key
+    assert Wider(**changes, novelty=8).key != Run(**changes).key
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Run)])
+def test_each_field_changes_the_key(name: str) -> None:
+    base = HEAT_MAP if name == "loss" else Run()
+    changed = replace(base, **another(name))
+    assert changed != base and changed.key != base.key
+    assert replace(changed, **{name: getattr(base, name)}).key == base.key
+
+
+def test_what_a_run_starts_from_changes_its_key() -> None:
+    starts = [None, HEAT_MAP, replace(HEAT_MAP, sigma=2.5), replace(HEAT_MAP, loss="disc-bce")]
+    assert len({replace(INTEGRAL, start=start).key for start in starts}) == 4
+
+
+@pytest.mark.parametrize(
+    "bad, reason",
+    [
+        ({"output": "heatmap"}, "output is one of"),
+        ({"loss": "l1"}, "loss is one of"),
+        ({"backbone": "resnet34"}, "backbone is one of"),
+        ({"loss": "gaussian-mse"}, "integral output cannot be trained by gaussian-mse"),
+        ({"output": "direct", "loss": "softmax-ce"}, "direct output cannot be trained by softmax-ce"),
+        ({"output": "heat map"}, "heat map output cannot be trained by joint-l1"),
+        ({"patch": 100}, "patch"),
+        ({"patch": 0}, "patch"),
+        ({"patch": -64}, "patch"),
+        ({"batch": 0}, "batch"),
+        ({"width": 0.0}, "width"),
+        ({"upsamplings": -1}, "upsamplings|batch and width"),
+        ({"start": replace(HEAT_MAP, seed=1)}, "seed"),
+    ],
+    ids=str,
+)
+def test_nonsense_is_refused(bad: Dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        Run(**bad)
+
+
+@pytest.mark.parametrize("patch, upsamplings, cells", [(256, 2, 32), (256, 3, 64), (128, 2, 16), (96, 0, 3)])
+def test_cells(patch: int, upsamplings: int, cells: int) -> None:
+    assert Run(patch=patch, upsamplings=upsamplings).cells == cells
+
+
+def test_the_chain_begins_with_what_is_trained_first() -> None:
+    third = replace(INTEGRAL, start=INTEGRAL, steps=9)
+    assert third.chain == [HEAT_MAP, INTEGRAL, third]
+    assert HEAT_MAP.chain == [HEAT_MAP]

@@ -1,0 +1,204 @@
+"""From a picture to what the network sees, and joints that stay where the pixels are."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, List, Tuple
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from integral_pose.errors import InputError
+from integral_pose.geometry import Array, Box, Patch
+from integral_pose.samples import (
+    DEVIATION,
+    MEAN,
+    Augmentation,
+    Jitter,
+    Sample,
+    cut,
+    decode,
+    encode,
+    normalise,
+    patch_of,
+    read_image,
+)
+from integral_pose.skeletons import MPII, Skeleton
+
+WILD = Augmentation(shift=0.1, scale=0.25, turn=180, colour=0.3)
+SMALL = Skeleton(("l_end", "middle", "r_end"), "middle", ("middle-l_end", "middle-r_end"))
+
+
+def person(joints: Array, box: Box, annotated: Any = 1) -> Sample:
+    return Sample(Path("unused.png"), joints, np.broadcast_to(annotated, len(joints)), box)
+
+
+def wild_jitters(count: int) -> List[Jitter]:
+    rng = np.random.default_rng(count)
+    return [WILD.draw(rng) for _ in range(count)]
+
+
+def white_centroid(pixels: Array) -> Array:
+    grey = pixels.astype(float).sum(axis=2)
+    rows, columns = np.indices(grey.shape)
+    return np.array([(grey * columns).sum(), (grey * rows).sum()]) / grey.sum()
+
+
+@pytest.mark.parametrize("skeleton, size", [(MPII, 96), (SMALL, 61)])
+def test_decode_undoes_encode(skeleton: Skeleton, size: int) -> None:
+    rng = np.random.default_rng(0)
+    for jitter in wild_jitters(40):
+        sample = person(rng.uniform([140, 200], [180, 240], (len(skeleton.joints), 2)), Box(160, 220, 190))
+        patch = patch_of(sample, size, jitter)
+        fractions, weights = encode(sample, patch, skeleton)
+        assert weights.all() and fractions.dtype == weights.dtype == np.float32
+        np.testing.assert_allclose(decode(fractions, patch, skeleton), sample.joints, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [96, 131])
+def test_a_painted_joint_is_where_encode_says_under_its_mirrored_name(size: int) -> None:
+    rng = np.random.default_rng(size)
+    seen = set()
+    for round_number, jitter in enumerate(wild_jitters(48)):
+        k = round_number % len(MPII.joints)
+        joints = rng.integers([100, 60], [132, 92], (len(MPII.joints), 2)).astype(float)
+        sample = person(joints, Box(118.3, 74.6, 61))
+        image = np.zeros((170, 233, 3), np.uint8)
+        image[int(joints[k, 1]), int(joints[k, 0])] = 255
+        patch = patch_of(sample, size, jitter)
+        fractions, weights = encode(sample, patch, MPII)
+        name = MPII.mirror[k] if jitter.mirror else k
+        if weights[name]:
+            seen.add((name, jitter.mirror))
+            found = white_centroid(cut(image, patch))
+            assert np.abs(found - (fractions[name] * size - 0.5)).max() < 0.6
+    assert len(seen) > 24 and {mirror for _, mirror in seen} == {False, True}
+
+
+def test_joints_outside_the_patch_or_not_annotated_are_masked() -> None:
+    joints = np.array([[-0.5, 63.4], [63.5, 3], [np.nan, 9]])
+    sample = person(joints, Box(31.5, 31.5, 64), [1, 1, 0])
+    fractions, weights = encode(sample, Patch(sample.box, 32), SMALL)
+    np.testing.assert_array_equal(weights, [1, 0, 0])
+    np.testing.assert_allclose(fractions, [[0, 63.9 / 64], [0.5, 0.5], [0.5, 0.5]], rtol=1e-6)
+
+
+def test_masks_change_sides_in_a_mirror() -> None:
+    sample = person(np.array([[15.5, 31.5], [70, 31.5], [31.5, 47.5]]), Box(31.5, 31.5, 64), [1, 1, 0])
+    fractions, weights = encode(sample, Patch(sample.box, 32, mirror=True), SMALL)
+    np.testing.assert_array_equal(weights, [0, 0, 1])
+    np.testing.assert_allclose(fractions, [[0.5, 0.5], [0.5, 0.5], [0.75, 0.5]], rtol=1e-6)
+
+
+def test_the_jitter_moves_the_box() -> None:
+    sample = person(np.zeros((3, 2)), Box(50, 80, 200))
+    patch = patch_of(sample, 48, Jitter((0.1, -0.2), 1.5, 30, True))
+    assert patch == Patch(Box(70, 40, 300), 48, 30, True)
+    assert patch_of(sample, 48) == Patch(sample.box, 48)
+
+
+@pytest.mark.parametrize(
+    "augmentation", [WILD, Augmentation(0, 0, 0, False), Augmentation(mirror=False, colour=0.2)], ids=str
+)
+def test_a_draw_takes_as_many_numbers_whatever_the_bounds(augmentation: Augmentation) -> None:
+    one, other = np.random.default_rng(5), np.random.default_rng(5)
+    for _ in range(3):
+        augmentation.draw(one)
+        Augmentation().draw(other)
+    assert one.uniform() == other.uniform()
+
+
+def test_no_augmentation_is_no_jitter() -> None:
+    rng = np.random.default_rng(6)
+    assert {Augmentation(0, 0, 0, False).draw(rng) for _ in range(20)} == {Jitter()}
+
+
+def test_draws_are_uniform_within_their_bounds_and_independent() -> None:
+    rng, bounds = np.random.default_rng(7), Augmentation(0.02, 0.25, 30, True, 0.2)
+    drawn = [bounds.draw(rng) for _ in range(4000)]
+    numbers = np.array([(*j.shift, j.scale - 1, j.turn, *np.array(j.gains) - 1) for j in drawn])
+    unit = numbers / [0.02, 0.02, 0.25, 30, 0.2, 0.2, 0.2]
+    assert np.abs(unit).max() <= 1
+    for column in unit.T:
+        assert np.abs(np.histogram(column, 8, (-1, 1))[0] - 500).max() < 110
+    mirrored = np.array([j.mirror for j in drawn])
+    assert abs(mirrored.mean() - 0.5) < 0.04
+    related = np.corrcoef(np.column_stack([unit, mirrored]).T)
+    assert np.abs(related - np.eye(8)).max() < 0.08
+
+
+@pytest.mark.parametrize("size, gains", [(5, (1.0, 1.0, 1.0)), (8, (0.5, 1.0, 1.9))])
+def test_normalise(size: int, gains: Tuple[float, float, float]) -> None:
+    pixels = np.random.default_rng(8).integers(0, 256, (size, size, 3), np.uint8)
+    expected = np.empty((3, size, size))
+    for channel, blue_first in enumerate((2, 1, 0)):
+        bright = np.minimum(pixels[:, :, blue_first] * gains[channel], 255)
+        expected[channel] = (bright - MEAN[channel]) / DEVIATION[channel]
+    found = normalise(pixels, gains)
+    assert found.dtype == np.float32 and found.flags.c_contiguous
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_outside_the_image_is_black() -> None:
+    image = np.full((20, 30, 3), 200, np.uint8)
+    pixels = cut(image, Patch(Box(29.5, 9.5, 20), 20))
+    assert (pixels[:, :10] == 200).all() and not pixels[:, 10:].any()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_a_good_image_is_read(tmp_path: Path, suffix: str) -> None:
+    image = np.full((14, 23, 3), (10, 120, 240), np.uint8)
+    cv2.imwrite(str(tmp_path / f"good{suffix}"), image)
+    np.testing.assert_allclose(read_image(tmp_path / f"good{suffix}"), image, atol=3)
+
+
+def test_what_follows_the_end_of_a_jpeg_is_no_damage(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "tail.jpg"), np.full((14, 23, 3), 99, np.uint8))
+    with open(tmp_path / "tail.jpg", "ab") as file:
+        file.write(b"\0\0 written by a camera")
+    assert read_image(tmp_path / "tail.jpg").shape == (14, 23, 3)
+
+
+def test_an_exif_turn_is_not_followed(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # orientation: a quarter turn
+    Image.new("RGB", (31, 17)).save(tmp_path / "turned.jpg", exif=exif)
+    assert cv2.imread(str(tmp_path / "turned.jpg")).shape == (31, 17, 3)
+    assert read_image(tmp_path / "turned.jpg").shape == (17, 31, 3)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.98])
+def test_a_truncated_image_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
+    path = tmp_path / f"short{suffix}"
+    cv2.imwrite(str(path), np.random.default_rng(9).integers(0, 256, (40, 50, 3), np.uint8))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match=rf"short\{suffix}: .*truncated"):
+        read_image(path)
+
+
+def test_a_truncated_jpeg_with_a_whole_thumbnail_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "thumb.jpg"
+    cv2.imwrite(str(path), np.random.default_rng(9).integers(0, 256, (40, 50, 3), np.uint8))
+    whole = path.read_bytes()
+    thumbnail = b"\xff\xe1" + (len(whole) + 2).to_bytes(2, "big") + whole  # as EXIF carries it, before the scan
+    path.write_bytes(whole[:2] + thumbnail + whole[2:])
+    assert read_image(path).shape == (40, 50, 3)
+    path.write_bytes(whole[:2] + thumbnail + whole[2:-400])
+    with pytest.raises(InputError, match="thumb.jpg"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir], ids=["nothing", "folder"])
+def test_a_missing_image_is_named(tmp_path: Path, make: Callable[[Path], Any]) -> None:
+    make(tmp_path / "absent.jpg")
+    with pytest.raises(InputError, match="absent.jpg: the image is missing.*--data"):
+        read_image(tmp_path / "absent.jpg")
+
+
+def test_a_text_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "note.jpg").write_text("not a picture")
+    with pytest.raises(InputError, match="note.jpg: the image cannot be decoded"):
+        read_image(tmp_path / "note.jpg")

@@ -1,0 +1,222 @@
+"""The loop: its schedule, its devices, and what a kill, a NaN or a wrong checkpoint does to it."""
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet import gluon
+from mxnet.gluon import nn
+
+from experiments.bases import H1, I1, I_STAR
+from integral_pose import build, checkpoints
+from integral_pose.batches import Batch, Batches
+from integral_pose.errors import InputError, RunFailed
+from integral_pose.profiles import smoke
+from integral_pose.run import Run
+from integral_pose.train import CHECKPOINT, DONE, PARAMETERS, Schedule, Site, forward_backward, train
+from symbols.losses import JointL1
+
+ROOT = Path(__file__).resolve().parent.parent
+SHORT = replace(smoke(I_STAR), start=None, steps=10, validate_every=2, drop_at=0.7)
+
+
+def site(data: Path, runs: Path, devices: int = 1) -> Site:
+    return Site(data, runs, tuple(mx.cpu(i) for i in range(devices)), workers=1)
+
+
+def parameters(folder: Path) -> dict:
+    return {name: array.asnumpy() for name, array in mx.nd.load(str(folder / PARAMETERS)).items()}
+
+
+def same(one: dict, other: dict) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+def log(folder: Path) -> list:
+    with open(folder / "log.csv", newline="") as handle:
+        return [{k: v for k, v in line.items() if k != "images_per_s"} for line in csv.DictReader(handle)]
+
+
+# ---------------------------------------------------------------- schedule
+
+def test_the_rate_falls_and_training_ends_when_the_validation_loss_saturates() -> None:
+    run, schedule = replace(I_STAR, patience=2), Schedule()
+    rates = []
+    for loss in (3.0, 2.0, 2.5, 2.1, 1.0, 1.5, 1.0):
+        schedule.validated(run, loss, per_epoch=5)
+        rates.append(schedule.rate(run))
+    assert rates == [1e-3, 1e-3, 1e-3, 1e-5, 1e-5, 1e-5, 1e-5]
+    assert schedule.done and schedule.best == 1.0
+
+
+def test_training_ends_after_the_last_epoch_though_the_loss_still_falls() -> None:
+    run, schedule = replace(I_STAR, max_epochs=3), Schedule(step=15)
+    assert schedule.validated(run, 1.0, per_epoch=5) and schedule.done
+
+
+@pytest.mark.parametrize(("step", "rate"), [(0, 1e-3), (6, 1e-3), (7, 1e-5), (9, 1e-5)])
+def test_with_a_budget_the_rate_falls_at_a_fixed_step(step: int, rate: float) -> None:
+    assert Schedule(step=step).rate(SHORT) == rate
+
+
+# ---------------------------------------------------------------- devices
+
+def no_batch_statistics() -> nn.HybridSequential:
+    """A network whose samples do not see one another, so that halves of a batch add up exactly."""
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(5, 3, 2), nn.Activation("relu"), nn.GlobalAvgPool2D(), nn.Dense(6))
+    net.add(nn.HybridLambda(lambda F, x: F.reshape(x, (0, 3, 2))))
+    return net
+
+
+@pytest.mark.parametrize("people", [8, 7])
+def test_two_devices_train_as_one(people: int) -> None:
+    rng = np.random.default_rng(0)
+    batches = [
+        Batch(rng.normal(size=(people, 3, 9, 11)).astype("f"), rng.random((people, 3, 2)).astype("f"),
+              np.ones((people, 3, 2), "f"))
+        for _ in range(4)
+    ]
+    totals = []
+    for devices in ([mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]):
+        mx.random.seed(3)
+        net = no_batch_statistics()
+        net.initialize(mx.init.Xavier(), ctx=devices)
+        trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 1e-2}, kvstore="device",
+                                update_on_kvstore=False)
+        losses = []
+        for batch in batches:
+            losses.append(sum(part.asscalar() for part in forward_backward(net, JointL1(), batch, devices)))
+            trainer.step(people)
+        totals.append(losses)
+    assert totals[0][0] != pytest.approx(totals[0][-1], rel=1e-3)
+    np.testing.assert_allclose(totals[0], totals[1], rtol=1e-5)
+
+
+def test_a_run_on_two_devices_has_the_losses_of_one(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batch normalisation is per device, as in the paper, so both halves of each batch hold the same people here."""
+    drawn = Batches.batch
+    halves = lambda self, step: Batch(*(np.concatenate([a[:2], a[:2]]) for a in drawn(self, step)))  # noqa: E731
+    monkeypatch.setattr(Batches, "batch", halves)
+    logs = []
+    for devices in (1, 2):
+        folder = train(SHORT, site(smoke_people, tmp_path / str(devices), devices))
+        logs.append([float(line["train_loss"]) for line in log(folder)])
+    assert len(logs[0]) == 5
+    np.testing.assert_allclose(logs[0], logs[1], rtol=1e-5)
+
+
+# ---------------------------------------------------------------- interruptions
+
+SCRIPT = """
+import sys, integral_pose
+from pathlib import Path
+import tests.test_train as t
+from integral_pose.train import train
+t.train(t.LONG, t.site(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+LONG = replace(smoke(I1), steps=60, validate_every=3, start=replace(smoke(I1).start, steps=60, validate_every=3))
+
+
+def in_its_own_process(data: Path, runs: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(data), str(runs)], cwd=ROOT, stderr=subprocess.DEVNULL,
+                            env={**os.environ, "PYTHONPATH": "src:."})
+
+
+@pytest.mark.parametrize("link", [0, 1], ids=["first phase", "second phase"])
+def test_killed_and_run_again_it_ends_as_if_nothing_had_happened(smoke_people: Path, tmp_path: Path, link: int) -> None:
+    whole = train(LONG, site(smoke_people, tmp_path / "whole"))
+    process = in_its_own_process(smoke_people, tmp_path / "killed")
+    marker = tmp_path / "killed" / LONG.chain[link].key / CHECKPOINT
+    deadline = time.time() + 60
+    while not marker.exists() and time.time() < deadline:
+        time.sleep(0.01)
+    time.sleep(np.random.default_rng().uniform(0, 0.4))
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "killed" / LONG.key / DONE).exists()
+    again = train(LONG, site(smoke_people, tmp_path / "killed"))
+    assert same(parameters(whole), parameters(again))
+    assert log(whole) == log(again)
+
+
+def test_two_processes_train_a_run_once(smoke_people: Path, tmp_path: Path) -> None:
+    both = [in_its_own_process(smoke_people, tmp_path) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    for run in LONG.chain:
+        assert len(list((tmp_path / run.key).glob("events.*"))) == 1
+
+
+def test_a_finished_run_is_not_trained_again(smoke_people: Path, tmp_path: Path) -> None:
+    folder = train(SHORT, site(smoke_people, tmp_path))
+    before = (folder / DONE).stat().st_mtime_ns
+    train(SHORT, site(tmp_path / "no data here", tmp_path))
+    assert (folder / DONE).stat().st_mtime_ns == before
+    assert not (folder / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_loss_that_is_not_finite_stops_the_run_with_key_and_step(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: float
+) -> None:
+    drawn = Batches.batch
+
+    def planted(self: Batches, step: int) -> Batch:
+        batch = drawn(self, step)
+        return batch._replace(joints=np.full_like(batch.joints, number)) if step == 5 else batch
+
+    monkeypatch.setattr(Batches, "batch", planted)
+    with pytest.raises(RunFailed, match=rf"{SHORT.key}.*step 5\b"):
+        train(SHORT, site(smoke_people, tmp_path))
+    _, state = checkpoints.read(tmp_path / SHORT.key / CHECKPOINT)
+    assert state["schedule"]["step"] == 4
+
+
+def planted_checkpoint(tmp_path: Path, state: dict, keep: float = 1.0) -> Path:
+    path = tmp_path / SHORT.key / CHECKPOINT
+    checkpoints.write(path, {"parameter x": np.zeros(1000)}, state)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(len(content) * keep)])
+    return path
+
+
+@pytest.mark.parametrize(("keep", "message"), [(1.0, "checkpoint of run other"), (0.5, "damaged")])
+def test_a_checkpoint_of_another_run_or_half_a_checkpoint_is_refused(
+    smoke_people: Path, tmp_path: Path, keep: float, message: str
+) -> None:
+    path = planted_checkpoint(tmp_path, {"key": "other", "schedule": {}, "history": []}, keep)
+    with pytest.raises(InputError, match=message) as error:
+        train(SHORT, site(smoke_people, tmp_path))
+    assert str(path) in str(error.value) and "elete it" in str(error.value)
+
+
+def test_an_integral_run_starts_from_its_heat_map_run(smoke_people: Path, tmp_path: Path) -> None:
+    """With a rate of zero an I1 run ends with the weights of its H1."""
+    still: Run = replace(smoke(I1), rate=0.0, low_rate=0.0, steps=1)
+    end = train(still, site(smoke_people, tmp_path))
+    begin = tmp_path / still.start.key  # type: ignore[union-attr]
+    trained = build.network(still)
+    names = [name for name, p in trained._collect_params_with_prefix().items() if p.grad_req != "null"]
+    one, other = parameters(begin), parameters(end)
+    assert all(np.array_equal(one[name], other[name]) for name in names)
+
+
+def test_a_run_leaves_its_settings_a_log_and_events(smoke_people: Path, tmp_path: Path) -> None:
+    folder = train(SHORT, site(smoke_people, tmp_path))
+    assert json.loads((folder / "run.json").read_text())["key"] == SHORT.key
+    assert [line["step"] for line in log(folder)] == ["2", "4", "6", "8", "10"]
+    assert [float(line["rate"]) for line in log(folder)] == [1e-3, 1e-3, 1e-3, 1e-5, 1e-5]
+    assert list(folder.glob("events.*"))
+    assert H1.key != SHORT.key
