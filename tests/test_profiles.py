@@ -60,7 +60,7 @@ def test_small_profiles_keep_what_the_rows_differ_in(table: Table, profile: Prof
     for row in table.rows:
         for run in row.runs:
             small = profile(run)
-            kept = ("output", "loss", "backbone", "upsamplings", "logit_scale", "sigma", "disc", "seed")
+            kept = ("output", "loss", "backbone", "upsamplings", "sigma", "disc", "seed")
             assert [getattr(small, name) for name in kept] == [getattr(run, name) for name in kept]
             assert run.patch % small.patch == 0 and not small.pretrained and small.data.startswith("synthetic-")
 
@@ -85,4 +85,10 @@ def test_a_seed_goes_through_a_profile(profile: Profile) -> None:
 def test_two_halves_by_hand(run: Run, first: Run) -> None:
     start = quick(run).start
     assert start is not None
-    assert (start.loss, start.steps, start.batch, start.patch) == (first.loss, quick(run).steps, 32, 128)
+    assert (start.loss, start.steps, start.batch, start.patch) == (first.loss, quick(run).steps, 16, 128)
+
+
+def test_only_the_quick_profile_sharpens_and_only_maps_of_peak_1() -> None:
+    scales = {row.name: quick(row.runs[0]).logit_scale for row in table1.TABLE.rows}
+    assert {name for name, scale in scales.items() if scale != 1} == {"I1"}
+    assert all(quick(row.runs[0]).start.logit_scale == 1 for row in table1.TABLE.rows)  # type: ignore[union-attr]

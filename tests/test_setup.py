@@ -190,7 +190,7 @@ def test_the_cuda_lock_has_a_wheel_for_every_library_the_program_loads() -> None
     assert wheels == set(names("cuda")) - {"mxnet-cu112"}
 
 
-PREPARED = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "MXNET_CUDNN_AUTOTUNE_DEFAULT")
+PREPARED = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MXNET_CUDNN_AUTOTUNE_DEFAULT")
 
 
 def in_a_new_process(code: str, **variables: str) -> subprocess.CompletedProcess:
@@ -209,12 +209,12 @@ SHOW = f"import os, integral_pose; print(*(os.environ[name] for name in {PREPARE
 
 def test_importing_the_package_sets_the_threads() -> None:
     cores = min(len(os.sched_getaffinity(0)), runtime.MOST_THREADS)
-    assert in_a_new_process(SHOW).stdout.split() == [str(cores), "passive", "0"]
+    assert in_a_new_process(SHOW).stdout.split() == [str(cores), "passive", "5000", "0"]
 
 
 def test_what_the_user_set_stays() -> None:
-    shown = in_a_new_process(SHOW, OMP_NUM_THREADS="3", OMP_WAIT_POLICY="active", MXNET_CUDNN_AUTOTUNE_DEFAULT="2")
-    assert shown.stdout.split() == ["3", "active", "2"]
+    shown = in_a_new_process(SHOW, OMP_NUM_THREADS="3", OMP_WAIT_POLICY="active", GOMP_SPINCOUNT="7", MXNET_CUDNN_AUTOTUNE_DEFAULT="2")
+    assert shown.stdout.split() == ["3", "active", "7", "2"]
 
 
 def test_importing_the_package_does_not_import_mxnet() -> None:
