@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import csv
+import os
 import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import List
+from typing import List, Tuple
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def arguments(data: Path, folder: Path, *more: str) -> List[str]:
             "--results", str(folder / "results"), *more]
 
 
-def left_with(capsys: pytest.CaptureFixture[str], *argv: str) -> "tuple[int, str]":
+def left_with(capsys: pytest.CaptureFixture[str], *argv: str) -> Tuple[int, str]:
     with pytest.raises(SystemExit) as left:
         cli.main(TABLE, argv)
     return left.value.code, capsys.readouterr().err  # type: ignore[return-value]
@@ -123,13 +124,13 @@ def test_a_results_folder_that_cannot_be_written_is_named(
     assert code == 2 and "results" in text and "Traceback" not in text
 
 
-def test_the_lowered_run_is_a_failure_of_its_own(
+def test_a_loss_that_is_not_finite_leaves_with_1_and_names_the_run(
     smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode = build.initialise
+    initialise = build.initialise
 
     def spoiled(net, run, devices, root):
-        decode(net, run, devices, root)
+        initialise(net, run, devices, root)
         net.head.final.bias.set_data(net.head.final.bias.data() * np.nan)
 
     monkeypatch.setattr(build, "initialise", spoiled)
@@ -144,10 +145,10 @@ def test_the_other_tables_run(name: str, smoke_people: Path, tmp_path: Path, mon
     with pytest.raises(SystemExit) as left:
         runpy.run_module(f"experiments.{name}", run_name="__main__")
     assert left.value.code == 0
-    assert (tmp_path / "results/smoke" / f"{name}.csv").exists() and (tmp_path / "results/smoke" / f"{name}.png").exists()
+    assert all((tmp_path / "results/smoke" / f"{name}.{kind}").exists() for kind in ("csv", "png"))
 
 
 def test_help_teaches_without_training() -> None:
-    shown = subprocess.run([sys.executable, "-m", "experiments.table1", "--help"], cwd=ROOT, capture_output=True, text=True,
-                           env={**__import__("os").environ, "PYTHONPATH": "src:."})
+    shown = subprocess.run([sys.executable, "-m", "experiments.table1", "--help"], cwd=ROOT, capture_output=True,
+                           text=True, env={**os.environ, "PYTHONPATH": "src:."})
     assert shown.returncode == 0 and "--profile" in shown.stdout and "example" in shown.stdout

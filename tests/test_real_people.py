@@ -1,4 +1,4 @@
-"""Five real MPII photographs through the whole of it: reader, crop, training until they are learnt, prediction, score."""
+"""Five real MPII photographs through the whole of it: reader, crop, training until they are learnt, score."""
 from __future__ import annotations
 
 from dataclasses import replace

@@ -213,7 +213,7 @@ def test_importing_the_package_sets_the_threads() -> None:
 
 
 def test_what_the_user_set_stays() -> None:
-    shown = in_a_new_process(SHOW, OMP_NUM_THREADS="3", OMP_WAIT_POLICY="active", GOMP_SPINCOUNT="7", MXNET_CUDNN_AUTOTUNE_DEFAULT="2")
+    shown = in_a_new_process(SHOW, **dict(zip(PREPARED, ("3", "active", "7", "2"))))
     assert shown.stdout.split() == ["3", "active", "7", "2"]
 
 

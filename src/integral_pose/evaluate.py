@@ -22,8 +22,13 @@ def evaluate(run: Run, site: Site) -> Path:
         InputError: the data or the run's parameters cannot be read.
     """
     path = site.folder(run) / TESTED
-    if path.exists():
-        return path
+    with site.held(run):
+        if not path.exists():
+            _evaluate(run, site, path)
+    return path
+
+
+def _evaluate(run: Run, site: Site, path: Path) -> None:
     people = build.batches(run, "test", site.data)
     predictions = predict(run, site.folder(run) / PARAMETERS, people, site.devices[0], site.workers)
     joints, annotated = (np.stack([getattr(s, name) for s in people.samples]) for name in ("joints", "annotated"))
@@ -37,7 +42,6 @@ def evaluate(run: Run, site: Site) -> Path:
         "commit": json.loads((site.folder(run) / DONE).read_text())["commit"],
     }
     checkpoints.write(path, {"predictions": predictions, "distances": distances}, signature)
-    return path
 
 
 def _decoding(run: Run) -> str:

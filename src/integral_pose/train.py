@@ -13,7 +13,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Any, ContextManager, Dict, Iterable, Iterator, List, Sequence, Tuple
 
 import mxnet as mx
 import numpy as np
@@ -42,7 +42,12 @@ class Site:
     workers: int = 2
 
     def folder(self, run: Run) -> Path:
+        """Where the run's files are."""
         return self.runs / run.key
+
+    def held(self, run: Run) -> ContextManager[None]:
+        """The run's lock: who holds it is the only one to write into its folder."""
+        return only_here(self.folder(run).with_suffix(".lock"))
 
 
 @dataclass
@@ -83,7 +88,7 @@ def train(run: Run, site: Site, label: str = "") -> Path:
     """
     for link in run.chain:
         folder = site.folder(link)
-        with only_here(folder.with_suffix(".lock")):
+        with site.held(link):
             if not (folder / DONE).exists():
                 _Training(link, site, label).to_the_end()
     return site.folder(run)
@@ -142,9 +147,9 @@ class _Training:
         self._resume()
         self._write_settings()
         stream = self.batches.stream(self.schedule.step, self.site.workers)
-        total = self.run.steps or None
+        most = self.run.steps or self.run.max_epochs * self.batches.per_epoch
         with SummaryWriter(str(self.folder), purge_step=self.schedule.step) as events, tqdm(
-            total=total, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True
+            total=most, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True
         ) as bar:
             while not self.schedule.done:
                 self._round(stream, events, bar)
