@@ -100,6 +100,16 @@ def beats(
     return margins
 
 
+def ordered(columns: Sequence[str], rows: Sequence[str], metrics: Sequence[Metric]) -> Callable[[Values], Sequence[Any]]:
+    """Margins by which each column beats the next, for every row and metric."""
+
+    def margins(values: Values) -> Sequence[Any]:
+        pairs = list(zip(columns, columns[1:]))
+        return [values(r, one, m.name) - values(r, next_, m.name) for r in rows for one, next_ in pairs for m in metrics]
+
+    return margins
+
+
 def every(*groups: Callable[[Values], Sequence[Any]]) -> Callable[[Values], Sequence[Any]]:
     """The margins of several statements that hold together."""
     return lambda values: [margin for group in groups for margin in group(values)]

@@ -29,6 +29,7 @@ from integral_pose.geometry import Array
 from integral_pose.run import Run
 
 REPORT_EVERY = 10  # steps between waits for the devices
+Losses = Tuple[int, List[mx.nd.NDArray]]  # people in a mini-batch, and each device's summed loss, still on the device
 DONE, PARAMETERS, CHECKPOINT = "trained.json", "net.params", "checkpoint.npz"
 
 
@@ -180,12 +181,13 @@ class _Training:
 
     def _steps(self, batches: Iterable[Batch], bar: tqdm) -> float:
         """Trains on the batches; returns their mean loss a person.  The only waits for devices are the reports."""
-        pending: List[List[mx.nd.NDArray]] = []
+        pending: List[Losses] = []
         totals: List[float] = []
         for batch in batches:
             self.trainer.set_learning_rate(self.schedule.rate(self.run))
-            pending.append(forward_backward(self.net, self.loss, batch, self.site.devices))
-            self.trainer.step(len(batch.images))
+            people = len(batch.images)
+            pending.append((people, forward_backward(self.net, self.loss, batch, self.site.devices)))
+            self.trainer.step(people)
             self.schedule.step += 1
             bar.update()
             if len(pending) == REPORT_EVERY:
@@ -194,9 +196,9 @@ class _Training:
         totals += self._report(pending, bar)
         return sum(totals) / len(totals)
 
-    def _report(self, pending: List[List[mx.nd.NDArray]], bar: tqdm) -> List[float]:
+    def _report(self, pending: List[Losses], bar: tqdm) -> List[float]:
         """The mean losses of the last steps, all of them finite."""
-        losses = [sum(float(part.asscalar()) for part in parts) / self.run.batch for parts in pending]
+        losses = [sum(float(part.asscalar()) for part in parts) / people for people, parts in pending]
         for loss, step in zip(losses, range(self.schedule.step - len(losses), self.schedule.step)):
             if not math.isfinite(loss):
                 raise RunFailed(
