@@ -10,7 +10,6 @@ COLUMNS = ("ResNet-18", "ResNet-50", "ResNet-101")
 ROWS = ("H1", "I1")
 HEAT_MAPS = tuple(replace(H1, backbone=name) for name in ("resnet18", "resnet50", "resnet101"))
 
-
 TABLE = Table(
     name="table3",
     caption="Backbones of growing capacity",

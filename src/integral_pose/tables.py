@@ -49,6 +49,7 @@ class Costs:
 
 # Given row, column and metric, a number; or an array of them, one a resampling of the test people.
 Values = Callable[[str, str, str], Any]
+Margins = Callable[[Values], Sequence[Any]]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Claim:
     """
 
     text: str
-    margins: Callable[[Values], Sequence[Any]]
+    margins: Margins
     rows: Tuple[str, ...] = ()
     in_paper: bool = True
 
@@ -91,7 +92,7 @@ class Table:
 
 def beats(
     better: str, worse: str, metrics: Sequence[Metric], columns: Sequence[str]
-) -> Callable[[Values], Sequence[Any]]:
+) -> Margins:
     """Margins by which one row exceeds another, for every metric and column."""
 
     def margins(values: Values) -> Sequence[Any]:
@@ -100,16 +101,16 @@ def beats(
     return margins
 
 
-def ordered(columns: Sequence[str], rows: Sequence[str], metrics: Sequence[Metric]) -> Callable[[Values], Sequence[Any]]:
+def ordered(columns: Sequence[str], rows: Sequence[str], metrics: Sequence[Metric]) -> Margins:
     """Margins by which each column beats the next, for every row and metric."""
 
     def margins(values: Values) -> Sequence[Any]:
         pairs = list(zip(columns, columns[1:]))
-        return [values(r, one, m.name) - values(r, next_, m.name) for r in rows for one, next_ in pairs for m in metrics]
+        return [values(r, one, m.name) - values(r, two, m.name) for r in rows for one, two in pairs for m in metrics]
 
     return margins
 
 
-def every(*groups: Callable[[Values], Sequence[Any]]) -> Callable[[Values], Sequence[Any]]:
+def every(*groups: Margins) -> Margins:
     """The margins of several statements that hold together."""
     return lambda values: [margin for group in groups for margin in group(values)]
