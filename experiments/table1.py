@@ -55,6 +55,11 @@ TABLE = Table(
             every(beats("H1", "H3", (AT_01, AUC), (COLUMN,)), beats("H2", "H3", (AT_01, AUC), (COLUMN,))),
             ("H1", "H2", "H3"),
         ),
+        Claim(
+            "H3 is the last of H1, H2, H3 in @0.5",
+            every(beats("H1", "H3", (AT_05,), (COLUMN,)), beats("H2", "H3", (AT_05,), (COLUMN,))),
+            ("H1", "H2", "H3"),
+        ),
         # "It outperforms R1, indicating that integral regression is better than direct regression"
         _beats("I*", "R1", AT_01, AUC),
         _beats("I*", "R1", AT_05),
@@ -68,6 +73,11 @@ TABLE = Table(
         Claim(
             "I1, I2, I3 > R1 and I* in @0.1, AUC",
             every(*(beats(i, o, (AT_01, AUC), (COLUMN,)) for i in ("I1", "I2", "I3") for o in ("R1", "I*"))),
+            ("I1", "I2", "I3", "R1", "I*"),
+        ),
+        Claim(
+            "I1, I2, I3 > R1 and I* in @0.5",
+            every(*(beats(i, o, (AT_05,), (COLUMN,)) for i in ("I1", "I2", "I3") for o in ("R1", "I*"))),
             ("I1", "I2", "I3", "R1", "I*"),
         ),
         # "(I*>H, I*>R)" without a metric; at @0.5 the table itself has H1 and H2 above I*

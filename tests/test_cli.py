@@ -13,7 +13,7 @@ from typing import List, Tuple
 import numpy as np
 import pytest
 
-from experiments import table1
+from experiments import table1, table2
 from experiments.table1 import TABLE
 from integral_pose import build, cli
 from integral_pose.evaluate import TESTED
@@ -34,7 +34,7 @@ def finished(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def arguments(data: Path, folder: Path, *more: str) -> List[str]:
-    return ["--profile", "smoke", "--data", str(data), "--runs", str(folder / "runs"),
+    return ["--jobs", "1", "--profile", "smoke", "--data", str(data), "--runs", str(folder / "runs"),
             "--results", str(folder / "results"), *more]
 
 
@@ -112,7 +112,8 @@ def test_a_missing_or_corrupt_picture_is_named(
         harm(path)
     code, text = left_with(capsys, *arguments(data, tmp_path, "--rows", "H1"))
     assert code == 2 and "valid_" in text
-    assert (tmp_path / "runs/smoke" / smoke(table1.H1).key / PARAMETERS).exists()
+    trained = (tmp_path / "runs/smoke" / smoke(table1.H1).key / PARAMETERS).exists()
+    assert trained == (harm is not Path.unlink), "a missing picture is found before training, a damaged one after"
 
 
 def test_a_results_folder_that_cannot_be_written_is_named(
@@ -146,6 +147,33 @@ def test_the_other_tables_run(name: str, smoke_people: Path, tmp_path: Path, mon
         runpy.run_module(f"experiments.{name}", run_name="__main__")
     assert left.value.code == 0
     assert all((tmp_path / "results/smoke" / f"{name}.{kind}").exists() for kind in ("csv", "png"))
+
+
+def test_two_tables_at_once_and_several_jobs_train_each_run_once(tmp_path: Path) -> None:
+    """On empty folders: the people are made once, and the run that both tables need is trained once."""
+    argv = [*arguments(tmp_path / "data", tmp_path, "--rows", "H1"), "--jobs", "2"]
+    both = [
+        subprocess.Popen([sys.executable, "-m", f"experiments.{name}", *argv], cwd=ROOT, stderr=subprocess.DEVNULL,
+                         stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": "src:."})
+        for name in ("table1", "table2")
+    ]
+    assert [process.wait() for process in both] == [0, 0]
+    runs = [run for row in (table1.TABLE.rows[1], table2.TABLE.rows[0]) for run in row.runs]
+    links = {link.key for run in runs for link in smoke(run).chain}
+    folders = [path for path in (tmp_path / "runs/smoke").iterdir() if path.is_dir()]
+    assert {path.name for path in folders} == links
+    assert all(len(list(path.glob("events.*"))) == 1 for path in folders)
+
+
+def test_a_failing_job_fails_the_command(smoke_people: Path, tmp_path: Path) -> None:
+    data = Path(shutil.copytree(smoke_people, tmp_path / "data"))
+    for path in data.glob("*/images/train_*"):
+        path.write_bytes(b"no picture")
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments.table1", *arguments(data, tmp_path, "--rows", "H1", "R1"), "--jobs", "2"],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "src:."},
+    )
+    assert done.returncode == 2 and "train_" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_help_teaches_without_training() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from experiments import figure2, table1, table2
 from integral_pose import checkpoints, results
+from integral_pose.errors import InputError
 from integral_pose.metrics import pckh
 from integral_pose.results import Cost, Evidence, Measured
 from integral_pose.tables import Table
@@ -23,7 +24,7 @@ def evidence(error: float, seed: int = 0, people: int = PEOPLE) -> Evidence:
     rng = np.random.default_rng(seed)
     distances = rng.exponential(error, (people, 16))
     distances[0, 3] = np.nan
-    signature = {"key": f"k{seed}", "seed": seed, "data": "made up", "protocol": "p", "commit": "c"}
+    signature = {"key": f"k{seed}", "seed": seed, "data": "made up", "protocol": "p", "commit": "c", "people": people}
     return Evidence(distances, np.zeros((people, 16, 2)), signature)
 
 
@@ -89,8 +90,20 @@ def test_claims_of_rows_that_were_not_measured_are_left_out() -> None:
     assert found and all(set(v.claim.rows) <= {"I1", "H1"} for v in found)
 
 
+def test_rows_of_unequal_seeds_are_not_compared() -> None:
+    cells = {("I1", COLUMN): [evidence(0.1, seed) for seed in range(2)], ("H1", COLUMN): [evidence(0.3)]}
+    assert results.verdicts(Measured(table1.TABLE, cells)) == []
+
+
+def test_a_claim_of_many_margins_has_the_lowest_interval() -> None:
+    given = measured(table1.TABLE, ERRORS)
+    verdict = next(v for v in results.verdicts(given) if len(v.claim.margins(given.value)) > 5)
+    lows = [results.interval(margin)[0] for margin in verdict.claim.margins(given.resampled)]
+    assert verdict.low <= min(lows)
+
+
 def test_cells_with_other_people_are_refused() -> None:
-    with pytest.raises(ValueError, match="same test people"):
+    with pytest.raises(InputError, match="tested on different people"):
         Measured(table1.TABLE, {("I1", COLUMN): [evidence(0.1)], ("H1", COLUMN): [evidence(0.1, people=5)]})
 
 

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mxnet as mx
 import numpy as np
@@ -21,6 +22,7 @@ from experiments.bases import H1, I1, I_STAR
 from integral_pose import build, checkpoints
 from integral_pose.batches import Batch, Batches
 from integral_pose.errors import InputError, RunFailed
+from integral_pose.evaluate import TESTED, evaluate
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.train import CHECKPOINT, DONE, PARAMETERS, Schedule, Site, forward_backward, train
@@ -128,7 +130,8 @@ import tests.test_train as t
 from integral_pose.train import train
 t.train(t.LONG, t.site(Path(sys.argv[1]), Path(sys.argv[2])))
 """
-LONG = replace(smoke(I1), steps=24, validate_every=3, start=replace(smoke(I1).start, steps=24, validate_every=3))
+STEPS = 24
+LONG = replace(smoke(I1), steps=STEPS, validate_every=3, start=replace(smoke(I1).start, steps=STEPS, validate_every=3))
 
 
 def in_its_own_process(data: Path, runs: Path) -> subprocess.Popen[bytes]:
@@ -136,21 +139,78 @@ def in_its_own_process(data: Path, runs: Path) -> subprocess.Popen[bytes]:
                             env={**os.environ, "PYTHONPATH": "src:."})
 
 
-@pytest.mark.parametrize("link", [0, 1], ids=["first phase", "second phase"])
-def test_killed_and_run_again_it_ends_as_if_nothing_had_happened(smoke_people: Path, tmp_path: Path, link: int) -> None:
-    whole = train(LONG, site(smoke_people, tmp_path / "whole"))
-    process = in_its_own_process(smoke_people, tmp_path / "killed")
-    marker = tmp_path / "killed" / LONG.chain[link].key / CHECKPOINT
+@pytest.fixture(scope="module")
+def whole(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of LONG, trained without interruption."""
+    place = site(smoke_people, tmp_path_factory.mktemp("whole"))
+    folder = train(LONG, place)
+    evaluate(LONG, place)
+    return folder
+
+
+def ends_like(whole: Path, place: Site) -> bool:
+    """Whether LONG, run again where it was interrupted, has the log, the weights and the test errors of `whole`."""
+    again = train(LONG, place)
+    errors = [checkpoints.read(path)[0]["distances"] for path in (whole / TESTED, evaluate(LONG, place))]
+    weights = same(parameters(whole), parameters(again))
+    return weights and log(whole) == log(again) and np.array_equal(*errors, equal_nan=True)
+
+
+def test_killed_at_a_random_moment_and_run_again_it_ends_as_if_nothing_had_happened(
+    whole: Path, smoke_people: Path, tmp_path: Path
+) -> None:
+    process = in_its_own_process(smoke_people, tmp_path)
     deadline = time.time() + 60
-    while not marker.exists() and time.time() < deadline:
+    while not (tmp_path / LONG.chain[0].key / CHECKPOINT).exists() and time.time() < deadline:
         time.sleep(0.01)
-    time.sleep(np.random.default_rng().uniform(0, 0.4))
+    time.sleep(np.random.default_rng().uniform(0, 2))
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert not (tmp_path / "killed" / LONG.key / DONE).exists()
-    again = train(LONG, site(smoke_people, tmp_path / "killed"))
-    assert same(parameters(whole), parameters(again))
-    assert log(whole) == log(again)
+    assert ends_like(whole, site(smoke_people, tmp_path))
+
+
+class Killed(BaseException):
+    """Stands for a signal that nothing catches."""
+
+
+@pytest.mark.parametrize("write", [1, 2, 8, 9, 16], ids=lambda n: f"write {n}")
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_around_a_checkpoint_it_ends_as_if_nothing_had_happened(
+    whole: Path, smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int, before: bool
+) -> None:
+    """Between the best parameters and their checkpoint, before the first and after the last, in both phases."""
+    writing, count = checkpoints.write, iter(range(1, 100))
+
+    def interrupted(*arguments: Any) -> None:
+        now = next(count) == write
+        if not (now and before):
+            writing(*arguments)
+        if now:
+            raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(checkpoints, "write", interrupted)
+        train(LONG, site(smoke_people, tmp_path))
+    assert ends_like(whole, site(smoke_people, tmp_path))
+
+
+def test_on_two_devices_of_any_number_it_resumes_too(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    devices = (mx.cpu(1), mx.cpu(3))
+    folder = train(SHORT, Site(smoke_people, tmp_path / "whole", devices))
+    writing, count = checkpoints.write, iter(range(1, 100))
+
+    def interrupted(*arguments: Any) -> None:
+        writing(*arguments)
+        if next(count) == 3:
+            raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(checkpoints, "write", interrupted)
+        train(SHORT, Site(smoke_people, tmp_path / "killed", devices))
+    again = train(SHORT, Site(smoke_people, tmp_path / "killed", devices))
+    assert same(parameters(folder), parameters(again)) and log(folder) == log(again)
 
 
 def test_two_processes_train_a_run_once(smoke_people: Path, tmp_path: Path) -> None:
@@ -185,6 +245,23 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_key_and_step(
     assert state["schedule"]["step"] == 4
 
 
+def test_weights_that_became_nan_in_the_last_step_do_not_reach_a_checkpoint(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = gluon.Trainer.step
+
+    def spoiling(self: gluon.Trainer, people: int) -> None:
+        step(self, people)
+        if self._optimizer.num_update == 4:
+            self._params[0].set_data(self._params[0].data() * np.nan)
+
+    monkeypatch.setattr(gluon.Trainer, "step", spoiling)
+    with pytest.raises(RunFailed, match="step 3"):
+        train(SHORT, site(smoke_people, tmp_path))
+    arrays, state = checkpoints.read(tmp_path / SHORT.key / CHECKPOINT)
+    assert state["schedule"]["step"] == 2 and all(np.isfinite(array).all() for array in arrays.values())
+
+
 def planted_checkpoint(tmp_path: Path, state: dict, keep: float = 1.0) -> Path:
     path = tmp_path / SHORT.key / CHECKPOINT
     checkpoints.write(path, {"parameter x": np.zeros(1000)}, state)
@@ -193,11 +270,13 @@ def planted_checkpoint(tmp_path: Path, state: dict, keep: float = 1.0) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("keep", "message"), [(1.0, "checkpoint of run other"), (0.5, "damaged")])
-def test_a_checkpoint_of_another_run_or_half_a_checkpoint_is_refused(
-    smoke_people: Path, tmp_path: Path, keep: float, message: str
+@pytest.mark.parametrize(("key", "keep", "message"), [
+    ("other", 1.0, "checkpoint of run other"), (SHORT.key, 0.5, "damaged"), (SHORT.key, 1.0, "another version"),
+])
+def test_a_checkpoint_of_another_run_or_version_or_half_a_checkpoint_is_refused(
+    smoke_people: Path, tmp_path: Path, key: str, keep: float, message: str
 ) -> None:
-    path = planted_checkpoint(tmp_path, {"key": "other", "schedule": {}, "history": []}, keep)
+    path = planted_checkpoint(tmp_path, {"key": key, "schedule": {}, "history": []}, keep)
     with pytest.raises(InputError, match=message) as error:
         train(SHORT, site(smoke_people, tmp_path))
     assert str(path) in str(error.value) and "elete it" in str(error.value)

@@ -20,6 +20,8 @@ from symbols.pose_net import PoseNet
 from symbols.resnet import ResNet
 
 REFERENCE_PATCH = 256  # px; H3's disc is given for it
+RETRAIN = "Copy it again, or delete its folder to have the run trained anew."
+REDOWNLOAD = "Delete it to have GluonCV download it again."
 
 
 def network(run: Run) -> PoseNet:
@@ -46,13 +48,13 @@ def loss(run: Run) -> Any:
     return made
 
 
-def batches(run: Run, split: str, root: Path) -> Batches:
-    """The run's people of a split, jittered if they are trained on."""
+def batches(run: Run, split: str, root: Path, share: int = 1) -> Batches:
+    """The run's people of a split, jittered if they are trained on; in mini-batches of the run's size / `share`."""
     augmentation = Augmentation(run.shift, run.scale, run.turn, run.mirror, run.colour) if split == "train" else None
     samples = catalogue.people(run, split, root)
     if not samples:
         raise InputError(f"{root}: the {split} split of {run.data} has no people.")
-    return Batches(samples, catalogue.skeleton(run), run.patch, run.batch, augmentation, run.seed)
+    return Batches(samples, catalogue.skeleton(run), run.patch, max(1, run.batch // share), augmentation, run.seed)
 
 
 def initialise(net: PoseNet, run: Run, devices: Sequence[mx.Context], root: Path) -> None:
@@ -71,7 +73,9 @@ def hand_over(net: PoseNet, run: Run, path: Path, devices: Sequence[mx.Context])
             parameter.set_data(parameter.data(devices[0]) * run.logit_scale)
 
 
-def load(net: Any, path: Path, devices: Sequence[mx.Context], ignore_extra: bool = False) -> None:
+def load(
+    net: Any, path: Path, devices: Sequence[mx.Context], remedy: str = RETRAIN, ignore_extra: bool = False
+) -> None:
     """Reads a parameter file onto the devices.
 
     Raises:
@@ -82,8 +86,7 @@ def load(net: Any, path: Path, devices: Sequence[mx.Context], ignore_extra: bool
     except (OSError, ValueError, AssertionError, AttributeError, mx.MXNetError) as error:  # Attribute: a nameless array
         reason = str(error).strip().splitlines()[-1][:200]  # MXNet's own errors begin with a traceback
         raise InputError(
-            f"{path}: these are not the parameters of this network, or the file is damaged ({reason}). "
-            "Copy it again, or delete its folder to have the run trained anew."
+            f"{path}: these are not the parameters of this network, or the file is damaged ({reason}). {remedy}"
         ) from error
 
 
@@ -91,7 +94,7 @@ def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[
     """GluonCV's ImageNet parameters, from a file already in `models` or downloaded there by GluonCV."""
     name = f"{backbone}_v1b"
     local = sorted(models.glob(f"{name}*.params"))
-    load(trunk, local[0] if local else _download(name, models), devices, ignore_extra=True)
+    load(trunk, local[0] if local else _download(name, models), devices, REDOWNLOAD, ignore_extra=True)
 
 
 def _download(name: str, models: Path) -> Path:
@@ -101,8 +104,8 @@ def _download(name: str, models: Path) -> Path:
         return Path(get_model_file(name, root=str(models)))
     except Exception as error:  # GluonCV lets through whatever its download raises
         raise InputError(
-            f"{models}: GluonCV could not download the ImageNet parameters {name} ({type(error).__name__}). "
-            f"Put a file {name}-….params there, from a machine that can."
+            f"GluonCV could not download the ImageNet parameters {name} ({type(error).__name__}). "
+            f"Put a file {name}-….params into {models}, from a machine that can."
         ) from error
 
 
@@ -118,7 +121,15 @@ def devices(gpus: str) -> List[mx.Context]:
         numbers = [int(number) for number in gpus.split(",")]
     except ValueError:
         raise InputError(f"--gpus {gpus}: give numbers joined by commas, as in --gpus 0,1.") from None
-    seen = mx.context.num_gpus()
+    if len(set(numbers)) < len(numbers):
+        raise InputError(f"--gpus {gpus}: each GPU can be named once.")
+    try:
+        seen = mx.context.num_gpus()
+    except mx.MXNetError as error:
+        raise InputError(
+            f"--gpus {gpus}: MXNet cannot use the NVIDIA driver ({str(error).strip().splitlines()[-1]}). "
+            "Install driver R450 or later, or leave --gpus out to use the CPU."
+        ) from error
     missing = [number for number in numbers if not 0 <= number < seen]
     if missing:
         raise InputError(

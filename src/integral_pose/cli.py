@@ -2,24 +2,31 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import sys
 import textwrap
 from collections import defaultdict
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
+import mxnet as mx
+
 from integral_pose import build, pictures, results
 from integral_pose.datasets import catalogue
-from integral_pose.errors import InputError, RunFailed
-from integral_pose.evaluate import TESTED, evaluate
+from integral_pose.errors import Busy, InputError, RunFailed
+from integral_pose.evaluate import TESTED, check, evaluate
 from integral_pose.metrics import flops
 from integral_pose.profiles import PROFILES
 from integral_pose.results import Evidence, Measured
 from integral_pose.run import Run
 from integral_pose.tables import Table
 from integral_pose.train import Site, train
+
+CORES = len(os.sched_getaffinity(0))
+MOST_JOBS = 4  # each takes about a gigabyte
 
 
 class Cell(NamedTuple):
@@ -32,17 +39,27 @@ class Cell(NamedTuple):
 
 def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
     """Runs a table from the command line and exits: 0, 1 if a run failed, 2 for wrong input."""
+    options = _parser(table).parse_args(argv)
+    with _told():
+        reproduce(table, options)
+    sys.exit(0)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Ends the process with a paragraph and a status instead of a traceback."""
     try:
-        reproduce(table, _parser(table).parse_args(argv))
+        yield
     except InputError as error:
         _leave(2, str(error))
     except OSError as error:
         _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. What was finished before is kept.")
     except RunFailed as error:
         _leave(1, str(error))
+    except mx.MXNetError as error:
+        _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished before is kept.")
     except KeyboardInterrupt:
         _leave(130, "Stopped. The same command goes on from the last checkpoint.")
-    sys.exit(0)
 
 
 def reproduce(table: Table, options: argparse.Namespace) -> Measured:
@@ -55,17 +72,58 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
     unknown = [row for row in asked if row not in [row.name for row in table.rows]]
     if unknown:
         raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(row.name for row in table.rows)}.")
-    site = Site(
-        options.data, options.runs / options.profile, tuple(build.devices(options.gpus)), options.workers
-    )
+    site = _site(options)
     cells = list(_cells(table, options.profile, options.seeds))
-    wanted = [cell for cell in cells if cell.row in asked]
-    for number, cell in enumerate(wanted, 1):
-        name = f"{cell.row}, {cell.column}, seed {cell.run.seed}"
-        print(f"[{number}/{len(wanted)}] {table.name} {name}: run {cell.run.key}", file=sys.stderr)
-        train(cell.run, site, cell.row)
-        evaluate(cell.run, site)
+    wanted = [cell for cell in cells if cell.row in asked and not (site.folder(cell.run) / TESTED).exists()]
+    if wanted:
+        check(catalogue.people(wanted[0].run, "test", site.data))
+        _work(wanted, site) if _jobs(options, wanted) == 1 else _share(wanted, options)
     return _report(table, cells, site, options.results / options.profile)
+
+
+def _site(options: argparse.Namespace, line: int = 0) -> Site:
+    devices = tuple(build.devices(options.gpus))
+    return Site(options.data, options.runs / options.profile, devices, options.workers, line)
+
+
+def _work(cells: Sequence[Cell], site: Site) -> None:
+    """Trains and evaluates; what another process is working on comes last."""
+    for wait in (False, True):
+        busy = []
+        for cell in cells:
+            try:
+                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}:", wait)
+                evaluate(cell.run, site, wait)
+            except Busy:
+                busy.append(cell)
+        cells = busy
+
+
+def _jobs(options: argparse.Namespace, cells: Sequence[Cell]) -> int:
+    """Processes to share the work: on a CPU small networks gain more from that than from threads."""
+    small = options.profile != "paper" and not options.gpus
+    return min(options.jobs or (min(CORES, MOST_JOBS) if small else 1), len(cells))
+
+
+def _share(cells: Sequence[Cell], options: argparse.Namespace) -> None:
+    """Several processes work through the cells, each with its share of the cores."""
+    jobs = _jobs(options, cells)
+    os.environ["OMP_NUM_THREADS"] = str(max(1, CORES // jobs))  # a new process reads it, this one has
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=_helper, args=(cells, options, line)) for line in range(jobs)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    failed = [process.exitcode for process in processes if process.exitcode]
+    if failed:
+        sys.exit(max(failed))
+
+
+def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> None:
+    """One of several processes."""
+    with _told():
+        _work(cells, _site(options, line))
 
 
 def _cells(table: Table, profile: str, seeds: int) -> Iterator[Cell]:
@@ -139,13 +197,16 @@ def _parser(table: Table) -> argparse.ArgumentParser:
                         help="where CSV files and pictures go (default: results)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="where trained networks, logs and checkpoints go (default: runs)")
-    parser.add_argument("--workers", type=_positive, default=min(16, len(os.sched_getaffinity(0))), metavar="N",
-                        help="threads that prepare pictures (default: one a core)")
+    parser.add_argument("--jobs", type=_positive, metavar="N",
+                        help="processes that share the rows (default: one a core, at most 4; with --gpus or in the "
+                        "paper profile, 1)")
+    parser.add_argument("--workers", type=_positive, default=min(CORES, 16), metavar="N",
+                        help="threads of each that prepare pictures (default: one a core)")
     return parser
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdigit() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
     return number

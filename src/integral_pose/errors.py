@@ -8,5 +8,9 @@ class InputError(Exception):
     """
 
 
+class Busy(Exception):
+    """Another process is working on what was asked for."""
+
+
 class RunFailed(Exception):
     """A run cannot go on, through no fault of what the user gave: its key, its step and what is kept."""

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
+from integral_pose.errors import Busy
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -24,14 +26,26 @@ def replacing(path: Path) -> Iterator[Path]:
             draft.unlink()
 
 
+def remove_drafts(folder: Path) -> None:
+    """Deletes what killed processes left half-written in a folder that nobody else writes to."""
+    for draft in folder.glob(".*"):
+        draft.unlink()
+
+
 @contextmanager
-def only_here(path: Path) -> Iterator[None]:
-    """Holds the lock file `path`; waits for another process that holds it.  The lock ends with the process."""
+def only_here(path: Path, wait: bool = True) -> Iterator[None]:
+    """Holds the lock file `path`, which ends with the process; waits for another process that holds it.
+
+    Raises:
+        Busy: another process holds it, and `wait` is False.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if not wait:
+                raise Busy(str(path)) from None
             print(f"waiting for another process that works on {path.with_suffix('')}", file=sys.stderr)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield

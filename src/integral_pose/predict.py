@@ -14,8 +14,10 @@ from integral_pose.run import Run
 from integral_pose.samples import decode, patch_of
 
 
-def predict(run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2) -> Array:
-    """Joints (N, K, C) in image px of everybody, in order.
+def predict(
+    run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
+) -> Array:
+    """Joints (N, K, C) in image px of everybody, in order; `line` is the terminal's, for the progress bar.
 
     Raises:
         InputError: the parameters are not this run's, or a picture cannot be read.
@@ -24,7 +26,8 @@ def predict(run: Run, parameters: Path, people: Batches, device: mx.Context, wor
     build.load(net, parameters, [device])
     net.hybridize(static_alloc=True)
     progress = tqdm(
-        people.once(workers), total=-(-len(people.samples) // people.size), unit="batch", desc="predict", leave=False
+        people.once(workers), total=-(-len(people.samples) // people.size), unit="batch", desc="predict", leave=False,
+        position=line,
     )
     outputs = (net(mx.nd.array(batch.images, ctx=device)).asnumpy() for batch in progress)
     fractions = np.concatenate([build.decode(output, run) for output in outputs])

@@ -28,7 +28,7 @@ def quick(run: Run) -> Run:
     sharpened = run.start is not None and run.start.loss == "gaussian-mse" and run.output == "integral"
     return _in_two_halves(
         run, data=PEOPLE, train_people=4000, test_people=1000, width=0.25, patch=run.patch // 2, pretrained=False,
-        batch=16, steps=600, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=120,
+        batch=16, steps=500, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=125,
         logit_scale=20.0 if sharpened else run.logit_scale,
     )
 

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 import numpy as np
 
 from integral_pose import checkpoints
+from integral_pose.errors import InputError
 from integral_pose.files import replacing
 from integral_pose.geometry import Array
 from integral_pose.metrics import pckh
@@ -40,7 +41,10 @@ class Evidence:
             InputError: the file is damaged.
         """
         arrays, signature = checkpoints.read(path)
-        return cls(arrays["distances"], arrays["predictions"], signature)
+        try:
+            return cls(arrays["distances"], arrays["predictions"], signature)
+        except KeyError as error:
+            raise InputError(f"{path}: this file has no {error}. Delete it to have the run evaluated anew.") from error
 
 
 class Measured:
@@ -49,21 +53,30 @@ class Measured:
     Args:
         evidence: (row name, column) to the evidence of each seed.  Cells may be missing; seeds of one cell and cells of
             one table have the same test people.
+
+    Raises:
+        InputError: they were tested on different people.
     """
 
     def __init__(self, table: Table, evidence: Mapping[Tuple[str, str], Sequence[Evidence]]) -> None:
         self.table, self.evidence = table, evidence
         self._tallies: Dict[Tuple[str, str, str], Tuple[Array, Array]] = {}
-        people = {len(e.distances) for cell in evidence.values() for e in cell}
-        if len(people) != 1:
-            raise ValueError(f"the cells of a table have the same test people, not {sorted(people)} of them")
-        number = people.pop()
+        first, *others = (e for cell in evidence.values() for e in cell)
+        for other in others:
+            if other.signature["people"] != first.signature["people"]:
+                raise InputError(
+                    f"Runs {first.signature['key']} and {other.signature['key']} were tested on different people, so "
+                    "their numbers cannot stand in one table. Delete test.npz in the run folder that used other data."
+                )
+        number = len(first.distances)
         rng = np.random.default_rng(0)
         self._draws = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLINGS).astype(np.float32)
 
     def has(self, rows: Sequence[str]) -> bool:
-        """Whether every cell of these rows was measured."""
-        return all((row, column) in self.evidence for row in rows for column in self.table.columns)
+        """Whether every cell of these rows was measured, all with the same seeds."""
+        cells = [self.evidence.get((row, column), ()) for row in rows for column in self.table.columns]
+        seeds = {tuple(e.signature["seed"] for e in cell) for cell in cells}
+        return len(seeds) == 1 and () not in seeds
 
     def value(self, row: str, column: str, metric: str) -> float:
         """The mean over the seeds: `Values` as measured."""
@@ -92,7 +105,10 @@ def interval(resampled: Any) -> Tuple[float, float]:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim against measured numbers; it holds by its smallest margin, in the metric's unit."""
+    """A claim against measured numbers; it holds by its smallest margin, in the metric's unit.
+
+    The interval is of the smallest margin in each resampling: with many close margins it lies lower than any of theirs.
+    """
 
     claim: Claim
     margin: float
@@ -109,10 +125,8 @@ def verdicts(measured: Measured) -> List[Verdict]:
     found = []
     for claim in measured.table.claims:
         if measured.has(claim.rows):
-            margins = claim.margins(measured.value)
-            least = int(np.argmin(margins))
-            low, high = interval(claim.margins(measured.resampled)[least])
-            found.append(Verdict(claim, float(margins[least]), low, high))
+            low, high = interval(np.min(claim.margins(measured.resampled), axis=0))
+            found.append(Verdict(claim, float(min(claim.margins(measured.value))), low, high))
     return found
 
 
@@ -197,8 +211,7 @@ def render(measured: Measured, costs: Sequence[Cost]) -> str:
 
 
 def _title(measured: Measured) -> str:
-    cell = [e.signature for e in next(iter(measured.evidence.values()))]
-    signature = _signature(cell)
+    signature = _signature([e.signature for cell in measured.evidence.values() for e in cell])
     return (
         f"\n{measured.table.name}: {measured.table.caption}\n"
         f"paper: the paper's data. ours: {signature['data']}, seeds {signature['seeds']}\n"

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from integral_pose import build, checkpoints
 from integral_pose.batches import Batch
 from integral_pose.errors import InputError, RunFailed
-from integral_pose.files import only_here, replacing
+from integral_pose.files import only_here, remove_drafts, replacing
 from integral_pose.geometry import Array
 from integral_pose.run import Run
 
@@ -41,14 +41,15 @@ class Site:
     runs: Path
     devices: Tuple[mx.Context, ...]
     workers: int = 2
+    line: int = 0  # of the terminal, for the progress bar
 
     def folder(self, run: Run) -> Path:
         """Where the run's files are."""
         return self.runs / run.key
 
-    def held(self, run: Run) -> ContextManager[None]:
+    def held(self, run: Run, wait: bool = True) -> ContextManager[None]:
         """The run's lock: who holds it is the only one to write into its folder."""
-        return only_here(self.folder(run).with_suffix(".lock"))
+        return only_here(self.folder(run).with_suffix(".lock"), wait)
 
 
 @dataclass
@@ -80,16 +81,17 @@ class Schedule:
         return improved
 
 
-def train(run: Run, site: Site, label: str = "") -> Path:
+def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
     """Trains what the run starts from, then the run, unless they are; returns the run's folder.
 
     Raises:
         InputError: bad data or a bad checkpoint.
         RunFailed: the loss is not finite.
+        Busy: another process trains one of them, and `wait` is False.
     """
     for link in run.chain:
         folder = site.folder(link)
-        with site.held(link):
+        with site.held(link, wait):
             if not (folder / DONE).exists():
                 _Training(link, site, label).to_the_end()
     return site.folder(run)
@@ -107,7 +109,8 @@ def forward_backward(net: Any, loss: Any, batch: Batch, devices: Sequence[mx.Con
 def commit() -> str:
     """The commit of the code that runs, with a + where files have changed since; "unknown" outside a checkout."""
     here = Path(__file__).parent
-    asked = (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "--untracked-files=no"])
+    code = ("--", ":/src", ":/symbols", ":/experiments", ":/requirements")
+    asked = (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "--untracked-files=no", *code])
     try:
         head, changes = (
             subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
@@ -127,12 +130,14 @@ class _Training:
     label: str
     schedule: Schedule = field(default_factory=Schedule)
     history: List[Dict[str, float]] = field(default_factory=list)
+    commit: str = field(default_factory=commit)
 
     def __post_init__(self) -> None:
         run, site = self.run, self.site
         self.folder = site.folder(run)
+        remove_drafts(self.folder)
         self.batches = build.batches(run, "train", site.data)
-        self.held_out = build.batches(run, "held-out", site.data)
+        self.held_out = build.batches(run, "held-out", site.data, len(site.devices))
         self.net, self.loss = build.network(run), build.loss(run)
         build.initialise(self.net, run, site.devices, site.data)
         if run.start:
@@ -150,13 +155,14 @@ class _Training:
         stream = self.batches.stream(self.schedule.step, self.site.workers)
         most = self.run.steps or self.run.max_epochs * self.batches.per_epoch
         with SummaryWriter(str(self.folder), purge_step=self.schedule.step) as events, tqdm(
-            total=most, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True
+            total=most, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True,
+            position=self.site.line,
         ) as bar:
             while not self.schedule.done:
                 self._round(stream, events, bar)
         with replacing(self.folder / DONE) as draft:
             seconds = time.time() - started
-            draft.write_text(json.dumps({"commit": commit(), "seconds": seconds, **asdict(self.schedule)}, indent=1))
+            draft.write_text(json.dumps({"commit": self.commit, "seconds": seconds, **asdict(self.schedule)}, indent=1))
         (self.folder / CHECKPOINT).unlink()
 
     def _name(self) -> str:
@@ -172,7 +178,9 @@ class _Training:
             steps = min(steps, self.run.steps - self.schedule.step)
         trained = self._steps(islice(stream, steps), bar)
         speed = steps * self.run.batch / (time.time() - started)
+        self._agree_on_statistics()
         tested, error = self._validate()
+        self._demand_finite(tested, self.schedule.step - 1)
         if self.schedule.validated(self.run, tested, self.batches.per_epoch):
             with replacing(self.folder / PARAMETERS) as draft:
                 self.net.save_parameters(str(draft))
@@ -200,15 +208,26 @@ class _Training:
         """The mean losses of the last steps, all of them finite."""
         losses = [sum(float(part.asscalar()) for part in parts) / people for people, parts in pending]
         for loss, step in zip(losses, range(self.schedule.step - len(losses), self.schedule.step)):
-            if not math.isfinite(loss):
-                raise RunFailed(
-                    f"run {self.run.key} ({self._name()}): the loss is {loss} at step {step}. What was checkpointed "
-                    f"before stays in {self.folder}; look at its log.csv, and at the people of that step."
-                )
+            self._demand_finite(loss, step)
         if losses:
             speed = bar.format_dict["rate"] or 0
             bar.set_postfix_str(f"loss {losses[-1]:.4g}, {speed * self.run.batch:.0f} images/s", refresh=False)
         return losses
+
+    def _demand_finite(self, loss: float, step: int) -> None:
+        if not math.isfinite(loss):
+            raise RunFailed(
+                f"run {self.run.key} ({self._name()}): the loss is {loss} at step {step}. What was checkpointed "
+                f"before stays in {self.folder}; look at its log.csv, and at the people of that step."
+            )
+
+    def _agree_on_statistics(self) -> None:
+        """Each device has its own running statistics: all go on from their mean, so that one set can be saved."""
+        if len(self.site.devices) > 1:
+            for parameter in self._parameters().values():
+                if parameter.grad_req == "null":
+                    copies = [copy.asnumpy() for copy in parameter.list_data()]
+                    parameter.set_data(mx.nd.array(np.mean(copies, axis=0)))
 
     def _validate(self) -> Tuple[float, float]:
         """On held-out people: mean loss a person, and mean joint error in patch px."""
@@ -241,7 +260,7 @@ class _Training:
         arrays = {f"parameter {name}": p.list_data()[0].asnumpy() for name, p in names.items()}
         for index, moments in self.trainer._updaters[0].states.items():
             arrays.update({f"moment {index} {i}": moment.asnumpy() for i, moment in enumerate(moments)})
-        state = {"key": self.run.key, "schedule": asdict(self.schedule), "history": self.history}
+        state = {"key": self.run.key, "commit": self.commit, "schedule": asdict(self.schedule), "history": self.history}
         checkpoints.write(self.folder / CHECKPOINT, arrays, state)
 
     def _resume(self) -> None:
@@ -254,26 +273,35 @@ class _Training:
         if not path.exists():
             return
         arrays, state = checkpoints.read(path)
-        names = self._parameters()
-        if state["key"] != self.run.key or not all(f"parameter {name}" in arrays for name in names):
+        if state.get("key") != self.run.key:
             raise InputError(
-                f"{path}: this is a checkpoint of run {state['key']}, not of {self.run.key}. "
+                f"{path}: this is a checkpoint of run {state.get('key')}, not of {self.run.key}. "
                 "Move it to where it came from, or delete it to train this run from its start."
             )
-        for name, parameter in names.items():
+        try:
+            self._restore(arrays, state)
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{path}: this checkpoint was written by another version of the program ({error}). "
+                "Go back to that version, or delete it to train this run from its start."
+            ) from error
+
+    def _restore(self, arrays: Dict[str, Array], state: Dict[str, Any]) -> None:
+        """Inverse of `_save`."""
+        for name, parameter in self._parameters().items():
             parameter.set_data(mx.nd.array(arrays[f"parameter {name}"]))
         self.schedule, self.history = Schedule(**state["schedule"]), state["history"]
+        self.commit = state["commit"]
         self._restore_moments(arrays)
 
     def _restore_moments(self, arrays: Dict[str, Array]) -> None:
         optimizer, devices = self.trainer._optimizer, self.site.devices
         indices = sorted({int(name.split()[1]) for name in arrays if name.startswith("moment")})
-        for place, (updater, device) in enumerate(zip(self.trainer._updaters, devices)):
+        for updater, device in zip(self.trainer._updaters, devices):
             for index in indices:
                 updater.states[index] = tuple(mx.nd.array(arrays[f"moment {index} {i}"], ctx=device) for i in range(2))
                 updater.states_synced[index] = True
-            optimizer._all_index_update_counts[place] = dict.fromkeys(indices, self.schedule.step)
-        optimizer._set_current_context(0)
+            optimizer._all_index_update_counts[device.device_id] = dict.fromkeys(indices, self.schedule.step)
         optimizer.num_update = self.schedule.step
 
     def _parameters(self) -> Dict[str, gluon.Parameter]:

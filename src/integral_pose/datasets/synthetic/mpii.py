@@ -9,12 +9,10 @@ a square of side 1.25 x 200 x scale. A joint outside the picture is (-1, -1) and
 """
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
 import sys
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -28,11 +26,13 @@ from tqdm import tqdm
 from integral_pose.datasets.synthetic.renderer import render
 from integral_pose.datasets.synthetic.scene import Shot, draw_shot
 from integral_pose.errors import InputError
+from integral_pose.files import only_here
 from integral_pose.geometry import Array, Camera
 from integral_pose.skeletons import MPII
 
 VERSION = 2  # of the pictures: to be raised whenever the same seed gives other ones
 QUALITY = 92
+CORES = len(os.sched_getaffinity(0))
 Made = Tuple[Dict[str, Any], Array]  # a record of the JSON, and a head box
 _SPLITS = ("train", "valid")
 _MAT_NAMES = ("rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor", "neck", "head", "rwri", "relb", "rsho",
@@ -110,7 +110,7 @@ def make_one(job: Job) -> Made:
     return annotation(job, shot)
 
 
-def make(folder: Path, train: int, valid: int, seed: int, workers: int = 2) -> Path:
+def make(folder: Path, train: int, valid: int, seed: int, workers: int = CORES) -> Path:
     """Make `train` and `valid` pictures of one person each in `folder`, unless it is there; returns `folder`.
 
     Pictures depend on the seed, the split and their index alone. The folder appears when it is complete: until then
@@ -121,25 +121,20 @@ def make(folder: Path, train: int, valid: int, seed: int, workers: int = 2) -> P
     """
     folder = Path(folder)
     recipe = {"version": VERSION, "train": train, "valid": valid, "seed": seed}
+    if folder.exists():
+        _refuse_other(folder, recipe)
+        return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: the folder cannot be made ({error.strerror}). Name one that can.") from error
-    with _locked(folder.with_name(f".{folder.name}.lock")):
-        if folder.exists():
-            _refuse_other(folder, recipe)
-            return folder
-        part = _part_of(folder, recipe)
-        _fill(part, workers)
-        os.replace(part, folder)
+    with only_here(folder.with_name(f".{folder.name}.lock")):
+        if not folder.exists():
+            part = _part_of(folder, recipe)
+            _fill(part, workers)
+            os.replace(part, folder)
+    _refuse_other(folder, recipe)
     return folder
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def _refuse_other(folder: Path, recipe: Dict[str, int]) -> None:
