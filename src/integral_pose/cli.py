@@ -92,7 +92,7 @@ def _work(cells: Sequence[Cell], site: Site) -> None:
         busy = []
         for cell in cells:
             try:
-                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}:", wait)
+                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait)
                 evaluate(cell.run, site, wait)
             except Busy:
                 busy.append(cell)
@@ -149,17 +149,19 @@ def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Me
     if table.claims:
         results.write_claims(measured, folder / f"{table.name}-claims.csv")
     print(results.render(measured, costs))
-    picture = folder / f"{table.name}.png"
-    _draw(measured, cells[0].run, site, picture)
+    picture = _draw(measured, cells[0].run, site, folder)
     print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the picture.")
     return measured
 
 
-def _draw(measured: Measured, run: Run, site: Site, path: Path) -> None:
+def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:
     if measured.table.picture == "curves":
+        path = folder / f"{measured.table.name}.png"
         pictures.curves(measured, path)
     else:
+        path = folder / f"{measured.table.name}.jpg"
         pictures.grid(measured, catalogue.people(run, "test", site.data), catalogue.skeleton(run), path)
+    return path
 
 
 def _cost(run: Run) -> results.Cost:

@@ -39,7 +39,8 @@ def curves(measured: Measured, path: Path) -> None:
 
 def grid(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton, path: Path) -> None:
     """The first test people: as annotated, then as the first seed of each row and column says."""
-    lines: List[Tuple[str, Any]] = [("annotated", [sample.joints for sample in samples])]
+    annotated = [np.where(sample.annotated[:, None] > 0, sample.joints, np.nan) for sample in samples]
+    lines: List[Tuple[str, Any]] = [("annotated", annotated)]
     for (row, column), evidence in measured.evidence.items():
         title = row if len(measured.table.columns) == 1 else f"{row}\n{column}"
         lines.append((title, evidence[0].predictions))
@@ -67,5 +68,5 @@ def _person(axes: Any, sample: Sample, joints: Array, skeleton: Skeleton) -> Non
 
 def _save(figure: Any, path: Path) -> None:
     with replacing(path) as draft:
-        figure.savefig(draft, dpi=110, format="png")
+        figure.savefig(draft, dpi=110, format=path.suffix[1:])
     plt.close(figure)

@@ -223,11 +223,13 @@ class _Training:
 
     def _agree_on_statistics(self) -> None:
         """Each device has its own running statistics: all go on from their mean, so that one set can be saved."""
+        mx.nd.waitall()  # a backward pass writes them without the engine's knowing, so reading would not wait for it
         if len(self.site.devices) > 1:
             for parameter in self._parameters().values():
                 if parameter.grad_req == "null":
                     copies = [copy.asnumpy() for copy in parameter.list_data()]
                     parameter.set_data(mx.nd.array(np.mean(copies, axis=0)))
+            mx.nd.waitall()
 
     def _validate(self) -> Tuple[float, float]:
         """On held-out people: mean loss a person, and mean joint error in patch px."""
@@ -293,6 +295,7 @@ class _Training:
         self.schedule, self.history = Schedule(**state["schedule"]), state["history"]
         self.commit = state["commit"]
         self._restore_moments(arrays)
+        mx.nd.waitall()  # or the first backward pass may write running statistics before they are restored
 
     def _restore_moments(self, arrays: Dict[str, Array]) -> None:
         optimizer, devices = self.trainer._optimizer, self.site.devices
