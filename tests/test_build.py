@@ -247,3 +247,11 @@ def test_gpus_that_are_not_there_are_refused(
 def test_gpus_in_the_order_they_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mx.context, "num_gpus", lambda: 4)
     assert build.devices("3,0,1") == [mx.gpu(3), mx.gpu(0), mx.gpu(1)]
+
+
+@pytest.mark.parametrize("prior", [0.01, 0.3])
+def test_maps_start_at_their_prior(prior: float) -> None:
+    run = replace(TINY, output="heat map", loss="disc-bce", prior=prior)
+    net = made(run)
+    logits = net(mx.nd.zeros((2, 3, run.patch, run.patch))).asnumpy()
+    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), prior, rtol=1e-3)

@@ -1,6 +1,7 @@
 """From a Run to objects: the one place that switches on its fields."""
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence
 
@@ -61,6 +62,9 @@ def initialise(net: PoseNet, run: Run, devices: Sequence[mx.Context], root: Path
     """First values: the trunk's from ImageNet or at random (He), the head's as the head says."""
     mx.random.seed(run.seed)
     net.initialize(mx.init.MSRAPrelu("in", 0), ctx=list(devices))
+    if run.prior:
+        bias = net.head.final.bias
+        bias.set_data(mx.nd.full(bias.shape, math.log(run.prior / (1 - run.prior))))
     if run.pretrained:
         load_imagenet(net.trunk, run.backbone, root / "models", devices)
 

@@ -23,7 +23,8 @@ def quick(run: Run) -> Run:
     """A quarter of the width, half the patch, minutes on two CPU cores.
 
     So few steps need a higher rate and smaller mini-batches; and maps that were trained to a peak of 1 need sharpening
-    before an integral over their softmax can start from them.
+    before an integral over their softmax can start from them. H3 would spend its first half on learning that most cells
+    are empty, so its maps begin nearly empty.
     """
     sharpened = run.start is not None and run.start.loss == "gaussian-mse" and run.output == "integral"
     return _in_two_halves(
@@ -43,6 +44,8 @@ def smoke(run: Run) -> Run:
 
 def _in_two_halves(run: Run, **changes: Any) -> Run:
     first = replace(run.start or run, start=None, **{**changes, "logit_scale": 1.0})
+    if first.loss == "disc-bce":
+        first = replace(first, prior=0.01)
     return replace(run, start=first, **changes)
 
 

@@ -27,6 +27,7 @@ class Run:
     logit_scale: float = 1.0  # multiplies the last layer once, when an integral takes over heat maps
     sigma: float = 1.0  # cells; Gaussian of H1
     disc: float = 15.0  # px of a 256 px patch; radius of H3's positive disc
+    prior: float = 0.0  # probability that H3 gives a cell before training, by the last layer's bias; 0: a bias of 0
 
     # People
     data: str = "mpii"
