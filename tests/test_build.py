@@ -224,7 +224,7 @@ def test_without_file_and_network_the_user_is_told_what_to_put_where(
 ) -> None:
     monkeypatch.setattr(model_store, "get_model_file", unreachable)
     run = replace(TINY, pretrained=True, backbone=backbone)
-    with pytest.raises(InputError, match=rf"models: .*could not download .*{backbone}_v1b \(OSError\).*\.params there"):
+    with pytest.raises(InputError, match=rf"could not download .*{backbone}_v1b \(OSError\).*\.params into .*models"):
         build.initialise(build.network(run), run, CPU, tmp_path)
 
 

@@ -170,8 +170,8 @@ def _measured_lines(measured: Measured) -> Iterator[Dict[str, Any]]:
             yield {
                 "table": table.name, "row": row.name, "column": column, "metric": metric.name,
                 "paper": row.numbers(index)[place] if row.paper else "",
-                "ours": f"{measured.value(row.name, column, metric.name):.2f}",
-                "low": f"{low:.2f}", "high": f"{high:.2f}", "unit": metric.unit, "better": metric.better, **signature,
+                "ours": f"{measured.value(row.name, column, metric.name):.3f}",
+                "low": f"{low:.3f}", "high": f"{high:.3f}", "unit": metric.unit, "better": metric.better, **signature,
             }
 
 
