@@ -77,7 +77,10 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
     wanted = [cell for cell in cells if cell.row in asked and not (site.folder(cell.run) / TESTED).exists()]
     if wanted:
         check(catalogue.people(wanted[0].run, "test", site.data))
-        _work(wanted, site) if _jobs(options, wanted) == 1 else _share(wanted, options)
+        if _jobs(options, wanted) == 1:
+            _work(wanted, site)
+        else:
+            _share(wanted, options)
     return _report(table, cells, site, options.results / options.profile)
 
 
