@@ -56,7 +56,7 @@ def settings() -> Dict[str, str]:
         # MXNet takes one thread when this is missing; more than about 16 only wait for one another.
         "OMP_NUM_THREADS": str(min(len(os.sched_getaffinity(0)), MOST_THREADS)),
         # Waiting threads that spin make a machine shared with another process ten times slower; a short spin, which
-        # GNU's OpenMP reads besides the policy, spares small networks the waking of threads (1.4 times the images/s).
+        # GNU's OpenMP reads besides the policy, spares small networks the waking of threads.
         "OMP_WAIT_POLICY": "passive",
         "GOMP_SPINCOUNT": "5000",
         # cuDNN's own timing picks other algorithms, hence other last digits, from run to run.
