@@ -77,10 +77,11 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
     wanted = [cell for cell in cells if cell.row in asked and not (site.folder(cell.run) / TESTED).exists()]
     if wanted:
         check(catalogue.people(wanted[0].run, "test", site.data))
-        if _jobs(options, wanted) == 1:
+        jobs = _jobs(options, wanted)
+        if jobs == 1:
             _work(wanted, site)
         else:
-            _share(wanted, options)
+            _share(wanted, options, jobs)
     return _report(table, cells, site, options.results / options.profile)
 
 
@@ -108,9 +109,8 @@ def _jobs(options: argparse.Namespace, cells: Sequence[Cell]) -> int:
     return min(options.jobs or (min(CORES, MOST_JOBS) if small else 1), len(cells))
 
 
-def _share(cells: Sequence[Cell], options: argparse.Namespace) -> None:
+def _share(cells: Sequence[Cell], options: argparse.Namespace, jobs: int) -> None:
     """Several processes work through the cells, each with its share of the cores."""
-    jobs = _jobs(options, cells)
     os.environ["OMP_NUM_THREADS"] = str(max(1, CORES // jobs))  # a new process reads it, this one has
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=_helper, args=(cells, options, line)) for line in range(jobs)]

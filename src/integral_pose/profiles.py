@@ -26,12 +26,16 @@ def quick(run: Run) -> Run:
     before an integral over their softmax can start from them. H3 would spend its first half on learning that most cells
     are empty, so its maps begin nearly empty.
     """
-    sharpened = run.start is not None and run.start.loss == "gaussian-mse" and run.output == "integral"
-    return _in_two_halves(
+    halves = _in_two_halves(
         run, data=PEOPLE, train_people=4000, test_people=1000, width=0.25, patch=run.patch // 2, pretrained=False,
         batch=16, steps=500, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=125,
-        logit_scale=20.0 if sharpened else run.logit_scale,
     )
+    first = halves.start
+    if first and first.loss == "disc-bce":
+        return replace(halves, start=replace(first, prior=0.01))
+    if first and first.loss == "gaussian-mse" and run.output == "integral":
+        return replace(halves, logit_scale=20.0)
+    return halves
 
 
 def smoke(run: Run) -> Run:
@@ -43,9 +47,7 @@ def smoke(run: Run) -> Run:
 
 
 def _in_two_halves(run: Run, **changes: Any) -> Run:
-    first = replace(run.start or run, start=None, **{**changes, "logit_scale": 1.0})
-    if first.loss == "disc-bce":
-        first = replace(first, prior=0.01)
+    first = replace(run.start or run, start=None, **changes)
     return replace(run, start=first, **changes)
 
 
