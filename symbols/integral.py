@@ -42,8 +42,8 @@ class _OnLogits(OnMaps):
 
     def _probabilities(self, F: Any, logits: Tensor) -> Tensor:
         """Eq. 3, one softmax over all cells of a joint, in float32: (N, K * D, H, W)."""
-        logits = F.cast(logits, "float32")
-        flat = F.softmax(F.reshape(logits, (0, self._joints, -1)), axis=2)
+        flat = F.reshape(logits, (0, self._joints, -1))
+        flat = F.softmax(F.cast(flat, "float32"), axis=2)  # a cast before the reshape would take memory of its own
         return F.reshape_like(flat, logits)
 
 
@@ -71,26 +71,37 @@ class Integral(_OnLogits):
         return F.squeeze(F.concat(in_plane, in_depth, dim=2), axis=3)
 
 
-class Marginals(_OnLogits):
-    """Logits (N, K * D, H, W) -> heat vectors along x (N, K, W), y (N, K, H) and z (N, K, D): Eq. 5."""
+class HeatVectors(_OnLogits):
+    """Logits (N, K * D, H, W), D = H = W -> heat vectors (N, K, 3, cells) along x, y and z: Eq. 5.
 
-    def hybrid_forward(self, F: Any, logits: Tensor) -> Tuple[Tensor, Tensor, Tensor]:
-        depth, height, width = self._cells
+    Two contractions with ones read the whole map, to sum its columns for x and its rows for y and z; F.sum over
+    these axes takes several times as long.
+
+    Raises:
+        ValueError: the three sides differ, so that the vectors would not stack; or as `Integral`.
+        mx.MXNetError: as `Integral`.
+    """
+
+    def __init__(self, joints: int, height: int, width: int, depth: int) -> None:
+        if not height == width == depth:
+            raise ValueError(f"heat vectors of {width}, {height} and {depth} cells along x, y and z do not stack")
+        super().__init__(joints, height, width, depth)
+
+    def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
         probabilities = self._probabilities(F, logits)
-        along_x = self._sum_depth(F, F.sum(probabilities, axis=2), width)
-        along_y = self._sum_depth(F, F.sum(probabilities, axis=3), height)
-        along_z = reshape_axes(F, F.sum(probabilities, axis=(2, 3)), 1, 2, (self._joints, depth))
-        return along_x, along_y, along_z
+        down = F.ones_like(F.slice_axis(probabilities, axis=3, begin=0, end=1))  # (N, K D, H, 1)
+        across = F.ones_like(F.slice_axis(probabilities, axis=2, begin=0, end=1))  # (N, K D, 1, W)
+        columns = self._by_depth(F, F.linalg_gemm2(down, probabilities, transpose_a=True))
+        rows = self._by_depth(F, F.linalg_gemm2(probabilities, across, transpose_b=True))
+        return F.stack(F.sum(columns, axis=2), F.sum(rows, axis=2), F.sum(rows, axis=3), axis=2)
 
-    def _sum_depth(self, F: Any, vectors: Tensor, cells: int) -> Tensor:
-        """(N, K * D, cells) -> (N, K, cells)."""
-        depth, _, _ = self._cells
-        vectors = reshape_axes(F, vectors, 2, 3, (cells,))
-        return F.sum(reshape_axes(F, vectors, 1, 2, (self._joints, depth)), axis=2)
+    def _by_depth(self, F: Any, sums: Tensor) -> Tensor:
+        """(N, K * D, 1, cells) or (N, K * D, cells, 1) -> (N, K, D, cells)."""
+        return reshape_axes(F, F.reshape(sums, (0, 0, -1)), 1, 2, (self._joints, self._cells[0]))
 
 
 class Expectation(HybridBlock):
-    """Heat vectors (N, K, cells) -> one coordinate a joint (N, K): Eq. 6."""
+    """Heat vectors (N, K, C, cells) -> joints (N, K, C): Eq. 6."""
 
     def __init__(self, cells: int) -> None:
         super().__init__()

@@ -6,58 +6,85 @@ joints: with Adam a constant factor is immaterial, but a mean over cells would s
 """
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any
 
 from mxnet.gluon import HybridBlock
 
 from symbols.integral import OnMaps, Tensor, centres, reshape_axes
 
+TINY = 1e-30  # added to a probability under a logarithm: far below any that float32 logits of a trained network give
+
 
 class _MapLoss(OnMaps):
-    """A loss on logits (N, K, H, W)."""
+    """A loss on logits (N, K * D, H, W), where a joint counts when all its coordinates are known."""
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, depth: int = 1) -> None:
         super().__init__(0, height, width)
-        self._height, self._width = height, width
+        self._cells = (width, height, depth)  # as the coordinates are ordered
 
-    def _squared_distances(self, F: Any, joints: Tensor) -> Tuple[Tensor, Tensor]:
-        """Squared distances along x (N, K, 1, W) and y (N, K, H, 1) to each cell's centre, in fractions."""
-        x, y = (F.expand_dims(F.slice_axis(joints, axis=2, begin=i, end=i + 1), axis=3) for i in range(2))
-        across = F.reshape(centres(F, self._width), (1, 1, 1, -1))
-        down = F.reshape(centres(F, self._height), (1, 1, -1, 1))
-        return F.square(F.broadcast_sub(across, x)), F.square(F.broadcast_sub(down, y))
+    def _squared_distances(self, F: Any, joints: Tensor, axis: int) -> Tensor:
+        """Squared distances from x (axis 0), y or z to each cell's centre, in fractions: (N, K, cells)."""
+        along = F.reshape(centres(F, self._cells[axis]), (1, 1, -1))
+        return F.square(F.broadcast_sub(along, F.slice_axis(joints, axis=2, begin=axis, end=axis + 1)))
+
+    def _cell(self, F: Any, joints: Tensor, axis: int) -> Tensor:
+        """The cell, counted along one axis, that holds the joint; the nearest for one outside: (N, K)."""
+        cells = self._cells[axis]
+        along = F.squeeze(F.slice_axis(joints, axis=2, begin=axis, end=axis + 1), axis=2)
+        return F.clip(F.floor(along * cells), 0, cells - 1)
 
     @staticmethod
     def _reduce(F: Any, per_joint: Tensor, weights: Tensor) -> Tensor:
-        """Mean over the joints, (N, K) -> (N,); a joint counts when its x is known."""
-        known = F.squeeze(F.slice_axis(weights, axis=2, begin=0, end=1), axis=2)
-        return F.mean(per_joint * known, axis=1)
+        """Mean over the joints, (N, K) -> (N,)."""
+        return F.mean(per_joint * F.min(weights, axis=2), axis=1)
 
 
 class GaussianMSE(_MapLoss):
     """H1: squared error to a Gaussian of peak 1 and standard deviation `sigma` cells, centred on the joint."""
 
-    def __init__(self, height: int, width: int, sigma: float = 1.0) -> None:
-        super().__init__(height, width)
+    def __init__(self, height: int, width: int, sigma: float = 1.0, depth: int = 1) -> None:
+        super().__init__(height, width, depth)
         self._sigma = sigma
 
     def hybrid_forward(self, F: Any, maps: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
-        across, down = self._squared_distances(F, joints)
-        half = -0.5 / self._sigma**2
-        target = F.broadcast_mul(F.exp(half * self._width**2 * across), F.exp(half * self._height**2 * down))
-        return self._reduce(F, F.sum(F.square(maps - target), axis=(2, 3)), weights)
+        per_joint = self._in_plane if self._cells[2] == 1 else self._in_volume
+        return self._reduce(F, per_joint(F, maps, joints), weights)
+
+    def _gaussian(self, F: Any, joints: Tensor, axis: int) -> Tensor:
+        """The Gaussian's factor along an axis, (N, K, cells)."""
+        return F.exp(-0.5 / self._sigma**2 * self._cells[axis] ** 2 * self._squared_distances(F, joints, axis))
+
+    def _in_plane(self, F: Any, maps: Tensor, joints: Tensor) -> Tensor:
+        x, y = F.expand_dims(self._gaussian(F, joints, 0), 2), F.expand_dims(self._gaussian(F, joints, 1), 3)
+        return F.sum(F.square(maps - F.broadcast_mul(x, y)), axis=(2, 3))
+
+    def _in_volume(self, F: Any, maps: Tensor, joints: Tensor) -> Tensor:
+        """Each plane's Gaussian (z y) x^T is subtracted as it is made: by itself it would take as much as the maps.
+
+        MXNet keeps this difference for the way back. |H|^2 - 2 <H, G> + |G|^2 does without and takes as much in the
+        end, for two gradients as large as the maps that it has to add.
+        """
+        _, height, depth = self._cells
+        x, y, z = (F.expand_dims(self._gaussian(F, joints, axis), 3) for axis in range(3))  # (N, K, cells, 1)
+        zy = F.reshape(F.linalg_gemm2(z, y, transpose_b=True), (0, -1, height, 1))  # (N, K D, H, 1)
+        difference = F.linalg_gemm(zy, F.repeat(x, depth, axis=1), maps, alpha=-1.0, transpose_b=True)
+        squares = F.linalg_syrk(F.reshape(difference, (0, 0, 1, -1)))  # each plane with itself: (N, K D, 1, 1)
+        return F.sum(F.reshape(squares, (0, -1, depth)), axis=2)
 
 
 class SoftmaxCrossEntropy(_MapLoss):
     """H2: cross-entropy of the softmax over all cells with the one cell that holds the joint."""
 
     def hybrid_forward(self, F: Any, maps: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
-        x, y = (F.squeeze(F.slice_axis(joints, axis=2, begin=i, end=i + 1), axis=2) for i in range(2))
-        column = F.clip(F.floor(x * self._width), 0, self._width - 1)
-        row = F.clip(F.floor(y * self._height), 0, self._height - 1)
-        maps = reshape_axes(F, maps, 3, 4, (self._width,))
-        scores = F.log_softmax(reshape_axes(F, maps, 2, 4, (self._height * self._width,)), axis=2)
-        return self._reduce(F, -F.pick(scores, row * self._width + column, axis=2), weights)
+        width, height, depth = self._cells
+        cell = self._cell(F, joints, 1) * width + self._cell(F, joints, 0)
+        if depth > 1:
+            cell = self._cell(F, joints, 2) * (height * width) + cell  # float32 counts to 2^24 = 256^3 without a gap
+        maps = reshape_axes(F, reshape_axes(F, maps, 3, 4, (width,)), 2, 4, (height * width,))
+        per_depth = F.broadcast_mul(F.expand_dims(cell, axis=2), F.ones((1, 1, depth)))  # (N, K, D), for its shape
+        maps = F.reshape_like(maps, per_depth, lhs_begin=1, lhs_end=2, rhs_begin=1, rhs_end=3)
+        scores = F.log_softmax(reshape_axes(F, maps, 2, 4, (depth * height * width,)), axis=2)
+        return self._reduce(F, -F.pick(scores, cell, axis=2), weights)
 
 
 class DiscCrossEntropy(_MapLoss):
@@ -72,10 +99,50 @@ class DiscCrossEntropy(_MapLoss):
         self._radius = radius
 
     def hybrid_forward(self, F: Any, maps: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
-        across, down = self._squared_distances(F, joints)
+        across = F.expand_dims(self._squared_distances(F, joints, 0), axis=2)
+        down = F.expand_dims(self._squared_distances(F, joints, 1), axis=3)
         positive = F.broadcast_add(across, down) <= self._radius**2
         entropy = F.Activation(maps, act_type="softrelu") - maps * positive
         return self._reduce(F, F.sum(entropy, axis=(2, 3)), weights)
+
+
+class _HeatVectorLoss(OnMaps):
+    """A loss on heat vectors (N, K, 3, cells), each coordinate with its own weight: 2D people have no z."""
+
+    def __init__(self, cells: int) -> None:
+        super().__init__(0, 3, cells)
+        self._cells = cells
+
+    def hybrid_forward(self, F: Any, vectors: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
+        joints = F.where(weights, joints, F.zeros_like(joints))  # whatever stands for an unknown coordinate
+        vectors = reshape_axes(F, vectors, 3, 4, (self._cells,))
+        return F.mean(F.sum(weights * self._per_vector(F, vectors, joints), axis=2), axis=1)
+
+    def _per_vector(self, F: Any, vectors: Tensor, joints: Tensor) -> Tensor:
+        """The loss of each heat vector, (N, K, 3)."""
+        raise NotImplementedError
+
+
+class HeatVectorMSE(_HeatVectorLoss):
+    """H1 of Strategy 2: squared error to a Gaussian of `sigma` cells around the coordinate, of sum 1 as the vector."""
+
+    def __init__(self, cells: int, sigma: float = 1.0) -> None:
+        super().__init__(cells)
+        self._sigma = sigma
+
+    def _per_vector(self, F: Any, vectors: Tensor, joints: Tensor) -> Tensor:
+        along = F.reshape(centres(F, self._cells), (1, 1, 1, -1))
+        distances = F.broadcast_sub(along, F.expand_dims(joints, axis=3)) * (self._cells / self._sigma)
+        target = F.softmax(-0.5 * F.square(distances), axis=3)
+        return F.sum(F.square(vectors - target), axis=3)
+
+
+class HeatVectorCrossEntropy(_HeatVectorLoss):
+    """H2 of Strategy 2: minus the logarithm of the vector's value in the cell that holds the coordinate."""
+
+    def _per_vector(self, F: Any, vectors: Tensor, joints: Tensor) -> Tensor:
+        cell = F.clip(F.floor(joints * self._cells), 0, self._cells - 1)
+        return -F.log(F.pick(vectors, cell, axis=3) + TINY)
 
 
 class JointL1(HybridBlock):

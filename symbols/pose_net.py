@@ -1,4 +1,4 @@
-"""Backbone and head, and the integral where the method has one, as a single HybridBlock."""
+"""Backbone and head, and what reads the heat maps where the method does, as a single HybridBlock."""
 from __future__ import annotations
 
 from typing import Any, Optional
@@ -10,20 +10,20 @@ from symbols.integral import Tensor
 
 
 class PoseNet(HybridBlock):
-    """Images (N, 3, size, size) -> logits of heat maps (N, K, H, W), or joints (N, K, C).
+    """Images (N, 3, size, size) -> logits (N, K * D, H, W), heat vectors (N, K, 3, cells) or joints (N, K, C).
 
     Args:
         trunk: images to features.
         head: features to logits, or to joints.
-        integral: logits to joints; it has no parameters, so networks with and without it share files.
+        readout: logits to heat vectors or joints; it has no parameters, so networks with and without it share files.
         size: of the patch in px, checked at each call.
     """
 
-    def __init__(self, trunk: HybridBlock, head: HybridBlock, integral: Optional[HybridBlock], size: int) -> None:
+    def __init__(self, trunk: HybridBlock, head: HybridBlock, readout: Optional[HybridBlock], size: int) -> None:
         super().__init__()
         self._size = size
         with self.name_scope():
-            self.trunk, self.head, self.integral = trunk, head, integral
+            self.trunk, self.head, self.readout = trunk, head, readout
 
     def forward(self, images: Tensor) -> Tensor:
         expected = (3, self._size, self._size)
@@ -33,4 +33,4 @@ class PoseNet(HybridBlock):
 
     def hybrid_forward(self, F: Any, images: Tensor) -> Tensor:
         output = self.head(self.trunk(images))
-        return self.integral(output) if self.integral else output
+        return self.readout(output) if self.readout else output

@@ -4,29 +4,35 @@ from __future__ import annotations
 import mxnet as mx
 import numpy as np
 import pytest
+from mxnet.gluon import HybridBlock
 
-from symbols.integral import Expectation, Integral, Marginals
+from symbols.integral import Expectation, HeatVectors, Integral
 from tests.forms import IN_GRAPHS, gradient, run
 
 pytestmark = pytest.mark.memory
 N, K, D, H, W = 2, 3, 4, 5, 7
+S = 5  # cells along each side of a cube, for heat vectors
 both_depths = pytest.mark.parametrize("depth", [1, D], ids=["2D", "3D"])
-both_blocks = pytest.mark.parametrize("kind", [Integral, Marginals])
+every_block = pytest.mark.parametrize("kind, size", [
+    pytest.param(Integral, (1, H, W), id="integral-2D"), pytest.param(Integral, (D, H, W), id="integral-3D"),
+    pytest.param(HeatVectors, (S, S, S), id="heat-vectors"),
+])
 
 
-def made(kind, depth, hybridize):
-    block = kind(K, H, W, depth)
+def made(kind, size, hybridize):
+    depth, height, width = size
+    block = kind(K, height, width, depth)
     block.hybridize(hybridize)
     return block
 
 
-def draw(depth):
-    return np.random.normal(0, 3, (N, K * depth, H, W)).astype(np.float32)
+def draw(depth, height=H, width=W):
+    return np.random.normal(0, 3, (N, K * depth, height, width)).astype(np.float32)
 
 
 def probabilities(logits, depth):
     """(N, K, D, H, W), of which each joint's sum to 1."""
-    maps = logits.astype(np.float64).reshape(len(logits), K, depth, H, W)
+    maps = logits.astype(np.float64).reshape(len(logits), K, depth, *logits.shape[2:])
     powers = np.exp(maps - maps.max(axis=(2, 3, 4), keepdims=True))
     return powers / powers.sum(axis=(2, 3, 4), keepdims=True)
 
@@ -47,37 +53,63 @@ def by_loop(logits, depth):
 @both_depths
 def test_equals_a_loop(hybridize, depth):
     logits = draw(depth)
-    np.testing.assert_allclose(run(made(Integral, depth, hybridize), logits)[0], by_loop(logits, depth), atol=1e-6)
+    found = run(made(Integral, (depth, H, W), hybridize), logits)[0]
+    np.testing.assert_allclose(found, by_loop(logits, depth), atol=1e-6)
 
 
-@both_depths
-def test_marginals_sum_the_other_axes(hybridize, depth):
-    logits = draw(depth)
-    shares = probabilities(logits, depth)
-    for vectors, others in zip(run(made(Marginals, depth, hybridize), logits), [(2, 3), (2, 4), (3, 4)]):
-        np.testing.assert_allclose(vectors, shares.sum(axis=others), atol=1e-6)
+def test_heat_vectors_equal_a_loop(hybridize):
+    logits = draw(S, S, S)
+    expected = np.zeros((N, K, 3, S))
+    for (n, k, z, y, x), share in np.ndenumerate(probabilities(logits, S)):
+        for axis, cell in enumerate((x, y, z)):
+            expected[n, k, axis, cell] += share
+    np.testing.assert_allclose(run(made(HeatVectors, (S, S, S), hybridize), logits)[0], expected, atol=1e-6)
 
 
-@both_depths
-def test_equals_marginals_and_their_expectations(hybridize, depth):
-    logits = draw(depth)
-    steps = []
-    for vectors, cells in zip(run(made(Marginals, depth, hybridize), logits), (W, H, depth)):
-        expectation = Expectation(cells)
-        expectation.hybridize(hybridize)
-        steps.extend(run(expectation, vectors))
-    direct = run(made(Integral, depth, hybridize), logits)[0]
-    np.testing.assert_allclose(direct, np.stack(steps, axis=2)[..., : direct.shape[2]], atol=1e-6)
+class TwoSteps(HybridBlock):
+    """Eq. 5, then Eq. 6."""
+
+    def __init__(self, side):
+        super().__init__()
+        self.vectors, self.expectation = HeatVectors(K, side, side, side), Expectation(side)
+
+    def hybrid_forward(self, F, logits):
+        return self.expectation(self.vectors(logits))
 
 
-@both_blocks
-@both_depths
+@pytest.mark.parametrize("side", [S, 16])
+def test_two_steps_equal_one(hybridize, side):
+    one, two = made(Integral, (side, side, side), hybridize), TwoSteps(side)
+    two.hybridize(hybridize, static_alloc=True, static_shape=True)
+    logits, head = draw(side, side, side), np.random.normal(0, 1, (N, K, 3))
+    np.testing.assert_allclose(run(two, logits)[0], run(one, logits)[0], atol=1e-5)
+    slopes = gradient(one, logits, head=head)
+    np.testing.assert_allclose(gradient(two, logits, head=head), slopes, atol=1e-5 * np.abs(slopes).max())
+
+
+def test_the_gradient_of_a_heat_vector_is_that_of_the_cells_it_sums(hybridize):
+    logits, head = draw(S, S, S), np.random.normal(0, 1, (N, K, 3, S))
+    shares = probabilities(logits, S)
+    x, y, z = (head[:, :, axis] for axis in range(3))
+    each = z[..., None, None] + y[:, :, None, :, None] + x[:, :, None, None]
+    expected = shares * (each - (shares * each).sum(axis=(2, 3, 4), keepdims=True))
+    found = gradient(made(HeatVectors, (S, S, S), hybridize), logits, head=head)
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(D, S, S), (S, D, S), (S, S, D), (1, S, S)])
+def test_heat_vectors_of_other_lengths_do_not_stack(size):
+    depth, height, width = size
+    with pytest.raises(ValueError, match=f"of {width}, {height} and {depth} cells along x, y and z do not stack"):
+        HeatVectors(K, height, width, depth)
+
+
+@every_block
 @pytest.mark.parametrize("form", IN_GRAPHS)
-def test_is_the_same_in_a_graph(tmp_path, form, kind, depth):
-    logits = draw(depth)
-    inside = form(made(kind, depth, False), tmp_path, mx.nd.array(logits))
-    for ours, eager in zip(run(inside, logits[::-1]), run(made(kind, depth, False), logits[::-1])):
-        np.testing.assert_allclose(ours, eager, atol=1e-7)
+def test_is_the_same_in_a_graph(tmp_path, form, kind, size):
+    logits = draw(*size)
+    inside = form(made(kind, size, False), tmp_path, mx.nd.array(logits))
+    np.testing.assert_allclose(run(inside, logits[::-1])[0], run(made(kind, size, False), logits[::-1])[0], atol=1e-7)
 
 
 @both_depths
@@ -86,17 +118,24 @@ def test_a_lone_peak_is_its_cells_centre(hybridize, depth):
     logits = np.zeros((len(cells), K, len(cells)), np.float32)
     peaks = (np.arange(len(cells))[:, None] + 13 * np.arange(K)) % len(cells)
     np.put_along_axis(logits, peaks[..., None], 1e4, axis=2)
-    joints = run(made(Integral, depth, hybridize), logits.reshape(len(cells), K * depth, H, W))[0]
+    joints = run(made(Integral, (depth, H, W), hybridize), logits.reshape(len(cells), K * depth, H, W))[0]
     np.testing.assert_allclose(joints, [[centre(cells[i], depth) for i in row] for row in peaks], atol=1e-6, rtol=0)
 
 
 @both_depths
 def test_huge_logits_stay_finite(hybridize, depth):
-    block = made(Integral, depth, hybridize)
+    block = made(Integral, (depth, H, W), hybridize)
     for logits in (np.full_like(draw(depth), 1e4), np.full_like(draw(depth), -1e4), 1e4 * np.sign(draw(depth))):
         joints = run(block, logits)[0]
         assert joints.min() > 0 and joints.max() < 1
         np.testing.assert_allclose(joints, by_loop(logits, depth), atol=1e-6)
+        assert np.isfinite(gradient(block, logits)).all()
+
+
+def test_huge_logits_give_finite_heat_vectors(hybridize):
+    block = made(HeatVectors, (S, S, S), hybridize)
+    for logits in (np.full_like(draw(S, S, S), 1e4), np.full_like(draw(S, S, S), -1e4), 1e4 * np.sign(draw(S, S, S))):
+        np.testing.assert_allclose(run(block, logits)[0].sum(axis=3), 1, atol=1e-6)
         assert np.isfinite(gradient(block, logits)).all()
 
 
@@ -109,16 +148,16 @@ def test_gradient_is_the_share_times_the_distance_from_the_joint(hybridize, dept
         head = np.zeros_like(joints)
         head[..., c] = 1
         expected = shares * (centres[..., c] - joints[:, :, None, None, None, c])
-        found = gradient(made(Integral, depth, hybridize), logits, head=head)
+        found = gradient(made(Integral, (depth, H, W), hybridize), logits, head=head)
         np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-6)
 
 
-@both_depths
-def test_float16_logits_are_summed_in_float32(hybridize, depth):
-    logits = draw(depth).astype(np.float16)
-    joints = made(Integral, depth, hybridize)(mx.nd.array(logits, dtype="float16")).asnumpy()
-    assert joints.dtype == np.float32
-    np.testing.assert_allclose(joints, by_loop(logits, depth), atol=1e-6)
+@every_block
+def test_float16_logits_are_summed_in_float32(hybridize, kind, size):
+    logits = draw(*size).astype(np.float16)
+    found = made(kind, size, hybridize)(mx.nd.array(logits, dtype="float16")).asnumpy()
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, run(made(kind, size, hybridize), logits)[0], atol=1e-6)
 
 
 def test_a_large_flat_float16_map_keeps_its_middle(hybridize):
@@ -127,40 +166,41 @@ def test_a_large_flat_float16_map_keeps_its_middle(hybridize):
     np.testing.assert_allclose(block(mx.nd.zeros((1, 1, 96, 160), dtype="float16")).asnumpy(), 0.5, atol=1e-6)
 
 
-@both_blocks
-@both_depths
-def test_works_on_the_device_of_its_input(hybridize, kind, depth):
+@every_block
+def test_works_on_the_device_of_its_input(hybridize, kind, size):
     with mx.gpu(0):  # stands for any other device: constants there would raise
-        outputs = made(kind, depth, hybridize)(mx.nd.array(draw(depth), ctx=mx.cpu(1)))
-    assert {output.context for output in (outputs if isinstance(outputs, (list, tuple)) else [outputs])} == {mx.cpu(1)}
+        assert made(kind, size, hybridize)(mx.nd.array(draw(*size), ctx=mx.cpu(1))).context == mx.cpu(1)
 
 
-def other_sizes(channels):
+def other_sizes(channels, height, width):
     """Shapes (N, channels, H, W) of as many elements or not, of joints that still divide or not."""
-    return [(N, *size) for size in [
-        (channels, H, W + 1), (channels, H + 1, W), (channels, W, H), (channels, 1, W), (channels, H, 1),
-        (channels, 1, H * W), (channels, H * W, 1), (channels * H, 1, W), (channels * W, H, 1),
-        (channels + 1, H, W), (channels - 1, H, W), (channels + K, H, W), (2 * channels, H, W), (1, H, W),
-        (channels + 1, H + 1, W), (2 * channels, H + 1, W), (channels, H * W), (1, channels, H, W),
-    ]]
+    sizes = [
+        (channels, height, width + 1), (channels, height + 1, width), (channels, width, height),
+        (channels, 1, width), (channels, height, 1), (channels, 1, height * width), (channels, height * width, 1),
+        (channels * height, 1, width), (channels * width, height, 1), (channels + 1, height, width),
+        (channels - 1, height, width), (channels + K, height, width), (2 * channels, height, width),
+        (1, height, width), (channels + 1, height + 1, width), (2 * channels, height + 1, width),
+        (channels, height + 1, width + 1), (channels, height * width), (1, channels, height, width),
+    ]
+    return [(N, *size) for size in sizes if size != (channels, height, width)]
 
 
-OTHERS = [pytest.param(depth, shape, id=f"{depth}-{'x'.join(map(str, shape))}")
-          for depth in (1, D) for shape in other_sizes(K * depth)]
+OTHERS = [pytest.param(kind, (depth, *plane), shape, id=f"{kind.__name__}-{depth}-{'x'.join(map(str, shape))}")
+          for kind, depth, *plane in [(Integral, 1, H, W), (Integral, D, H, W), (HeatVectors, S, S, S)]
+          for shape in other_sizes(K * depth, *plane)]
 
 
-@both_blocks
-@pytest.mark.parametrize("depth, shape", OTHERS)
-def test_refuses_another_size(hybridize, kind, depth, shape):
-    with pytest.raises(ValueError, match=rf"built for maps \(N, {K * depth}, 5, 7\), given \({N}, "):
-        run(made(kind, depth, hybridize), np.ones(shape))
+@pytest.mark.parametrize("kind, size, shape", OTHERS)
+def test_refuses_another_size(hybridize, kind, size, shape):
+    depth, height, width = size
+    with pytest.raises(ValueError, match=rf"built for maps \(N, {K * depth}, {height}, {width}\), given \({N}, "):
+        run(made(kind, size, hybridize), np.ones(shape))
 
 
-@both_blocks
 @pytest.mark.parametrize("form", IN_GRAPHS)
-@pytest.mark.parametrize("depth, shape", OTHERS)
-def test_refuses_another_size_in_a_graph(tmp_path, form, kind, depth, shape):
-    inside = form(made(kind, depth, False), tmp_path, mx.nd.array(draw(depth)))
+@pytest.mark.parametrize("kind, size, shape", OTHERS)
+def test_refuses_another_size_in_a_graph(tmp_path, form, kind, size, shape):
+    inside = form(made(kind, size, False), tmp_path, mx.nd.array(draw(*size)))
     with pytest.raises((ValueError, mx.MXNetError)):
         run(inside, np.ones(shape))
 
