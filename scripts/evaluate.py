@@ -1,4 +1,4 @@
-"""Scores anyone's predictions: prints PCKh, and the protocol it was measured by."""
+"""Scores anyone's predictions: prints PCKh or MPJPE, and the protocol it was measured by."""
 from __future__ import annotations
 
 import argparse
@@ -6,39 +6,62 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import Any, List, Optional, Sequence, Union
 
-from integral_pose.datasets import mpii, predictions
+import numpy as np
+
+from integral_pose.datasets import human36m, human36m_json, mpii, predictions
 from integral_pose.errors import InputError
-from integral_pose.metrics import pckh
+from integral_pose.geometry import Array
+from integral_pose.metrics import mpjpe, pckh
 
-EXAMPLE = """example:
+MPII_EXAMPLE = """example:
   python -m scripts.evaluate mpii --annotations annot/gt_valid.mat --predictions valid-ours.h5
 
 The people of both files must be the same, in the same order."""
+
+HUMAN36M_EXAMPLE = """example:
+  python -m scripts.evaluate human36m --annotations Human36M --protocol 2 --list
+  python -m scripts.evaluate human36m --annotations Human36M --protocol 2 --predictions ours.json
+
+The first prints the test images, every 64th, in the order of subject, action, sub-action, camera and frame. The second
+scores predictions, which are of one of these kinds:
+  .npy, .npz, .h5  an array of frames x 17 or 18 joints x (x, y, z), in that order of frames
+  .json            {"s_09_act_02_subact_01_ca_01_000001.jpg": 17 x 3 numbers, ...}, or the list of records with image_id
+                   and joint_cam that 3DMPPE, set to its protocol 2, writes to bbox_root_pose_human36m_output.json
+  .csv             the header image,joint,x,y,z, then a line for each joint, counted from 0, of each image
+Images go by their file name; where several have the same, by their path as --list prints it.
+Coordinates are along the camera's axes: x right, y down, z away from it. Where their origin is does not matter.
+The joints are, in this order, with or without the last, which is not scored:
+  pelvis, right hip, knee, ankle, left hip, knee, ankle, spine, neck, nose, head top,
+  left shoulder, elbow, wrist, right shoulder, elbow, wrist, thorax
+
+The paper's tables give PA MPJPE (rigid) for protocol 1 and MPJPE for protocol 2."""
+
+LAYOUT = argparse.RawDescriptionHelpFormatter
+ROWS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA MPJPE (rigid)", "pa_mpjpe_scaled": "PA MPJPE (with scale)"}
 
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code, 2 for wrong input."""
     args = _parser().parse_args(argv)
     try:
-        truth = mpii.read_truth(args.annotations)
-        predicted = predictions.read(args.predictions, len(truth.joints), args.base)
-        result = pckh.score(predicted, truth.joints, truth.annotated, truth.head_size)
+        print(args.run(args))
     except InputError as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
-    protocol = pckh.protocol(len(predicted), truth.counted)
-    print(_json(result, protocol) if args.json else _table(result, protocol))
     return 0
 
 
-def _json(result: pckh.PCKh, protocol: str) -> str:
-    groups = {name: None if math.isnan(value) else value for name, value in result.groups.items()}
-    return json.dumps({**result._asdict(), "groups": groups, "protocol": protocol})
+def _mpii(args: argparse.Namespace) -> str:
+    truth = mpii.read_truth(args.annotations)
+    predicted = predictions.read(args.predictions, len(truth.joints), args.base)
+    result = pckh.score(predicted, truth.joints, truth.annotated, truth.head_size)
+    protocol = pckh.protocol(len(predicted), truth.counted)
+    return _json(result, protocol) if args.json else _mpii_table(result, protocol)
 
 
-def _table(result: pckh.PCKh, protocol: str) -> str:
+def _mpii_table(result: pckh.PCKh, protocol: str) -> str:
     width = max(map(len, result.groups)) + 2
     return "\n".join([
         "PCKh (%)" + "".join(name.rjust(width) for name in result.groups),
@@ -50,11 +73,76 @@ def _table(result: pckh.PCKh, protocol: str) -> str:
     ])
 
 
+def _human36m(args: argparse.Namespace) -> str:
+    samples = human36m.read(args.annotations, "test", args.protocol)
+    images = [sample.image for sample in samples]
+    if args.list:
+        return "\n".join(_name(image, args.annotations) for image in images)
+    poses = [sample.pose for sample in samples if sample.pose]
+    truth = np.stack([pose.joints for pose in poses])
+    predicted = predictions.read_poses(args.predictions, images, args.unit, _data_files(args))
+    _check_unit(args.predictions, predicted, truth)
+    result = mpjpe.score(predicted, truth, [pose.action for pose in poses])
+    protocol = mpjpe.protocol(len(samples), args.protocol)
+    return _json(result, protocol) if args.json else _human36m_table(result, protocol)
+
+
+def _name(image: Path, folder: Path) -> str:
+    """An image's path below images/, by which predictions may name it."""
+    parts = image.relative_to(folder).parts
+    return "/".join(parts[1:] if parts[0] == "images" else parts)
+
+
+def _data_files(args: argparse.Namespace) -> List[Path]:
+    """3DMPPE's files that say which image an `image_id` is, where the annotations are of that kind."""
+    names = [f"Human36M_subject{subject}_data.json" for subject in mpjpe.TEST_SUBJECTS[args.protocol]]
+    paths = [args.annotations / place / name for place in human36m_json.PLACES for name in names]
+    return [path for path in paths if path.is_file()]
+
+
+def _check_unit(path: Path, predicted: Array, truth: Array) -> None:
+    sizes = [np.linalg.norm(poses - poses[:, :1], axis=2).mean() for poses in (predicted, truth)]
+    if any(0.3 < factor * sizes[0] / sizes[1] < 3 for factor in (1e-3, 1e3)):
+        raise InputError(f"{path}: the poses are {sizes[0]:.3g} mm in size and the people {sizes[1]:.3g} mm. "
+                         "Say with --unit whether the predictions are in mm or m.")
+
+
+def _human36m_table(result: mpjpe.MPJPE, protocol: str) -> str:
+    columns = (*mpjpe.HEADINGS, "Avg", "actions")
+    lines = [_line("mm", columns)]
+    for metric, row in ROWS.items():
+        values = [*result.by_action[metric].values(), getattr(result, metric), result.over_actions[metric]]
+        lines.append(_line(row, ["-" if math.isnan(value) else f"{value:.1f}" for value in values]))
+    return "\n".join([*lines, "", "Avg: mean over frames, as in the paper; actions: mean over the actions", protocol])
+
+
+def _line(row: str, cells: Sequence[str]) -> str:
+    return row.ljust(max(map(len, ROWS.values()))) + "".join(cell.rjust(8) for cell in cells)
+
+
+def _json(result: Union[pckh.PCKh, mpjpe.MPJPE], protocol: str) -> str:
+    return json.dumps(_plain({**result._asdict(), "protocol": protocol}))
+
+
+def _plain(value: Any) -> Any:
+    """Numbers that are not known as None, which JSON can say."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
 def _parser() -> argparse.ArgumentParser:
-    layout = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="evaluate", description=__doc__, epilog=EXAMPLE, formatter_class=layout)
-    commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii}")
-    command = commands.add_parser("mpii", help="PCKh on MPII", epilog=EXAMPLE, formatter_class=layout)
+    parser = argparse.ArgumentParser(prog="evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n"
+                                     "The help of each data set has more.", formatter_class=LAYOUT)
+    commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,human36m}")
+    _add_mpii(commands.add_parser("mpii", help="PCKh on MPII", epilog=MPII_EXAMPLE, formatter_class=LAYOUT))
+    _add_human36m(commands.add_parser("human36m", help="MPJPE and PA MPJPE on Human3.6M", epilog=HUMAN36M_EXAMPLE,
+                                      formatter_class=LAYOUT))
+    return parser
+
+
+def _add_mpii(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=_mpii)
     command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
                          help="gt_valid.mat, valid.json with gt_valid.mat beside it, valid.h5, or MPII's own .mat")
     command.add_argument("--predictions", type=Path, required=True, metavar="FILE",
@@ -62,7 +150,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--base", type=int, choices=(0, 1), help="what the predictions call the first pixel; by "
                          "default 1 in .h5 and .mat, as MPII itself, and 0 in .npy, .json and .csv")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    return parser
+
+
+def _add_human36m(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=_human36m)
+    command.add_argument("--annotations", type=Path, required=True, metavar="FOLDER",
+                         help="Human3.6M's folder, with its annotations; the images themselves are not needed")
+    command.add_argument("--protocol", type=int, choices=(1, 2), default=2,
+                         help="who the test people are: 1 for S11, 2 for S9 and S11 (default: %(default)s)")
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("--predictions", type=Path, metavar="FILE", help=".npy, .npz, .h5, .json or .csv, see below")
+    what.add_argument("--list", action="store_true", help="print the test images, in the order of predictions")
+    command.add_argument("--unit", choices=tuple(predictions.UNITS), default="mm",
+                         help="the predictions' unit (default: %(default)s)")
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 
 if __name__ == "__main__":

@@ -47,5 +47,5 @@ def smoke_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from integral_pose.profiles import smoke
 
     root = tmp_path_factory.mktemp("data")
-    catalogue.folder(smoke(H1), root)
+    catalogue.people(smoke(H1), "test", root)
     return root

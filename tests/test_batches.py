@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from integral_pose.batches import Batch, Batches
+from integral_pose.batches import Batch, Batches, Mixed
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import DEVIATION, MEAN, Augmentation, Sample
@@ -155,3 +155,40 @@ def test_closing_early_does_not_hang(people: Batches, workers: int, taken: int) 
     assert len(list(islice(stream, taken))) == taken
     assert joins(threading.Thread(target=stream.close, daemon=True))
     assert threading.active_count() == before
+
+
+# ---------------------------------------------------------------- two data sets
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Mixed:
+    (tmp_path / "more").mkdir()
+    first = Batches(write_people(tmp_path, PEOPLE), MPII, PATCH, SIZE, Augmentation(), seed=3)
+    return Mixed(first, replace(first, samples=write_people(tmp_path / "more", 20)[PEOPLE:], source=1))
+
+
+def test_a_mixed_batch_is_half_and_half_in_turn(mixed: Mixed) -> None:
+    for step in range(7):
+        numbers = who(mixed.batch(step))
+        assert len(numbers) == 2 * SIZE
+        assert all(number < PEOPLE for number in numbers[::2]) and all(number >= PEOPLE for number in numbers[1::2])
+
+
+def test_a_mixed_batch_is_a_function_of_its_number(mixed: Mixed) -> None:
+    assert_same(mixed.batch(4), replace(mixed).batch(4))
+    for step, batch in enumerate(islice(mixed.stream(2, workers=3), 4)):
+        assert_same(batch, mixed.batch(2 + step))
+
+
+def test_each_data_set_is_shuffled_in_epochs_of_its_own(mixed: Mixed) -> None:
+    epochs = [[n for step in range(4 * e, 4 * e + 4) for n in who(mixed.batch(step))[::2]] for e in range(2)]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == list(range(PEOPLE))
+    assert epochs[0] != epochs[1]
+    assert mixed.per_epoch == 8 // SIZE
+
+
+def test_two_data_sets_draw_differently(tmp_path: Path) -> None:
+    one = Batches(write_people(tmp_path, PEOPLE), MPII, PATCH, SIZE, Augmentation(), seed=3)
+    other = replace(one, source=1)
+    assert who(one.batch(0)) != who(other.batch(0))
+    assert differ(one._draw(0, 1).joints, other._draw(0, 1).joints)

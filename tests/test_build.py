@@ -13,17 +13,20 @@ import pytest
 from gluoncv.model_zoo import model_store
 
 from integral_pose import build
+from integral_pose.batches import Batches, Mixed
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
-from integral_pose.geometry import Array, Box
+from integral_pose.geometry import Array, Box, Camera
+from integral_pose.metrics import mpjpe
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.samples import Augmentation, Sample
-from integral_pose.skeletons import MPII
+from integral_pose.samples import Augmentation, Pose, Sample, decode_pose, encode, patch_of
+from integral_pose.skeletons import HUMAN36M, MPII
 from symbols.resnet import ResNet
 
 CPU = [mx.cpu()]
-JOINTS = len(MPII.joints)
+JOINTS, POINTS = len(MPII.joints), len(HUMAN36M.joints)
+IN_SPACE = {"data": "human36m", "coordinates": 3}
 HEAT_MAP = {"output": "heat map", "loss": "gaussian-mse"}
 TINY = replace(smoke(Run(backbone="resnet18")), start=None)  # 64 px, 8 x 8 cells
 
@@ -52,6 +55,12 @@ def images(run: Run, people: int) -> mx.nd.NDArray:
         ({**HEAT_MAP, "loss": "disc-bce", "upsamplings": 1, "patch": 96}, 3, (3, JOINTS, 6, 6)),
         ({"backbone": "resnet50", "patch": 32}, 4, (4, JOINTS, 2)),
         ({**HEAT_MAP, "backbone": "resnet101", "patch": 32, "width": 0.125}, 1, (1, JOINTS, 4, 4)),
+        (IN_SPACE, 2, (2, POINTS, 3)),
+        ({**IN_SPACE, "output": "direct"}, 3, (3, POINTS, 3)),
+        ({**IN_SPACE, **HEAT_MAP}, 2, (2, POINTS * 8, 8, 8)),
+        ({**IN_SPACE, **HEAT_MAP, "loss": "softmax-ce", "upsamplings": 1}, 3, (3, POINTS * 4, 4, 4)),
+        ({**IN_SPACE, **HEAT_MAP, "extra": "mpii"}, 2, (2, POINTS, 3, 8)),
+        ({**IN_SPACE, **HEAT_MAP, "extra": "mpii", "loss": "softmax-ce"}, 1, (1, POINTS, 3, 8)),
     ],
     ids=str,
 )
@@ -64,8 +73,9 @@ def test_outputs_and_losses_by_shape(
         net.hybridize()
     output = net(images(run, people))
     assert output.shape == shape
-    joints = mx.nd.random.uniform(shape=(people, JOINTS, 2))
-    losses = build.loss(run)(output, joints, mx.nd.ones((people, JOINTS, 2))).asnumpy()
+    coordinates = (people, POINTS if run.coordinates == 3 else JOINTS, run.coordinates)
+    joints = mx.nd.random.uniform(shape=coordinates)
+    losses = build.loss(run)(output, joints, mx.nd.ones(coordinates)).asnumpy()
     assert losses.shape == (people,) and np.isfinite(losses).all() and (losses > 0).all()
 
 
@@ -101,22 +111,81 @@ def test_decode_takes_the_centre_of_the_highest_cell(shape: Tuple[int, int, int,
     np.testing.assert_allclose(build.decode(maps, replace(TINY, **HEAT_MAP)), centres)
 
 
+def test_decode_takes_the_centre_of_the_highest_cell_of_a_volume() -> None:
+    run, cells = replace(TINY, **IN_SPACE, **HEAT_MAP), TINY.cells
+    rng = np.random.default_rng(0)
+    places = rng.integers(cells, size=(3, POINTS, 3))
+    volumes = rng.uniform(-1, 0, (3, POINTS, cells, cells, cells))
+    for n, k in np.ndindex(3, POINTS):
+        x, y, z = places[n, k]
+        volumes[n, k, z, y, x] = 1
+    found = build.decode(volumes.reshape(3, POINTS * cells, cells, cells), run)
+    np.testing.assert_allclose(found, (places + 0.5) / cells)
+
+
+def test_decode_takes_the_highest_cell_of_each_heat_vector() -> None:
+    run = replace(TINY, **IN_SPACE, **HEAT_MAP, extra="mpii")
+    vectors = np.random.default_rng(0).uniform(size=(2, POINTS, 3, TINY.cells))
+    found = build.decode(vectors, run)
+    for n, k, axis in np.ndindex(2, POINTS, 3):
+        assert found[n, k, axis] == (np.argmax(vectors[n, k, axis]) + 0.5) / TINY.cells
+
+
+@pytest.mark.parametrize("patch", [64, 256])
+def test_a_perfect_volume_read_by_argmax_is_off_by_what_rounding_to_cells_predicts(patch: int) -> None:
+    """A point uniform in a cube of side 1 is 0.4803 from its middle in the mean (Robbins); the root is in a middle."""
+    run = replace(TINY, **IN_SPACE, **HEAT_MAP, patch=patch)
+    rng = np.random.default_rng(patch)
+    far = Camera(np.eye(3), np.zeros(3), (1e5, 1e5), (500.0, 500.0))  # all depths are of one scale
+    errors = []
+    for _ in range(60):
+        root = np.array([0.0, 0.0, 5e5])
+        joints = root + rng.uniform(-700, 700, (POINTS, 3))
+        joints[0] = root
+        box = far.box(root, 2000.0).around_cell(run.cells)
+        sample = Sample(Path(), far.project(joints), np.ones(POINTS), box, pose=Pose(joints, far, "Walking"))
+        target = patch_of(sample, patch)
+        fractions, _ = encode(sample, target, HUMAN36M, coordinates=3)
+        vectors = np.eye(run.cells)[np.floor(fractions * run.cells).astype(int)][None]
+        decoded = build.decode(vectors, replace(run, extra="mpii"))[0]
+        found = decode_pose(decoded, target, HUMAN36M, Pose(joints, far, ""))
+        errors.append(mpjpe.joint_errors(found[None], joints[None]))
+    assert np.mean(errors) * 17 / 16 == pytest.approx(0.4803 * 2000 / run.cells, rel=0.05)
+
+
 @pytest.mark.parametrize("output", ["direct", "integral"])
 def test_decode_leaves_joints_as_they_are(output: str) -> None:
     joints = np.random.default_rng(0).uniform(size=(3, 5, 2))
     np.testing.assert_array_equal(build.decode(joints, replace(TINY, output=output)), joints)
 
 
-@pytest.mark.parametrize("split, augmentation", [("train", Augmentation(0.01, 0.5, 7, False, 0.3)), ("test", None)])
-def test_only_training_people_are_jittered(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, split: str, augmentation: object
-) -> None:
+def test_only_training_people_are_jittered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     people = [Sample(tmp_path, np.zeros((JOINTS, 2)), np.ones(JOINTS), Box(1, 2, 3))] * 5
     monkeypatch.setattr(catalogue, "people", lambda run, split, root: people)
     run = replace(TINY, shift=0.01, scale=0.5, turn=7.0, mirror=False, colour=0.3, seed=9, batch=2)
-    batches = build.batches(run, split, tmp_path)
-    assert (batches.augmentation, batches.samples) == (augmentation, people)
-    assert (batches.patch, batches.size, batches.seed) == (run.patch, 2, 9)
+    jittered, plain = build.training_batches(run, tmp_path), build.batches(run, "test", tmp_path)
+    assert isinstance(jittered, Batches)
+    assert (jittered.augmentation, plain.augmentation) == (Augmentation(0.01, 0.5, 7, False, 0.3), None)
+    for batches in (jittered, plain):
+        assert (batches.samples, batches.patch, batches.size, batches.seed) == (people, run.patch, 2, 9)
+
+
+def test_a_mixed_run_trains_on_both_and_is_validated_on_its_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pose = Pose(np.full((POINTS, 3), 4000.0), Camera(np.eye(3), np.zeros(3), (900.0, 900.0), (320.0, 240.0)), "Walking")
+    own = [Sample(tmp_path, np.zeros((POINTS, 2)), np.ones(POINTS), Box(1, 2, 8, 2000.0), pose=pose)] * 5
+    extra = [Sample(tmp_path, np.zeros((POINTS, 2)), np.ones(POINTS), Box(1, 2, 3))] * 7
+    monkeypatch.setattr(catalogue, "people", lambda run, split, root: own)
+    monkeypatch.setattr(catalogue, "extra_people", lambda run, root: extra)
+    run = replace(TINY, **IN_SPACE, extra="mpii", batch=6)
+    mixed, plain = build.training_batches(run, tmp_path), build.batches(run, "held-out", tmp_path)
+    assert isinstance(mixed, Mixed)
+    assert (mixed.first.size, mixed.second.size, plain.size) == (3, 3, 6)
+    assert (len(mixed.first.samples), len(mixed.second.samples), len(plain.samples)) == (5, 7, 5)
+    assert mixed.first.samples[0].box == Box(1 - 8 / 16, 2 - 8 / 16, 8, 2000.0, -2000 / 16)
+    assert mixed.second.samples[0].box == Box(1, 2, 3)
+    assert mixed.first.augmentation and mixed.second.augmentation and plain.augmentation is None
 
 
 def test_a_split_without_people_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

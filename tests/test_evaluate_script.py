@@ -11,7 +11,10 @@ import numpy as np
 import pytest
 import scipy.io
 
+from integral_pose.datasets.human36m import read as read_human36m
+from integral_pose.metrics import mpjpe
 from scripts import evaluate
+from tests import human36m_forms as forms
 
 ROOT = Path(__file__).parents[1]
 PEOPLE = 3
@@ -83,3 +86,159 @@ def test_help_teaches_by_example(capsys):
     with pytest.raises(SystemExit):
         evaluate.main(["mpii", "--help"])
     assert "example:\n  python -m scripts.evaluate mpii --annotations" in capsys.readouterr().out
+
+
+CLIPS = {  # name -> test frames
+    "s_09_act_02_subact_01_ca_01": 3,
+    "s_09_act_09_subact_02_ca_01": 1,
+    "s_11_act_02_subact_01_ca_01": 2,
+    "s_11_act_16_subact_02_ca_01": 1,
+}
+ACTIONS = ["Directions"] * 3 + ["Sitting"] + ["Directions"] * 2 + ["WalkTogether"]
+NAMES = [f"{clip}/{clip}_{64 * n + 1:06d}.jpg" for clip, count in CLIPS.items() for n in range(count)]
+S9 = 4  # frames
+ROTATION = np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])  # looks along the room's y; its z is up
+POSITION = np.array([0.0, -5000, 1200])
+
+
+def write_human36m(folder):
+    """Two subjects in 3DMPPE's layout, a test frame and another one at a time; returns the test frames' (N, 17, 3)."""
+    rng, truth = np.random.default_rng(8), []
+    (folder / "annotations").mkdir(parents=True)
+    for subject in (9, 11):
+        images, joints = [], {}
+        for name in [name for name in CLIPS if name.startswith(f"s_{subject:02d}")]:
+            action, subaction, count = int(name[9:11]), int(name[19:21]), CLIPS[name]
+            for frame in [64 * n + extra for n in range(count) for extra in (0, 7)]:
+                world = rng.normal([0, 0, 900], 300, (17, 3))
+                joints.setdefault(str(action), {}).setdefault(str(subaction), {})[str(frame)] = world.tolist()
+                images.append({"id": 1000 * subject + len(images), "file_name": f"{name}/{name}_{frame + 1:06d}.jpg",
+                               "width": 1000, "height": 1000, "subject": subject, "action_idx": action,
+                               "subaction_idx": subaction, "cam_idx": 1, "frame_idx": frame})
+                truth += [(world - POSITION) @ ROTATION.T] if frame % 64 == 0 else []
+        camera = {"1": {"R": ROTATION.tolist(), "t": POSITION.tolist(), "f": [1145, 1144], "c": [512, 515]}}
+        content = {"data": {"images": images, "annotations": []}, "camera": camera, "joint_3d": joints}
+        for kind, value in content.items():
+            (folder / "annotations" / f"Human36M_subject{subject}_{kind}.json").write_text(json.dumps(value))
+    return np.stack(truth)
+
+
+@pytest.fixture
+def human36m(tmp_path):
+    """A data set, and predictions that are off by 10 mm in five of 17 joints; those on S11 are turned besides."""
+    truth = write_human36m(tmp_path / "h36m")
+    predicted = truth.copy()
+    predicted[:, 12:, 0] += 10
+    predicted[S9:] = predicted[S9:] @ ROTATION
+    np.save(tmp_path / "truth.npy", truth)
+    np.save(tmp_path / "ours.npy", predicted)
+    (tmp_path / "ours.json").write_text(json.dumps(dict(zip(NAMES[::-1], predicted[::-1].tolist()))))
+    return tmp_path
+
+
+def command36(folder, predictions="ours.npy", *options):
+    return ["human36m", "--annotations", str(folder / "h36m"), "--predictions", str(folder / predictions), *options]
+
+
+def test_list_prints_the_test_images_in_order(human36m, capsys):
+    assert evaluate.main(["human36m", "--annotations", str(human36m / "h36m"), "--list"]) == 0
+    assert capsys.readouterr().out.split() == NAMES
+    assert evaluate.main(["human36m", "--annotations", str(human36m / "h36m"), "--list", "--protocol", "1"]) == 0
+    assert capsys.readouterr().out.split() == NAMES[S9:]
+
+
+def test_human36m_prints_the_table_by_action_and_the_protocol(human36m, capsys):
+    assert evaluate.main(command36(human36m)) == 0
+    headings, *rows, empty, legend, protocol = capsys.readouterr().out.splitlines()
+    assert headings.split() == ["mm", *mpjpe.HEADINGS, "Avg", "actions"]
+    assert "mean over frames" in legend and not empty and protocol == mpjpe.protocol(len(NAMES), 2)
+    assert len({len(line) for line in (headings, *rows)}) == 1
+    for line, name in zip(rows, ("MPJPE", "PA MPJPE (rigid)", "PA MPJPE (with scale)")):
+        assert line.startswith(name + "  ") and line.count(" -") == 12
+    assert rows[0].split()[1 + mpjpe.ACTIONS.index("Sitting")] == f"{50 / 17:.1f}"
+
+
+@pytest.mark.parametrize("predictions", ["ours.npy", "ours.json"])
+def test_human36m_json_holds_what_the_metric_says(human36m, capsys, predictions):
+    expected = mpjpe.score(np.load(human36m / "ours.npy"), np.load(human36m / "truth.npy"), ACTIONS)
+    assert evaluate.main(command36(human36m, predictions, "--json")) == 0
+    printed = capsys.readouterr().out
+    assert "NaN" not in printed
+    found = json.loads(printed)
+    for metric in ("mpjpe", "pa_mpjpe", "pa_mpjpe_scaled"):
+        assert found[metric] == pytest.approx(getattr(expected, metric))
+        assert found["over_actions"][metric] == pytest.approx(expected.over_actions[metric])
+        for action in mpjpe.ACTIONS:
+            value = expected.by_action[metric][action]
+            assert found["by_action"][metric][action] == (pytest.approx(value) if action in ACTIONS else None)
+    assert found["mpjpe"] > 100 and found["pa_mpjpe"] < 5
+
+
+def test_protocol_1_scores_s11_alone(human36m, capsys):
+    np.save(human36m / "s11.npy", np.load(human36m / "ours.npy")[S9:])
+    assert evaluate.main(command36(human36m, "s11.npy", "--protocol", "1", "--json")) == 0
+    assert json.loads(capsys.readouterr().out)["protocol"] == mpjpe.protocol(len(NAMES) - S9, 1)
+    assert evaluate.main(command36(human36m, "ours.npy", "--protocol", "1")) == 2
+
+
+def test_metres_are_scored_as_metres_and_not_taken_for_millimetres(human36m, capsys):
+    np.save(human36m / "m.npy", np.load(human36m / "ours.npy") / 1000)
+    found = []
+    for options in (["ours.npy"], ["m.npy", "--unit", "m"]):
+        assert evaluate.main(command36(human36m, *options, "--json")) == 0
+        found.append(json.loads(capsys.readouterr().out)["mpjpe"])
+    assert found[0] == pytest.approx(found[1])
+    for options in (["m.npy"], ["ours.npy", "--unit", "m"]):
+        assert evaluate.main(command36(human36m, *options)) == 2
+        assert "Say with --unit" in capsys.readouterr().err
+
+
+def test_3dmppes_own_results_are_scored(human36m, capsys):
+    predicted = np.load(human36m / "ours.npy")
+    ids = [image["id"] for subject in (9, 11) for image in json.loads(
+        (human36m / "h36m" / "annotations" / f"Human36M_subject{subject}_data.json").read_text())["images"][::2]]
+    records = [{"image_id": i, "joint_cam": (pose - pose[0]).tolist()} for i, pose in zip(ids, predicted)]
+    (human36m / "results.json").write_text(json.dumps(records[::-1]))
+    numbers = []
+    for name in ("ours.npy", "results.json"):
+        assert evaluate.main(command36(human36m, name, "--json")) == 0
+        numbers.append(json.loads(capsys.readouterr().out)["mpjpe"])
+    assert numbers[0] == pytest.approx(numbers[1])
+
+
+def test_wrong_poses_are_one_paragraph_and_exit_code_2(human36m, capsys):
+    predicted = np.load(human36m / "ours.npy")
+    np.save(human36m / "few.npy", predicted[:-1])
+    np.save(human36m / "nan.npy", np.where(predicted == predicted[4, 3, 2], np.nan, predicted))
+    (human36m / "few.json").write_text(json.dumps(dict(zip(NAMES[1:], predicted[1:].tolist()))))
+    for name, message in [("missing.npy", "missing.npy"), ("few.npy", "holds 6 frames, and there are 7"),
+                          ("nan.npy", f"{Path(NAMES[4]).name}, joint 3"), ("few.json", f"lacks 1 of 7 test frames "
+                          f"(the first: {NAMES[0]})"), ("ours.txt", "end in")]:
+        assert evaluate.main(command36(human36m, name)) == 2
+        printed = capsys.readouterr()
+        assert not printed.out and printed.err.count("\n") == 1 and message in printed.err
+
+
+@pytest.mark.parametrize("write", [forms.write_json, forms.write_npz, forms.write_h5])
+def test_predictions_go_by_the_listed_names_in_every_layout(tmp_path, capsys, write):
+    folder = write(tmp_path / "h36m", {clip: frames for clip, frames in forms.EVERYTHING.items() if clip[0] > 8})
+    assert evaluate.main(["human36m", "--annotations", str(folder), "--list"]) == 0
+    names = capsys.readouterr().out.split()
+    truth = [sample.pose.joints.tolist() for sample in read_human36m(folder, "test", 2)]
+    (tmp_path / "ours.json").write_text(json.dumps(dict(zip(names[::-1], truth[::-1]))))
+    assert evaluate.main(command36(tmp_path, "ours.json", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["mpjpe"] == 0 and found["protocol"] == mpjpe.protocol(len(names), 2)
+
+
+def test_annotations_that_are_not_there_are_exit_code_2(human36m, capsys):
+    assert evaluate.main(["human36m", "--annotations", str(human36m / "elsewhere"), "--list"]) == 2
+    assert "elsewhere" in capsys.readouterr().err
+
+
+def test_help_on_human36m_teaches_order_and_kinds(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["human36m", "--help"])
+    printed = capsys.readouterr().out
+    for part in ("example:\n  python -m scripts.evaluate human36m", "--list", "image,joint,x,y,z", "joint_cam"):
+        assert part in printed

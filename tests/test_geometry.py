@@ -9,6 +9,8 @@ import pytest
 
 from integral_pose.geometry import Array, Box, Camera, Patch
 
+DISTORTION = (0.2, 0.2, 0.002, 0.002, 0.05)  # typical k1, k2, p1, p2, k3
+
 
 def random_patches(count: int) -> List[Patch]:
     rng = np.random.default_rng(count)
@@ -24,13 +26,23 @@ def random_rotation(rng: np.random.Generator) -> Array:
     return rotation * np.sign(np.linalg.det(rotation))
 
 
-def random_cameras(count: int) -> List[Camera]:
+def random_cameras(count: int, distorted: bool = False) -> List[Camera]:
+    """Distortions are about those of Human3.6M's cameras, a pixel or a few within its 1000 px."""
     rng = np.random.default_rng(count)
     return [
-        Camera(random_rotation(rng), rng.normal(0, 3000, 3), tuple(rng.uniform(300, 1500, 2)),
-               tuple(rng.uniform(100, 900, 2)))
+        Camera(random_rotation(rng), rng.normal(0, 3000, 3), tuple(rng.uniform(1100, 1500, 2)),
+               tuple(rng.uniform(400, 600, 2)), tuple(rng.normal(0, DISTORTION)) if distorted else ())
         for _ in range(count)
     ]
+
+
+def distorted_by_formula(camera: Camera, points: Array) -> Array:
+    """The projection of camera mm (..., 3) as OpenCV documents it."""
+    k1, k2, p1, p2, k3 = camera.distortion
+    x, y = points[..., 0] / points[..., 2], points[..., 1] / points[..., 2]
+    r2 = x**2 + y**2
+    both = 1 + k1 * r2 + k2 * r2**2 + k3 * r2**3 + 2 * (p1 * y + p2 * x)
+    return np.stack([x * both + p2 * r2, y * both + p1 * r2], axis=-1) * camera.focal + camera.centre
 
 
 @pytest.mark.parametrize("shape", [(2,), (5, 2), (3, 4, 2)])
@@ -93,14 +105,75 @@ def test_world_to_camera_and_back(shape: tuple) -> None:
 
 
 @pytest.mark.parametrize("shape", [(), (6,), (2, 5)])
-def test_camera_to_image_and_back(shape: tuple) -> None:
+@pytest.mark.parametrize("distorted", [False, True])
+def test_camera_to_image_and_back(shape: tuple, distorted: bool) -> None:
     rng = np.random.default_rng(4)
-    pixels, depth = rng.uniform(-100, 1100, (*shape, 2)), rng.uniform(500, 6000, shape)
-    for camera in random_cameras(11):
+    pixels, depth = rng.uniform(0, 1000, (*shape, 2)), rng.uniform(500, 6000, shape)
+    for camera in random_cameras(11, distorted):
         points = camera.unproject(pixels, np.asarray(depth))
         assert points.shape == (*shape, 3)
         np.testing.assert_allclose(points[..., 2], depth)
-        np.testing.assert_allclose(camera.project(points), pixels, atol=1e-8)
+        np.testing.assert_allclose(camera.project(points), pixels, atol=1e-6)
+        np.testing.assert_allclose(camera.unproject(camera.project(points), np.asarray(depth)), points, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3,), (6, 3), (2, 5, 3)])
+def test_distortion_is_human36ms(shape: tuple) -> None:
+    points = np.random.default_rng(5).uniform([-1500, -1200, 4000], [1500, 1200, 6000], shape)
+    for camera in random_cameras(19, distorted=True):
+        projected = camera.project(points)
+        assert projected.shape == (*shape[:-1], 2)
+        np.testing.assert_allclose(projected, distorted_by_formula(camera, points), atol=1e-9)
+        assert np.abs(projected - replace(camera, distortion=()).project(points)).max() > 0.01
+
+
+def test_a_distortion_of_zeros_is_none() -> None:
+    points = np.random.default_rng(6).uniform([-1500, -1200, 4000], [1500, 1200, 6000], (7, 3))
+    for camera in random_cameras(5):
+        zeros = replace(camera, distortion=(0.0,) * 5)
+        np.testing.assert_allclose(zeros.project(points), camera.project(points), atol=1e-9)
+
+
+@pytest.mark.parametrize("span", [2000.0, 350.0])
+def test_the_box_is_the_image_of_an_upright_square(span: float) -> None:
+    point = np.array([320.0, -180.0, 4700.0])
+    corners = point + span / 2 * np.array([[-1, -1, 0], [1, 1, 0]])
+    for camera in random_cameras(23):
+        box = camera.box(point, span)
+        lower, upper = camera.project(corners)
+        np.testing.assert_allclose([box.x, box.y], (lower + upper) / 2)
+        assert box.side**2 == pytest.approx(np.prod(upper - lower))  # pixels need not be square, and the box is
+        assert box.span == span
+
+
+def test_the_box_of_a_distorted_camera_is_where_the_point_is_seen() -> None:
+    point = np.array([1300.0, -900.0, 4700.0])
+    for camera in random_cameras(7, distorted=True):
+        box = camera.box(point, 2000)
+        np.testing.assert_allclose([box.x, box.y], distorted_by_formula(camera, point))
+        assert box.side == pytest.approx(replace(camera, distortion=()).box(point, 2000).side)
+
+
+@pytest.mark.parametrize("shape", [(), (6,), (2, 5)])
+def test_depth_to_fraction_and_back(shape: tuple) -> None:
+    rng = np.random.default_rng(7)
+    depths = rng.normal(0, 900, shape)
+    for patch in random_patches(31):
+        patch = replace(patch, box=replace(patch.box, span=rng.uniform(500, 3000), z=rng.normal(0, 100)))
+        fractions = np.asarray(patch.to_depth_fraction(depths))
+        assert fractions.shape == shape
+        np.testing.assert_allclose(patch.to_depth(fractions), depths, atol=1e-9)
+        ends = patch.box.z + np.array([-0.5, 0, 0.5]) * patch.box.span
+        np.testing.assert_allclose(patch.to_depth_fraction(ends), [0, 0.5, 1], atol=1e-12)
+
+
+def test_a_patch_is_as_deep_as_it_is_wide_at_the_root() -> None:
+    root, span = np.array([-250.0, 140.0, 5200.0]), 1700.0
+    camera = replace(random_cameras(1)[0], focal=(1145.0, 1145.0))
+    patch = Patch(camera.box(root, span), 48)
+    for offset in (-400.0, 90.0, span / 2):
+        beside = patch.to_fraction(camera.project(root + np.array([offset, 0, 0])))
+        np.testing.assert_allclose(beside, [patch.to_depth_fraction(np.array(offset)), 0.5])
 
 
 def test_a_camera_by_hand() -> None:
@@ -109,3 +182,12 @@ def test_a_camera_by_hand() -> None:
     point = camera.from_world(np.array([600.0, 1000, 1000]))
     np.testing.assert_allclose(point, [500, 500, 5000])
     np.testing.assert_allclose(camera.project(point), [320 + 100, 240 + 120])
+
+
+@pytest.mark.parametrize("cells", [7, 8, 31, 64])
+def test_around_a_cell_the_middle_is_the_middle_of_a_cell(cells: int) -> None:
+    box = Box(310.0, 205.0, 400.0, 1700.0)
+    patch = Patch(box.around_cell(cells), 128)
+    place = np.append(patch.to_fraction(np.array([box.x, box.y])), patch.to_depth_fraction(np.array(0.0))) * cells
+    np.testing.assert_allclose(place, cells // 2 + 0.5)
+    assert (patch.box.side, patch.box.span) == (box.side, box.span)

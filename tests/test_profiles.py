@@ -1,24 +1,27 @@
 """At every scale a table still compares like with like."""
 from __future__ import annotations
 
+import csv
+from pathlib import Path
 from typing import Callable, Dict, List
 
 import pytest
 
-from experiments import table1, table2, table3
+from experiments import table1, table2, table3, table7, table9, table11
 from experiments.bases import H1, I1, I_STAR
 from integral_pose.profiles import PROFILES, paper, quick, smoke
 from integral_pose.run import Run
 from integral_pose.tables import Table
 from tests.test_tables import each_table
 
+ROOT = Path(__file__).resolve().parent.parent
 Profile = Callable[[Run], Run]
 each_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
 each_small_profile = pytest.mark.parametrize("profile", [quick, smoke])
 
 
 def column_runs(table: Table, column: int) -> List[Run]:
-    return [row.runs[column] for row in table.rows]
+    return [row.runs[column] for row in table.rows if row.runs]
 
 
 @each_table
@@ -60,7 +63,8 @@ def test_small_profiles_keep_what_the_rows_differ_in(table: Table, profile: Prof
     for row in table.rows:
         for run in row.runs:
             small = profile(run)
-            kept = ("output", "loss", "backbone", "upsamplings", "sigma", "disc", "seed")
+            kept = ("output", "loss", "backbone", "upsamplings", "sigma", "disc", "seed", "coordinates", "protocol")
+            assert bool(small.extra) == bool(run.extra)
             assert [getattr(small, name) for name in kept] == [getattr(run, name) for name in kept]
             assert run.patch % small.patch == 0 and not small.pretrained and small.data.startswith("synthetic-")
 
@@ -72,6 +76,9 @@ def test_runs_that_tables_share_are_trained_once(profile: Profile) -> None:
 
     first, middle, fifty = keys(table1.TABLE, 0), keys(table2.TABLE, 1), keys(table3.TABLE, 1)
     assert middle == fifty == {name: first[name] for name in ("H1", "I1")}
+    mixed, large = keys(table7.TABLE, 1), keys(table9.TABLE, 0)
+    assert large == {name: mixed[name] for name in ("H2", "I2")}
+    assert profile(table11.TABLE.rows[-1].runs[0]).key == mixed["I*"]
 
 
 @each_profile
@@ -92,3 +99,17 @@ def test_only_the_quick_profile_sharpens_and_only_maps_of_peak_1() -> None:
     scales = {row.name: quick(row.runs[0]).logit_scale for row in table1.TABLE.rows}
     assert {name for name, scale in scales.items() if scale != 1} == {"I1"}
     assert all(quick(row.runs[0]).start.logit_scale == 1 for row in table1.TABLE.rows)  # type: ignore[union-attr]
+    in_space = {(row.name, c): quick(row.runs[c]).logit_scale for row in table7.TABLE.rows for c in range(2)}
+    assert {where for where, scale in in_space.items() if scale != 1} == {("I1", 0)}
+
+
+@each_table
+def test_published_numbers_are_of_the_runs_as_they_are_now(table: Table) -> None:
+    path = ROOT / f"results/quick/{table.name}.csv"
+    if not path.exists():
+        pytest.skip("not published")
+    with open(path, newline="") as handle:
+        published = {(line["row"], line["column"]): line["run_key"] for line in csv.DictReader(handle)}
+    for row, column in table.cells():
+        first, *_ = published[row.name, table.columns[column]].split()
+        assert first == quick(row.runs[column]).key

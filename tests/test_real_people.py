@@ -42,5 +42,5 @@ def test_five_photographs_are_learnt(real_data: Path, tmp_path: Path, monkeypatc
     found = Evidence.read(evaluate(MEMORISED, site))
     picture = tmp_path / "five.jpg"
     pictures.grid(Measured(TABLE, {("H2", COLUMN): [found]}), people, catalogue.skeleton(MEMORISED), picture)
-    assert pckh.curve(found.distances, np.array([0.5]))[0] >= 95
+    assert pckh.curve(found.arrays["distances"], np.array([0.5]))[0] >= 95
     assert picture.stat().st_size > 10_000

@@ -8,12 +8,13 @@ from typing import Dict, List
 import numpy as np
 import pytest
 
-from experiments import figure2, table1, table2
+from experiments import figure2, table1, table2, table7, table10
 from integral_pose import checkpoints, results
 from integral_pose.errors import InputError
-from integral_pose.metrics import pckh
+from integral_pose.metrics import mpjpe, pckh
+from integral_pose.metrics.tallies import tallies
 from integral_pose.results import Cost, Evidence, Measured
-from integral_pose.tables import Table
+from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Metric, Table
 
 PEOPLE = 37
 COLUMN = table1.COLUMN
@@ -25,7 +26,7 @@ def evidence(error: float, seed: int = 0, people: int = PEOPLE) -> Evidence:
     distances = rng.exponential(error, (people, 16))
     distances[0, 3] = np.nan
     signature = {"key": f"k{seed}", "seed": seed, "data": "made up", "protocol": "p", "commit": "c", "people": people}
-    return Evidence(distances, np.zeros((people, 16, 2)), signature)
+    return Evidence({"distances": distances, "predictions": np.zeros((people, 16, 2))}, signature)
 
 
 def measured(table: Table, errors: Dict[str, float], seeds: int = 1) -> Measured:
@@ -45,7 +46,7 @@ def test_a_value_is_the_scorers(metric: str) -> None:
     given = evidence(0.2)
     value = Measured(table1.TABLE, {("I1", COLUMN): [given]}).value("I1", COLUMN, metric)
     thresholds = pckh.THRESHOLDS if metric == "AUC" else np.array([float(metric[1:])])
-    assert value == pytest.approx(pckh.curve(given.distances, thresholds).mean(), abs=1e-9)
+    assert value == pytest.approx(pckh.curve(given.arrays["distances"], thresholds).mean(), abs=1e-9)
 
 
 def test_seeds_are_averaged() -> None:
@@ -59,7 +60,7 @@ def test_the_interval_covers_as_a_bootstrap_should() -> None:
     """Its width is close to what the scatter between people predicts."""
     given = measured(table1.TABLE, {"I1": 0.2})
     low, high = results.interval(given.resampled("I1", COLUMN, "@0.1"))
-    hits, counted = pckh.tallies(given.evidence["I1", COLUMN][0].distances, "@0.1")
+    hits, counted = pckh.tallies(given.evidence["I1", COLUMN][0].arrays["distances"], "@0.1")
     deviation = 100 * np.std(hits / counted.mean()) / np.sqrt(PEOPLE)
     assert low < given.value("I1", COLUMN, "@0.1") < high
     assert high - low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
@@ -156,8 +157,74 @@ def test_a_figure_without_paper_numbers_reports_ours_alone() -> None:
 
 def test_evidence_is_read_back(tmp_path: Path) -> None:
     given = evidence(0.3)
-    checkpoints.write(tmp_path / "test.npz", {"distances": given.distances, "predictions": given.predictions},
+    checkpoints.write(tmp_path / "test.npz", given.arrays,
                       given.signature)
     found = Evidence.read(tmp_path / "test.npz")
-    np.testing.assert_array_equal(found.distances, given.distances)
+    np.testing.assert_array_equal(found.arrays["distances"], given.arrays["distances"])
     assert found.signature == given.signature
+
+
+# ---------------------------------------------------------------- millimetres
+
+FRAMES = 60
+ACTIONS = np.array(mpjpe.ACTIONS)[np.arange(FRAMES) % 15]
+
+
+def in_space(error: float, seed: int = 0) -> Evidence:
+    """Errors of `error` mm in the mean; four cameras see each of 15 moments alike."""
+    rng = np.random.default_rng(seed)
+    moments = np.arange(FRAMES) // 4
+    errors = rng.exponential(error, (FRAMES // 4, 17))[moments]
+    arrays = {"MPJPE": errors, "PA MPJPE": 0.7 * errors, "PA MPJPE, scaled": 0.6 * errors, "actions": ACTIONS,
+              "moments": moments, "predictions": np.zeros((FRAMES, 18, 3))}
+    signature = {"key": f"k{seed}", "seed": seed, "data": "made up", "protocol": "p", "commit": "c", "people": 3}
+    return Evidence(arrays, signature)
+
+
+def test_a_mean_over_frames_is_a_ratio_of_sums() -> None:
+    given = in_space(50).arrays
+    for metric in (MPJPE, PA_MPJPE, PA_MPJPE_SCALED):
+        sums, counts = tallies(given, metric)
+        assert sums.sum() / counts.sum() == pytest.approx(given[metric.name].mean())
+    sums, counts = tallies(given, Metric("Sit", "mm", "lower", "MPJPE", "Sitting"))
+    assert counts.sum() == FRAMES / 15
+    assert sums.sum() / counts.sum() == pytest.approx(given["MPJPE"][ACTIONS == "Sitting"].mean())
+
+
+def test_less_is_better_in_millimetres() -> None:
+    errors = {"R1": 90.0, "H1": 80.0, "H2": 70.0, "I*": 40.0, "I1": 50.0, "I2": 60.0}
+    cells = {(row, column): [in_space(error)] for row, error in errors.items() for column in table7.COLUMNS}
+    held = {v.claim.text: v for v in results.verdicts(Measured(table7.TABLE, cells))}
+    assert held["I1 < H1 in Strategy 1"].held and held["I* is the best in Strategy 2"].held
+    assert not held["I2 is the best in Strategy 1"].held
+    verdict = held["I1 < H1 in Strategy 1"]
+    mean = in_space(1).arrays["MPJPE"].mean()
+    assert verdict.margin == pytest.approx(30 * mean) and 0 < verdict.low < verdict.margin < verdict.high
+
+
+def test_views_of_one_moment_are_resampled_together() -> None:
+    """Four views that say the same are worth one."""
+    given = in_space(50)
+    alone = Evidence({name: array for name, array in given.arrays.items() if name != "moments"}, given.signature)
+    widths = []
+    for evidence in (given, alone):
+        cells = {("I1", column): [evidence] for column in table7.COLUMNS}
+        widths.append(np.ptp(results.interval(Measured(table7.TABLE, cells).resampled("I1", "Strategy 1", "MPJPE"))))
+    assert widths[0] / widths[1] == pytest.approx(2, rel=0.15)
+
+
+def test_other_peoples_rows_stand_beside_ours_and_are_not_judged(tmp_path: Path) -> None:
+    given = Measured(table10.TABLE, {("Ours", table10.COLUMN): [in_space(50)]})
+    assert results.verdicts(given) == []
+    report = [line.split() for line in results.render(given, []).splitlines()]
+    assert ["Rogez[23]", "paper", *["-"] * 15, "88.1"] in report
+    assert [line[0] for line in report if line[1:2] == ["paper"]] == [row.name for row in table10.TABLE.rows]
+    ours = next(line for line in report if line[:1] == ["ours"])
+    assert ours[-1] == f"{given.value('Ours', table10.COLUMN, 'Avg'):.1f}" and len(ours) == 17
+    results.write_csv(given, [], tmp_path / "table10.csv")
+    with open(tmp_path / "table10.csv", newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    assert len(lines) == 12 * 16 + len(table10.TABLE.beside)
+    assert {line["paper"] for line in lines if line["row"] == "Rogez[23]"} == {"", "88.1"}
+    assert all(bool(line["ours"]) == (line["row"] == "Ours") == bool(line["run_key"]) for line in lines)
+    assert [line["metric"] for line in lines[-2:]] == [metric.name for metric in table10.TABLE.beside]

@@ -28,7 +28,7 @@ def another(name: str) -> Dict[str, Any]:
     """A change of one field that makes sense."""
     words = {
         "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
-        "patch": 128,
+        "patch": 128, "protocol": 1, "extra": "mpii",
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
@@ -54,7 +54,7 @@ def test_a_new_field_leaves_keys_alone_until_it_is_used(changes: Dict[str, Any])
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Run)])
 def test_each_field_changes_the_key(name: str) -> None:
-    base = HEAT_MAP if name == "loss" else Run()
+    base = {"loss": HEAT_MAP, "extra": Run(coordinates=3)}.get(name, Run())
     changed = replace(base, **another(name))
     assert changed != base and changed.key != base.key
     assert replace(changed, **{name: getattr(base, name)}).key == base.key
@@ -81,6 +81,12 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({"width": 0.0}, "width"),
         ({"upsamplings": -1}, "upsamplings|batch and width"),
         ({"start": replace(HEAT_MAP, seed=1)}, "seed"),
+        ({"coordinates": 1}, "2 or 3 coordinates"),
+        ({"coordinates": 4}, "2 or 3 coordinates"),
+        ({"protocol": 3}, "protocols 1 and 2"),
+        ({"extra": "mpii"}, "3D runs"),
+        ({"extra": "mpii", "coordinates": 3, "batch": 5}, "even"),
+        ({"output": "heat map", "loss": "disc-bce", "coordinates": 3}, "no 3D form of disc-bce"),
     ],
     ids=str,
 )
@@ -98,3 +104,12 @@ def test_the_chain_begins_with_what_is_trained_first() -> None:
     third = replace(INTEGRAL, start=INTEGRAL, steps=9)
     assert third.chain == [HEAT_MAP, INTEGRAL, third]
     assert HEAT_MAP.chain == [HEAT_MAP]
+
+
+@pytest.mark.parametrize("extra", ["", "mpii"])
+@pytest.mark.parametrize("run", [HEAT_MAP, INTEGRAL], ids=["heat map", "integral"])
+def test_heat_maps_are_read_by_their_projections_where_2d_people_are_mixed_in(run: Run, extra: str) -> None:
+    in_space = replace(run, coordinates=3, extra=extra)
+    assert (run.depth, in_space.depth) == (1, run.cells)
+    assert not run.on_vectors
+    assert in_space.on_vectors == (run is HEAT_MAP and bool(extra))

@@ -1,6 +1,7 @@
 """From a picture to what the network sees, and joints that stay where the pixels are."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, List, Tuple
 
@@ -10,21 +11,23 @@ import pytest
 from PIL import Image
 
 from integral_pose.errors import InputError
-from integral_pose.geometry import Array, Box, Patch
+from integral_pose.geometry import Array, Box, Camera, Patch
 from integral_pose.samples import (
     DEVIATION,
     MEAN,
     Augmentation,
     Jitter,
+    Pose,
     Sample,
     cut,
     decode,
+    decode_pose,
     encode,
     normalise,
     patch_of,
     read_image,
 )
-from integral_pose.skeletons import MPII, Skeleton
+from integral_pose.skeletons import HUMAN36M, MPII, Skeleton
 
 WILD = Augmentation(shift=0.1, scale=0.25, turn=180, colour=0.3)
 SMALL = Skeleton(("l_end", "middle", "r_end"), "middle", ("middle-l_end", "middle-r_end"))
@@ -69,7 +72,7 @@ def test_a_painted_joint_is_where_encode_says_under_its_mirrored_name(size: int)
         patch = patch_of(sample, size, jitter)
         fractions, weights = encode(sample, patch, MPII)
         name = MPII.mirror[k] if jitter.mirror else k
-        if weights[name]:
+        if weights[name].all():
             seen.add((name, jitter.mirror))
             found = white_centroid(cut(image, patch))
             assert np.abs(found - (fractions[name] * size - 0.5)).max() < 0.6
@@ -80,14 +83,14 @@ def test_joints_outside_the_patch_or_not_annotated_are_masked() -> None:
     joints = np.array([[-0.5, 63.4], [63.5, 3], [np.nan, 9]])
     sample = person(joints, Box(31.5, 31.5, 64), [1, 1, 0])
     fractions, weights = encode(sample, Patch(sample.box, 32), SMALL)
-    np.testing.assert_array_equal(weights, [1, 0, 0])
+    np.testing.assert_array_equal(weights, [[1, 1], [0, 0], [0, 0]])
     np.testing.assert_allclose(fractions, [[0, 63.9 / 64], [0.5, 0.5], [0.5, 0.5]], rtol=1e-6)
 
 
 def test_masks_change_sides_in_a_mirror() -> None:
     sample = person(np.array([[15.5, 31.5], [70, 31.5], [31.5, 47.5]]), Box(31.5, 31.5, 64), [1, 1, 0])
     fractions, weights = encode(sample, Patch(sample.box, 32, mirror=True), SMALL)
-    np.testing.assert_array_equal(weights, [0, 0, 1])
+    np.testing.assert_array_equal(weights, [[0, 0], [0, 0], [1, 1]])
     np.testing.assert_allclose(fractions, [[0.5, 0.5], [0.5, 0.5], [0.75, 0.5]], rtol=1e-6)
 
 
@@ -202,3 +205,70 @@ def test_a_text_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "note.jpg").write_text("not a picture")
     with pytest.raises(InputError, match="note.jpg: the image cannot be decoded"):
         read_image(tmp_path / "note.jpg")
+
+
+# ---------------------------------------------------------------- poses in space
+
+
+def pose_before(camera: Camera, rng: np.random.Generator, skeleton: Skeleton = HUMAN36M) -> Sample:
+    """A person within a metre of their root, and the cube around it."""
+    root = camera.unproject(np.array([320.0, 250.0]) + rng.uniform(-80, 80, 2), np.array(rng.uniform(3500, 6000)))
+    joints = root + rng.uniform(-600, 600, (len(skeleton.joints), 3))
+    joints[skeleton.index(skeleton.root)] = root
+    return Sample(Path(), camera.project(joints), np.ones(len(joints)), camera.box(root, 2000.0),
+                  pose=Pose(joints, camera, "Walking"))
+
+
+CAMERAS = {
+    "pinhole": Camera(np.eye(3), np.zeros(3), (900.0, 899.0), (333.0, 241.0)),
+    "distorted": Camera(np.eye(3), np.zeros(3), (900.0, 903.0), (310.0, 260.0), (-0.21, 0.24, -0.001, -0.0014, -0.002)),
+}
+
+
+@pytest.mark.parametrize("cells", [64, 7])
+@pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS)
+def test_a_pose_is_encoded_and_decoded_within_a_tenth_of_a_millimetre(camera: Camera, cells: int) -> None:
+    rng = np.random.default_rng(cells)
+    for jitter in wild_jitters(30):
+        sample = pose_before(camera, rng)
+        sample = replace(sample, box=sample.box.around_cell(cells))
+        assert sample.pose
+        patch = patch_of(sample, 96, replace(jitter, scale=1.3))
+        fractions, weights = encode(sample, patch, HUMAN36M, coordinates=3)
+        known = weights[list(HUMAN36M.mirror)] if patch.mirror else weights
+        errors = np.linalg.norm(decode_pose(fractions, patch, HUMAN36M, sample.pose) - sample.pose.joints, axis=1)
+        assert known.all(axis=1).sum() > 9
+        assert errors[known.all(axis=1)].max() < 0.1
+
+
+@pytest.mark.parametrize("cells", [32, 8])
+def test_without_jitter_the_root_is_in_the_middle_of_a_cell(cells: int) -> None:
+    sample = pose_before(CAMERAS["pinhole"], np.random.default_rng(1))
+    patch = patch_of(replace(sample, box=sample.box.around_cell(cells)), 3 * cells)
+    fractions, _ = encode(sample, patch, HUMAN36M, coordinates=3)
+    np.testing.assert_allclose(fractions[0] * cells, cells // 2 + 0.5, atol=1e-4)
+
+
+def test_depth_grows_with_the_patch_and_its_mirror_keeps_it() -> None:
+    sample = pose_before(CAMERAS["pinhole"], np.random.default_rng(2))
+    plain, _ = encode(sample, patch_of(sample, 64), HUMAN36M, coordinates=3)
+    wide, _ = encode(sample, patch_of(sample, 64, Jitter(scale=1.25)), HUMAN36M, coordinates=3)
+    np.testing.assert_allclose(wide[:, 2] - 0.5, (plain[:, 2] - 0.5) / 1.25, atol=1e-6)
+    mirrored, _ = encode(sample, patch_of(sample, 64, Jitter(mirror=True)), HUMAN36M, coordinates=3)
+    np.testing.assert_allclose(mirrored[list(HUMAN36M.mirror)], plain * [-1, 1, 1] + [1, 0, 0], atol=1e-6)
+
+
+def test_the_depth_of_a_person_in_the_plane_is_masked() -> None:
+    sample = person(np.array([[15.5, 31.5], [31.5, 31.5], [31.5, 47.5]]), Box(31.5, 31.5, 64))
+    fractions, weights = encode(sample, Patch(sample.box, 32), SMALL, coordinates=3)
+    np.testing.assert_array_equal(weights, np.array([[1, 1, 0]] * 3))
+    assert np.isfinite(fractions).all()
+
+
+def test_a_joint_beyond_the_cube_keeps_its_place_in_the_plane() -> None:
+    sample = pose_before(CAMERAS["pinhole"], np.random.default_rng(3))
+    assert sample.pose
+    sample.pose.joints[4, 2] += 2500
+    _, weights = encode(sample, patch_of(sample, 64, Jitter(scale=1.25)), HUMAN36M, coordinates=3)
+    np.testing.assert_array_equal(weights[4], [1, 1, 0])
+    assert weights.sum() == weights.size - 1

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose.datasets.synthetic import mpii
+from integral_pose.datasets.synthetic import folder, mpii
 from integral_pose.datasets.synthetic.activities import ACTIVITIES, Activity
 from integral_pose.datasets.synthetic.body import ANGLES, LIMITS, TREE, draw_physique, limit, mirrored, pack, pose
 from integral_pose.datasets.synthetic.figure import Solids, draw_outfit
@@ -254,7 +254,7 @@ def test_a_folder_that_cannot_be_made_is_refused(made: Path) -> None:
 
 
 def test_a_worker_that_dies_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mpii.sys, "executable", "/bin/false")
+    monkeypatch.setattr(folder.sys, "executable", "/bin/false")
     with pytest.raises(InputError, match="exit status 1"):
         make(tmp_path / "mpii", 4, 3, seed=8, workers=2)
     assert not (tmp_path / "mpii").exists()
@@ -278,7 +278,7 @@ def test_a_killed_call_leaves_nothing_that_looks_complete_and_is_taken_up_again(
     calls: List[str] = []
     make_one = mpii.make_one
 
-    def dies_at_the_third(job: Job) -> Tuple[Dict[str, object], Array]:
+    def dies_at_the_third(job: Job) -> Tuple[Dict[str, object], List[List[float]]]:
         calls.append(job.image)
         if len(calls) == 3:
             raise KeyboardInterrupt

@@ -107,7 +107,7 @@ def test_two_devices_train_as_one(people: int) -> None:
 
 def test_the_whole_network_on_two_devices_has_the_loss_and_gradients_of_one(smoke_people: Path) -> None:
     """Batch normalisation is per device, as in the paper, so both halves of the batch hold the same people here."""
-    half = build.batches(SHORT, "train", smoke_people).batch(0)
+    half = build.training_batches(SHORT, smoke_people).batch(0)
     batch = Batch(*(np.concatenate([array, array]) for array in half))
     losses, gradients = [], []
     for devices in ([mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Callable, Deque, Iterator, NamedTuple, Optional, Sequence
+from typing import Callable, Deque, Iterator, NamedTuple, Optional, Sequence, Union
 
 import cv2
 import numpy as np
@@ -14,9 +14,6 @@ from integral_pose.samples import Augmentation, Jitter, Sample, cut, encode, nor
 from integral_pose.skeletons import Skeleton
 
 cv2.setNumThreads(1)  # the workers are the threads
-
-COORDINATES = 2
-
 
 class Batch(NamedTuple):
     """What a network sees and should say."""
@@ -39,6 +36,8 @@ class Batches:
     size: int
     augmentation: Optional[Augmentation] = None
     seed: int = 0
+    coordinates: int = 2  # C; 3 for depth too
+    source: int = 0  # numbers the data sets of a mixed run, so that their draws differ
 
     @property
     def per_epoch(self) -> int:
@@ -48,7 +47,7 @@ class Batches:
     def batch(self, step: int) -> Batch:
         """The mini-batch of a training step, counted from 0."""
         epoch, place = divmod(step, self.per_epoch)
-        order = np.random.default_rng([self.seed, epoch]).permutation(len(self.samples))
+        order = self._rng(epoch, 0).permutation(len(self.samples))
         chosen = order[place * self.size : (place + 1) * self.size]
         return self._collate([self._draw(epoch, int(i)) for i in chosen])
 
@@ -66,19 +65,50 @@ class Batches:
         return _ahead(self.in_order, 0, -(-len(self.samples) // self.size), workers)
 
     def _draw(self, epoch: int, index: int) -> Batch:
-        rng = np.random.default_rng([self.seed, epoch, 1 + index])  # 0 would be the shuffle's own stream
-        jitter = self.augmentation.draw(rng) if self.augmentation else Jitter()
+        jitter = self.augmentation.draw(self._rng(epoch, 1 + index)) if self.augmentation else Jitter()
         return self._item(self.samples[index], jitter)
+
+    def _rng(self, epoch: int, number: int) -> np.random.Generator:
+        """The stream of the shuffle, number 0, or of the person before `number`."""
+        return np.random.default_rng([self.seed, epoch, number, self.source])
 
     def _item(self, sample: Sample, jitter: Jitter) -> Batch:
         patch = patch_of(sample, self.patch, jitter)
-        joints, weights = encode(sample, patch, self.skeleton)
+        joints, weights = encode(sample, patch, self.skeleton, self.coordinates)
         pixels = cut(read_image(sample.image), patch)
-        return Batch(normalise(pixels, jitter.gains), joints, np.repeat(weights[:, None], COORDINATES, axis=1))
+        return Batch(normalise(pixels, jitter.gains), joints, weights)
 
     @staticmethod
     def _collate(items: Sequence[Batch]) -> Batch:
         return Batch(*(np.stack(arrays) for arrays in zip(*items)))
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """Mini-batches of two data sets, half and half: people in turn from one and from the other.
+
+    Each data set is shuffled in epochs of its own; in turn, so that every device has its share of both.
+    """
+
+    first: Batches
+    second: Batches
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches until the smaller data set has been seen."""
+        return min(self.first.per_epoch, self.second.per_epoch)
+
+    def batch(self, step: int) -> Batch:
+        """The mini-batch of a training step, counted from 0."""
+        halves = zip(self.first.batch(step), self.second.batch(step))
+        return Batch(*(np.stack(pair, axis=1).reshape(-1, *pair[0].shape[1:]) for pair in halves))
+
+    def stream(self, start: int, workers: int) -> Iterator[Batch]:
+        """Batches from step `start` on, made ahead by `workers` threads."""
+        return _ahead(self.batch, start, None, workers)
+
+
+Source = Union[Batches, Mixed]  # of what a run is trained on
 
 
 def _ahead(make: Callable[[int], Batch], start: int, stop: Optional[int], workers: int) -> Iterator[Batch]:

@@ -163,7 +163,8 @@ def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:
         pictures.curves(measured, path)
     else:
         path = folder / f"{measured.table.name}.jpg"
-        pictures.grid(measured, catalogue.people(run, "test", site.data), catalogue.skeleton(run), path)
+        draw = pictures.skeletons if run.coordinates == 3 else pictures.grid
+        draw(measured, catalogue.people(run, "test", site.data), catalogue.skeleton(run), path)
     return path
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
 
 import numpy as np
 
 from integral_pose import build, checkpoints
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
-from integral_pose.metrics import pckh
+from integral_pose.metrics import mpjpe, pckh
 from integral_pose.predict import predict
 from integral_pose.run import Run
-from integral_pose.samples import Sample, read_image
+from integral_pose.samples import Pose, Sample, read_image
+from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED
 from integral_pose.train import DONE, PARAMETERS, Site
 
 TESTED = "test.npz"
@@ -39,16 +40,48 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
     predictions = predict(
         run, site.folder(run) / PARAMETERS, people, site.devices[0], site.workers, site.line
     )
-    distances = pckh.normalised_distances(predictions, *_truth(people.samples))
+    errors, protocol = (_in_space if run.coordinates == 3 else _in_image)(run, predictions, people.samples)
     signature = {
         "key": run.key,
         "seed": run.seed,
-        "data": run.data,
-        "protocol": f"{pckh.protocol(len(predictions))}|flip: no|decode: {_decoding(run)}|box: annotated",
+        "data": f"{run.data}, {run.extra}" if run.extra else run.data,
+        "protocol": f"{protocol}|flip: no|decode: {_decoding(run)}",
         "people": fingerprint(people.samples),
         "commit": _trained_by(site.folder(run) / DONE),
     }
-    checkpoints.write(path, {"predictions": predictions, "distances": distances}, signature)
+    checkpoints.write(path, {"predictions": predictions, **errors}, signature)
+
+
+def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, K, 2) in image px, and the protocol."""
+    distances = pckh.normalised_distances(predictions, *_truth(samples))
+    return {"distances": distances}, f"{pckh.protocol(len(predictions))}|box: annotated"
+
+
+def _in_space(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, K, 3) in camera mm, and the protocol."""
+    poses = _poses(samples)
+    truth = np.stack([pose.joints for pose in poses])
+    errors = {
+        MPJPE.measure: mpjpe.joint_errors(predictions, truth),
+        PA_MPJPE.measure: mpjpe.aligned_errors(predictions, truth),
+        PA_MPJPE_SCALED.measure: mpjpe.aligned_errors(predictions, truth, scale=True),
+        "actions": np.array([pose.action for pose in poses]),
+        "moments": _moments(poses),
+    }
+    return errors, mpjpe.protocol(len(poses), run.protocol, run.data) + "|box, root's depth and camera: annotated"
+
+
+def _moments(poses: Sequence[Pose]) -> Array:
+    """A number for each frame (N,), the same for the cameras that saw one person at one time."""
+    middles = np.stack([pose.camera.to_world(pose.joints).mean(axis=0) for pose in poses])
+    _, moments = np.unique(middles.round(), axis=0, return_inverse=True)
+    return moments
+
+
+def _poses(samples: Sequence[Sample]) -> List[Pose]:
+    """The samples' poses; people of a 3D data set have one."""
+    return [sample.pose for sample in samples if sample.pose]
 
 
 def check(samples: Sequence[Sample]) -> None:
@@ -57,17 +90,19 @@ def check(samples: Sequence[Sample]) -> None:
     Raises:
         InputError: a picture or a head size is missing.
     """
-    joints, annotated, head_sizes = _truth(samples)
-    pckh.normalised_distances(joints, joints, annotated, head_sizes)
+    if not _poses(samples):
+        joints, annotated, head_sizes = _truth(samples)
+        pckh.normalised_distances(joints, joints, annotated, head_sizes)
     absent = next((sample.image for sample in samples if not sample.image.is_file()), None)
     if absent:
         read_image(absent)
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """Eight digits of who the people are: their pictures, joints and head sizes."""
+    """Eight digits of who the people are: their pictures, joints, and head sizes or poses in space."""
     digest = hashlib.sha256("".join(sample.image.name for sample in samples).encode())
-    for array in _truth(samples):
+    poses = [pose.joints for pose in _poses(samples)]
+    for array in [*_truth(samples)[:2], np.stack(poses)] if poses else _truth(samples):
         digest.update(np.ascontiguousarray(array, np.float32).tobytes())
     return digest.hexdigest()[:8]
 
@@ -86,4 +121,6 @@ def _trained_by(path: Path) -> str:
 
 
 def _decoding(run: Run) -> str:
+    if run.on_vectors:
+        return "argmax of each heat vector"
     return {"heat map": "argmax", "integral": "expectation", "direct": "regression"}[run.output]

@@ -5,26 +5,40 @@
     image    px, 0-based, a pixel's centre at whole numbers, so an image spans -0.5 to width - 0.5
     patch    px, the same convention, in the square that is cut out for the network
     fraction 0 to 1 across the patch: (patch px + 0.5) / patch size; cell i of n has centre (i + 0.5) / n,
-             so that mirroring is exactly 1 - x
+             so that mirroring is exactly 1 - x; in depth 0 to 1 across as many mm as the patch shows at the
+             root's depth
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Tuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+UNDISTORT_UNTIL = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-12)
 
 
 @dataclass(frozen=True)
 class Box:
-    """A square around a person: centre and side in image px."""
+    """A square around a person: centre and side in image px.  Of a person in space it is a cube around the root."""
 
     x: float
     y: float
     side: float
+    span: float = 0.0  # mm: the side at the root's depth, and the cube's side in depth; 0 where that is not known
+    z: float = 0.0  # mm behind the root: the cube's middle
+
+    def around_cell(self, cells: int) -> Box:
+        """The cube moved by half a cell of `cells`, so that what was in its middle is in the middle of a cell.
+
+        The middle of an even number of cells is a corner of eight of them: an argmax there is off by half a cell in
+        every direction, and as poses are relative to their root so would be the whole pose.
+        """
+        part = 0.5 / cells if cells % 2 == 0 else 0.0
+        return Box(self.x - part * self.side, self.y - part * self.side, self.side, self.span, -part * self.span)
 
 
 @dataclass(frozen=True)
@@ -61,15 +75,24 @@ class Patch:
         matrix = self.matrix
         return (fractions * self.size - 0.5 - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
 
+    def to_depth_fraction(self, depths: Array) -> Array:
+        """Depths (...) in mm behind the root -> fractions of the patch's depth (...)."""
+        return (depths - self.box.z) / self.box.span + 0.5
+
+    def to_depth(self, fractions: Array) -> Array:
+        """Fractions of the patch's depth (...) -> mm behind the root (...); inverse of `to_depth_fraction`."""
+        return (fractions - 0.5) * self.box.span + self.box.z
+
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole camera: X_camera = rotation @ (X_world - position)."""
+    """A camera: X_camera = rotation @ (X_world - position), then a pinhole, then the lens's distortion."""
 
     rotation: Array  # (3, 3), world to camera
     position: Array  # (3,), mm in the world
     focal: Tuple[float, float]  # px
     centre: Tuple[float, float]  # px, principal point
+    distortion: Tuple[float, ...] = ()  # OpenCV's k1, k2, p1, p2, k3, k4 … as far as known; () for a lens without any
 
     def from_world(self, points: Array) -> Array:
         """World mm (..., 3) -> camera mm (..., 3)."""
@@ -81,9 +104,31 @@ class Camera:
 
     def project(self, points: Array) -> Array:
         """Camera mm (..., 3) -> image px (..., 2)."""
-        return points[..., :2] / points[..., 2:] * np.array(self.focal) + np.array(self.centre)
+        if not self.distortion:
+            return points[..., :2] / points[..., 2:] * np.array(self.focal) + np.array(self.centre)
+        flat = np.ascontiguousarray(points, float).reshape(-1, 3)
+        pixels, _ = cv2.projectPoints(flat, np.zeros(3), np.zeros(3), self._matrix, np.array(self.distortion))
+        return np.asarray(pixels.reshape(*points.shape[:-1], 2))
 
     def unproject(self, pixels: Array, depth: Array) -> Array:
         """Image px (..., 2) at depths (...) in mm -> camera mm (..., 3); inverse of `project`."""
-        rays = (pixels - np.array(self.centre)) / np.array(self.focal)
+        rays = self._rays(pixels)
         return np.concatenate([rays * depth[..., None], depth[..., None]], axis=-1)
+
+    def box(self, point: Array, span: float) -> Box:
+        """The square that a square of `span` mm, upright at a point (3,) in camera mm, takes up in the image."""
+        x, y = self.project(point).tolist()
+        return Box(x, y, span * float(np.sqrt(self.focal[0] * self.focal[1]) / point[2]), span)
+
+    def _rays(self, pixels: Array) -> Array:
+        """Image px (..., 2) -> x and y of the ray at depth 1 (..., 2)."""
+        if not self.distortion:
+            return (pixels - np.array(self.centre)) / np.array(self.focal)
+        flat = np.ascontiguousarray(pixels, float).reshape(-1, 1, 2)
+        rays = cv2.undistortPointsIter(flat, self._matrix, np.array(self.distortion), None, None, UNDISTORT_UNTIL)
+        return np.asarray(rays.reshape(pixels.shape))
+
+    @property
+    def _matrix(self) -> Array:
+        """OpenCV's camera matrix (3, 3)."""
+        return np.array([[self.focal[0], 0, self.centre[0]], [0, self.focal[1], self.centre[1]], [0, 0, 1]])

@@ -1,4 +1,4 @@
-"""What people look at: curves of PCKh, and predictions drawn on the people they are about."""
+"""What people look at: curves of PCKh, and predictions drawn on the people they are about and in space."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -20,6 +20,7 @@ from matplotlib import pyplot as plt  # the backend is chosen first: there may b
 LEFT, RIGHT, MIDDLE = "#e69f00", "#56b4e9", "#ffffff"  # told apart by colour-blind people
 TILE = 192  # px of a person in the grid
 PEOPLE = 8
+POSES = 3  # people of the picture in space
 
 
 def curves(measured: Measured, path: Path) -> None:
@@ -28,7 +29,7 @@ def curves(measured: Measured, path: Path) -> None:
     for row, style in zip(measured.table.rows, ("-", "--", "-.", ":")):
         evidence = measured.evidence.get((row.name, measured.table.columns[0]))
         if evidence:
-            mean = np.mean([pckh.curve(e.distances) for e in evidence], axis=0)
+            mean = np.mean([pckh.curve(e.arrays["distances"]) for e in evidence], axis=0)
             axes.plot(pckh.THRESHOLDS, mean, style, label=row.name)
     axes.set(xlabel="threshold, head sizes", ylabel="PCKh, %", xlim=(0, 0.5), ylim=(0, 100))
     axes.set_title(next(iter(measured.evidence.values()))[0].signature["data"], fontsize="small")
@@ -56,17 +57,55 @@ def grid(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton, path
 
 
 def _person(axes: Any, sample: Sample, joints: Array, skeleton: Skeleton) -> None:
-    """One person's patch with limbs over it, left and right in different colours."""
+    """One person's patch with limbs over it."""
     patch = patch_of(sample, TILE)
     axes.imshow(cut(read_image(sample.image), patch)[:, :, ::-1])
-    points = patch.to_fraction(joints) * TILE - 0.5
+    _limbs(axes, patch.to_fraction(joints) * TILE - 0.5, skeleton)
+    axes.set(xticks=[], yticks=[], xlim=(0, TILE), ylim=(TILE, 0))
+
+
+def _limbs(axes: Any, points: Array, skeleton: Skeleton) -> None:
+    """Limbs between points (K, 2), left and right in different colours."""
     for parent, child in skeleton.limbs:
         colour = {"l_": LEFT, "r_": RIGHT}.get(skeleton.joints[child][:2], MIDDLE)
         axes.plot(*points[[parent, child]].T, "-", color=colour, linewidth=1.2)
-    axes.set(xticks=[], yticks=[], xlim=(0, TILE), ylim=(TILE, 0))
 
 
 def _save(figure: Any, path: Path) -> None:
     with replacing(path) as draft:
         figure.savefig(draft, dpi=110, format=path.suffix[1:])
     plt.close(figure)
+
+
+def skeletons(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton, path: Path) -> None:
+    """Test people of three actions in their pictures, and in space from the camera's side and from beside it.
+
+    One line as annotated, then one for the first seed of each row and column.
+    """
+    chosen = np.linspace(0, len(samples) - 1, POSES + 2).round().astype(int)[1:-1].tolist()
+    truth = {index: samples[index].pose for index in chosen}
+    lines: List[Tuple[str, Any]] = [("annotated", {index: pose.joints for index, pose in truth.items() if pose})]
+    for (row, column), evidence in measured.evidence.items():
+        lines.append((f"{row}\n{column}", evidence[0].predictions))
+    figure, axes = plt.subplots(
+        len(lines), 3 * POSES, figsize=(1.3 * 3 * POSES, 1.3 * len(lines)), squeeze=False, layout="constrained"
+    )
+    for line, (title, joints) in zip(axes, lines):
+        line[0].set_ylabel(title, fontsize="small")
+        for place, index in enumerate(chosen):
+            _pose(line[3 * place : 3 * place + 3], samples[index], joints[index], skeleton)
+    for place, index in enumerate(chosen):
+        pose = truth[index]
+        for axis, what in zip(axes[0, 3 * place :], (pose.action if pose else "", "as the camera", "from beside")):
+            axis.set_title(what, fontsize="small")
+    _save(figure, path)
+
+
+def _pose(axes: Sequence[Any], sample: Sample, joints: Array, skeleton: Skeleton) -> None:
+    """A pose (K, 3), camera mm, over its picture and from two sides; both are of the same scale."""
+    assert sample.pose
+    _person(axes[0], sample, sample.pose.camera.project(joints), skeleton)
+    from_root = joints - joints[skeleton.index(skeleton.root)]
+    for axis, across in zip(axes[1:], (0, 2)):
+        _limbs(axis, from_root[:, [across, 1]], skeleton)
+        axis.set(xticks=[], yticks=[], xlim=(-1000, 1000), ylim=(1000, -1000), aspect="equal", facecolor="#444444")

@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Dict
 
-from integral_pose.datasets.synthetic.mpii import VERSION
+from integral_pose.datasets.synthetic import human36m, mpii
 from integral_pose.run import Run
 
-PEOPLE = f"synthetic-mpii-v{VERSION}"
+MPII, HUMAN36M = f"synthetic-mpii-v{mpii.VERSION}", f"synthetic-human36m-v{human36m.VERSION}"
 
 
 def paper(run: Run) -> Run:
@@ -26,24 +26,33 @@ def quick(run: Run) -> Run:
     before an integral over their softmax can start from them. H3 would spend its first half on learning that most cells
     are empty, so its maps begin nearly empty.
     """
+    in_space = run.coordinates == 3
     halves = _in_two_halves(
-        run, data=PEOPLE, train_people=4000, test_people=1000, width=0.25, patch=run.patch // 2, pretrained=False,
-        batch=16, steps=500, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=125,
+        run, **_people(run, 4000, 1000, "2x4x2"), width=0.25, patch=run.patch // (4 if in_space else 2),
+        pretrained=False, batch=16, steps=2000 if in_space else 500, rate=3e-3, low_rate=3e-4, drop_at=0.75,
+        validate_every=500 if in_space else 125,
     )
     first = halves.start
     if first and first.loss == "disc-bce":
         return replace(halves, start=replace(first, prior=0.01))
-    if first and first.loss == "gaussian-mse" and run.output == "integral":
-        return replace(halves, logit_scale=20.0)
+    if first and first.loss == "gaussian-mse" and run.output == "integral" and not first.on_vectors:
+        return replace(halves, logit_scale=30.0 if in_space else 20.0)
     return halves
 
 
 def smoke(run: Run) -> Run:
     """A sliver of the network and two steps: shows that every row runs, and nothing else."""
     return _in_two_halves(
-        run, data=PEOPLE, train_people=60, test_people=12, width=0.0625, patch=run.patch // 4, pretrained=False,
+        run, **_people(run, 60, 12, "1x1x1"), width=0.0625, patch=run.patch // 4, pretrained=False,
         batch=4, steps=2, drop_at=0.5, validate_every=2,
     )
+
+
+def _people(run: Run, train: int, test: int, clips: str) -> Dict[str, Any]:
+    """Synthetic people in place of the run's; `clips` is sub-actions x cameras x frames of a clip."""
+    if run.data == "mpii":
+        return {"data": MPII, "train_people": train, "test_people": test}
+    return {"data": f"{HUMAN36M}-{clips}", "extra": f"{MPII}-{train}-{test}" if run.extra else ""}
 
 
 def _in_two_halves(run: Run, **changes: Any) -> Run:

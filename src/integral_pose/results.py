@@ -5,6 +5,7 @@ Reads files that `evaluate` wrote, never networks.
 from __future__ import annotations
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
@@ -15,7 +16,7 @@ from integral_pose import checkpoints
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
 from integral_pose.geometry import Array
-from integral_pose.metrics import pckh
+from integral_pose.metrics.tallies import tallies
 from integral_pose.tables import Claim, Metric, Row, Table
 
 RESAMPLINGS = 2000
@@ -29,8 +30,7 @@ COLUMNS = (
 class Evidence:
     """What one run's numbers are computed from, and their signature."""
 
-    distances: Array  # (N, K), head sizes; nan where not annotated
-    predictions: Array  # (N, K, C), image px
+    arrays: Mapping[str, Array]  # predictions, and the errors that `metrics.tallies` sums up
     signature: Mapping[str, Any]
 
     @classmethod
@@ -41,14 +41,20 @@ class Evidence:
             InputError: the file is damaged.
         """
         arrays, signature = checkpoints.read(path)
-        try:
-            return cls(arrays["distances"], arrays["predictions"], signature)
-        except KeyError as error:
-            raise InputError(f"{path}: this file has no {error}. Delete it to have the run evaluated anew.") from error
+        if "predictions" not in arrays:
+            raise InputError(f"{path}: this file has no predictions. Delete it to have the run evaluated anew.")
+        return cls(arrays, signature)
+
+    @property
+    def predictions(self) -> Array:
+        """(N, K, 2) in image px or (N, K, 3) in camera mm."""
+        return self.arrays["predictions"]
 
 
 class Measured:
     """A table's measured values: each the mean over seeds, with people resampled together in all its cells.
+
+    What several cameras saw at one moment is resampled together.
 
     Args:
         evidence: (row name, column) to the evidence of each seed.  Cells may be missing; seeds of one cell and cells of
@@ -68,9 +74,11 @@ class Measured:
                     f"Runs {first.signature['key']} and {other.signature['key']} were tested on different people, so "
                     "their numbers cannot stand in one table. Delete test.npz in the run folder that used other data."
                 )
-        number = len(first.distances)
+        moments = first.arrays.get("moments", np.arange(len(first.predictions)))
+        number = int(moments.max()) + 1
         rng = np.random.default_rng(0)
-        self._draws = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLINGS).astype(np.float32)
+        draws = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLINGS).astype(np.float32)
+        self._draws = draws[:, moments]
 
     def has(self, rows: Sequence[str]) -> bool:
         """Whether every cell of these rows was measured, all with the same seeds."""
@@ -80,26 +88,31 @@ class Measured:
 
     def value(self, row: str, column: str, metric: str) -> float:
         """The mean over the seeds: `Values` as measured."""
-        hits, counted = self._tally(row, column, metric)
-        return float(100 * hits.sum() / counted.sum())
+        sums, counts = self._tally(row, column, metric)
+        return float(sums.sum() / counts.sum())
 
     def resampled(self, row: str, column: str, metric: str) -> Array:
-        """The same on each resampling of the test people, (RESAMPLINGS,): `Values` as they might have been."""
-        hits, counted = self._tally(row, column, metric)
-        return np.asarray(100 * (self._draws @ hits) / (self._draws @ counted))
+        """The same on each resampling of the test people, (RESAMPLINGS,): `Values` as they might have been.
+
+        A resampling without anybody who counts gives nan.
+        """
+        sums, counts = self._tally(row, column, metric)
+        with np.errstate(invalid="ignore"):
+            return np.asarray((self._draws @ sums) / (self._draws @ counts))
 
     def _tally(self, row: str, column: str, metric: str) -> Tuple[Array, Array]:
         where = (row, column, metric)
         if where not in self._tallies:
-            tallies = [pckh.tallies(e.distances, metric) for e in self.evidence[row, column]]
-            hits, counted = (np.mean(part, axis=0) for part in zip(*tallies))
-            self._tallies[where] = hits, counted
+            measure = next(m for m in (*self.table.metrics, *self.table.beside) if m.name == metric)
+            seeds = [tallies(e.arrays, measure) for e in self.evidence[row, column]]
+            sums, counts = (np.mean(part, axis=0) for part in zip(*seeds))
+            self._tallies[where] = sums, counts
         return self._tallies[where]
 
 
 def interval(resampled: Any) -> Tuple[float, float]:
     """The middle 95 % of the resamplings."""
-    low, high = np.percentile(resampled, [2.5, 97.5])
+    low, high = np.nanpercentile(resampled, [2.5, 97.5])
     return float(low), float(high)
 
 
@@ -160,19 +173,25 @@ def write_claims(measured: Measured, path: Path) -> None:
 
 def _measured_lines(measured: Measured) -> Iterator[Dict[str, Any]]:
     table = measured.table
-    for row, index in table.cells():
-        column = table.columns[index]
-        if (row.name, column) not in measured.evidence:
-            continue
-        signature = _signature([e.signature for e in measured.evidence[row.name, column]])
-        for place, metric in enumerate(table.metrics):
-            low, high = interval(measured.resampled(row.name, column, metric.name))
-            yield {
-                "table": table.name, "row": row.name, "column": column, "metric": metric.name,
-                "paper": row.numbers(index)[place] if row.paper else "",
-                "ours": f"{measured.value(row.name, column, metric.name):.3f}",
-                "low": f"{low:.3f}", "high": f"{high:.3f}", "unit": metric.unit, "better": metric.better, **signature,
-            }
+    for row in table.rows:
+        for index, column in enumerate(table.columns):
+            evidence = measured.evidence.get((row.name, column), ())
+            if row.runs and not evidence:
+                continue
+            signature = _signature([e.signature for e in evidence])
+            printed = dict(zip((metric.name for metric in table.metrics), row.numbers(index)))
+            for metric in (*table.metrics, *(table.beside if evidence else ())):
+                paper = printed.get(metric.name, math.nan)
+                yield {
+                    "table": table.name, "row": row.name, "column": column, "metric": metric.name,
+                    "paper": "" if math.isnan(paper) else paper, "unit": metric.unit, "better": metric.better,
+                    **(_ours(measured, row.name, column, metric.name) if evidence else {}), **signature,
+                }
+
+
+def _ours(measured: Measured, row: str, column: str, metric: str) -> Dict[str, str]:
+    low, high = interval(measured.resampled(row, column, metric))
+    return {"ours": f"{measured.value(row, column, metric):.3f}", "low": f"{low:.3f}", "high": f"{high:.3f}"}
 
 
 def _signature(signatures: Sequence[Mapping[str, Any]]) -> Dict[str, str]:
@@ -206,8 +225,14 @@ def _cost_lines(table: Table, costs: Sequence[Cost]) -> Iterator[Dict[str, Any]]
 def render(measured: Measured, costs: Sequence[Cost]) -> str:
     """The table as the paper lays it out, ours below the paper's; then the claims."""
     table = measured.table
-    lines = _by_metric(measured) if len(table.columns) == 1 else _by_row(measured)
+    lines = _layout(measured)
     return "\n".join([_title(measured), *_aligned([*lines, *_cost_rows(table, costs)]), *_claims(measured)])
+
+
+def _layout(measured: Measured) -> List[List[str]]:
+    if len(measured.table.columns) > 1:
+        return _by_row(measured)
+    return _by_action(measured) if measured.table.metrics[0].action else _by_metric(measured)
 
 
 def _title(measured: Measured) -> str:
@@ -239,6 +264,19 @@ def _by_row(measured: Measured) -> List[List[str]]:
         ours = [_joined(measured, row, column, table.metrics) for column in table.columns]
         if any(ours):
             lines += [[row.name, "paper", *row.paper.split()], ["", "ours", *ours]]
+    return lines
+
+
+def _by_action(measured: Measured) -> List[List[str]]:
+    """The layout of Tables 10 to 12: actions across, everybody's methods down."""
+    table, column = measured.table, measured.table.columns[0]
+    lines = [["", "", *(metric.name for metric in table.metrics)]]
+    for row in table.rows:
+        if row.paper:
+            lines.append([row.name, "paper", *("-" if math.isnan(n) else f"{n:.1f}" for n in row.numbers(0))])
+        if (row.name, column) in measured.evidence:
+            values = (measured.value(row.name, column, metric.name) for metric in table.metrics)
+            lines.append(["" if row.paper else row.name, "ours", *(f"{value:.1f}" for value in values)])
     return lines
 
 

@@ -31,6 +31,9 @@ class Run:
 
     # People
     data: str = "mpii"
+    coordinates: int = 2  # 3: x, y and depth, on a 3D data set
+    extra: str = ""  # 2D data set that gives half of each mini-batch (Strategy 2)
+    protocol: int = 2  # of Human3.6M: who is trained on, who tested
     train_people: int = 0  # 0: all there are
     test_people: int = 0
     patch: int = 256  # px
@@ -66,6 +69,14 @@ class Run:
             f"a {self.output} output cannot be trained by {self.loss}: heat maps are compared with heat maps, joints "
             "with joints",
         )
+        _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
+        _demand(self.protocol in (1, 2), f"Human3.6M has protocols 1 and 2, not {self.protocol}")
+        _demand(not self.extra or self.coordinates == 3, "extra 2D people are for 3D runs")
+        _demand(not self.extra or self.batch % 2 == 0, "a mixed mini-batch has two halves, so its size is even")
+        _demand(
+            self.coordinates == 2 or self.loss != "disc-bce",
+            "the paper has no 3D form of disc-bce: train 3D heat maps with gaussian-mse or softmax-ce",
+        )
         _demand(self.patch % 32 == 0 and self.patch > 0, "patch is a multiple of 32 px: the backbone divides it by 32")
         _demand(self.batch > 0 and self.width > 0 and self.upsamplings >= 0, "batch and width are positive")
         _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")
@@ -74,6 +85,19 @@ class Run:
     def cells(self) -> int:
         """Cells along one side of a heat map."""
         return self.patch // 32 * 2**self.upsamplings
+
+    @property
+    def depth(self) -> int:
+        """Cells of a heat map in depth."""
+        return self.cells if self.coordinates == 3 else 1
+
+    @property
+    def on_vectors(self) -> bool:
+        """Whether heat maps are trained and read by their projections on x, y and z (Eq. 5).
+
+        They are where 2D people are mixed in: those know x and y, and nothing that a volume could be compared with.
+        """
+        return self.output == "heat map" and bool(self.extra)
 
     @property
     def settings(self) -> Dict[str, Any]:

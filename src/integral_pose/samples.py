@@ -7,18 +7,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Tuple
+from typing import Optional, Tuple
 
 import cv2
 import numpy as np
 
 from integral_pose.errors import InputError
-from integral_pose.geometry import Array, Box, Patch
+from integral_pose.geometry import Array, Box, Camera, Patch
 from integral_pose.skeletons import Skeleton
 
 # ImageNet's mean and deviation, RGB on 0-255: the backbone was trained with them.
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """A person in space, and the camera that saw them."""
+
+    joints: Array  # (K, 3), camera mm
+    camera: Camera
+    action: str  # what the person does, as the data set names it
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +39,7 @@ class Sample:
     annotated: Array  # (K,), 1 where the joint was annotated, visible or not
     box: Box  # the square the network looks at, image px
     head_size: float = float("nan")  # px: 0.6 x the head box's diagonal; nan where there is no box
+    pose: Optional[Pose] = None  # where the data set is 3D
 
 
 @dataclass(frozen=True)
@@ -73,6 +83,8 @@ def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
         box.x + jitter.shift[0] * box.side,
         box.y + jitter.shift[1] * box.side,
         box.side * jitter.scale,
+        box.span * jitter.scale,
+        box.z,
     )
     return Patch(moved, size, jitter.turn, jitter.mirror)
 
@@ -111,24 +123,38 @@ def normalise(pixels: Array, gains: Tuple[float, float, float] = (1.0, 1.0, 1.0)
     return np.ascontiguousarray(((rgb - MEAN) / DEVIATION).transpose(2, 0, 1))
 
 
-def encode(sample: Sample, patch: Patch, skeleton: Skeleton) -> Tuple[Array, Array]:
-    """The joints as the network should say them.
+def encode(sample: Sample, patch: Patch, skeleton: Skeleton, coordinates: int = 2) -> Tuple[Array, Array]:
+    """The joints as the network should say them, in C = 2 or 3 coordinates.
 
     Returns:
-        fractions of the patch (K, 2) float32, and weights (K,) float32, 1 for an annotated joint inside
-        the patch. In a mirrored patch left and right have changed places.
+        fractions of the patch (K, C) float32, and weights (K, C) float32, 1 where a coordinate is known: the joint was
+        annotated, lies inside the patch and, for its depth, inside the patch's depth. The depth of a person without a
+        pose in space is not known. In a mirrored patch left and right have changed places.
     """
-    fractions = patch.to_fraction(sample.joints)
-    annotated = sample.annotated
+    fractions = np.full((len(sample.joints), coordinates), np.nan)
+    fractions[:, :2] = patch.to_fraction(sample.joints)
+    if coordinates == 3 and sample.pose:
+        depths = sample.pose.joints[:, 2]
+        fractions[:, 2] = patch.to_depth_fraction(depths - depths[skeleton.index(skeleton.root)])
+    annotated = sample.annotated > 0
     if patch.mirror:
         order = list(skeleton.mirror)
         fractions, annotated = fractions[order], annotated[order]
-    inside = ((fractions >= 0) & (fractions < 1)).all(axis=1)
-    weights = ((annotated > 0) & inside).astype(np.float32)
-    return np.where(weights[:, None] > 0, fractions, 0.5).astype(np.float32), weights
+    with np.errstate(invalid="ignore"):  # a depth that is not known is nan
+        inside = (fractions >= 0) & (fractions < 1)
+    known = inside & (annotated & inside[:, :2].all(axis=1))[:, None]
+    return np.where(known, fractions, 0.5).astype(np.float32), known.astype(np.float32)
 
 
 def decode(fractions: Array, patch: Patch, skeleton: Skeleton) -> Array:
     """Fractions of the patch (K, 2) -> image px (K, 2); inverse of `encode`."""
     joints = patch.to_image(fractions)
     return joints[list(skeleton.mirror)] if patch.mirror else joints
+
+
+def decode_pose(fractions: Array, patch: Patch, skeleton: Skeleton, pose: Pose) -> Array:
+    """Fractions of the patch (K, 3) -> camera mm (K, 3), given the camera and the root's depth in `pose`."""
+    depths = patch.to_depth(fractions[:, 2]) + pose.joints[skeleton.index(skeleton.root), 2]
+    if patch.mirror:
+        depths = depths[list(skeleton.mirror)]
+    return pose.camera.unproject(decode(fractions[:, :2], patch, skeleton), depths)

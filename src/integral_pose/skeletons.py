@@ -71,3 +71,21 @@ MPII = Skeleton(
         "thorax-l_shoulder-l_elbow-l_wrist",
     ),
 )
+
+# Human3.6M's 17 joints of 32 and, last, the thorax between the shoulders, which is trained and not scored. `neck` and
+# `head_top` are Human3.6M's Neck and Head; the authors' release pairs them with MPII's joints of these names.
+HUMAN36M = Skeleton(
+    joints=(
+        "pelvis", "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle",
+        "spine", "neck", "nose", "head_top",
+        "l_shoulder", "l_elbow", "l_wrist", "r_shoulder", "r_elbow", "r_wrist", "thorax",
+    ),
+    root="pelvis",
+    paths=(
+        "pelvis-spine-thorax-neck-nose-head_top",
+        "pelvis-r_hip-r_knee-r_ankle",
+        "pelvis-l_hip-l_knee-l_ankle",
+        "thorax-l_shoulder-l_elbow-l_wrist",
+        "thorax-r_shoulder-r_elbow-r_wrist",
+    ),
+)

@@ -9,23 +9,36 @@ from integral_pose.run import Run
 
 @dataclass(frozen=True)
 class Metric:
-    """A column of numbers: its name as the paper writes it, its unit, and which way is better."""
+    """A column of numbers: its name as the paper writes it, its unit, which way is better, and what is measured.
+
+    `action` limits it to the frames of one action of Human3.6M.
+    """
 
     name: str
     unit: str
     better: str = "higher"
+    measure: str = "PCKh"
+    action: str = ""
+
+    @property
+    def sign(self) -> int:
+        """1 where more is better, -1 where less is."""
+        return 1 if self.better == "higher" else -1
 
 
 AT_05, AT_01, AUC = Metric("@0.5", "%"), Metric("@0.1", "%"), Metric("AUC", "%")
 PCKH = (AT_05, AT_01, AUC)
+MPJPE, PA_MPJPE, PA_MPJPE_SCALED = (
+    Metric(name, "mm", "lower", name) for name in ("MPJPE", "PA MPJPE", "PA MPJPE, scaled")
+)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One method: a run in each column, and the paper's numbers as the paper prints them.
+    """One method: a run in each column, or none if it is other people's, and the numbers that the paper prints.
 
-    `paper` has a word for each column, metrics joined by slashes: "86.8/17.2/52.9 81.6/13.6/46.6"; it is empty where
-    the paper prints none.
+    `paper` has a word for each column, metrics joined by slashes: "86.8/17.2/52.9 81.6/13.6/46.6", a dash for what is
+    not known; it is empty where the paper prints none.
     """
 
     name: str
@@ -36,7 +49,8 @@ class Row:
         """The paper's numbers in a column, one a metric, or none at all."""
         if not self.paper:
             return ()
-        return tuple(float(number) for number in self.paper.split()[column].split("/"))
+        words = self.paper.split()[column].split("/")
+        return tuple(float("nan") if word == "-" else float(word) for word in words)
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,10 @@ class Claim:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows, columns and metrics of one table; `caption` is shown above it, `picture` is drawn beside it."""
+    """Rows, columns and metrics of one table; `caption` is shown above it, `picture` is drawn beside it.
+
+    `beside` are metrics that the paper does not print; they are written to the CSV.
+    """
 
     name: str
     caption: str
@@ -76,12 +93,13 @@ class Table:
     rows: Tuple[Row, ...]
     claims: Tuple[Claim, ...] = ()
     metrics: Tuple[Metric, ...] = PCKH
+    beside: Tuple[Metric, ...] = ()
     costs: Optional[Costs] = None
     picture: str = "predictions"  # or "curves"
 
     def cells(self) -> Iterator[Tuple[Row, int]]:
-        """Every (row, column index)."""
-        return ((row, column) for row in self.rows for column in range(len(self.columns)))
+        """Every (row, column index) that has a run."""
+        return ((row, column) for row in self.rows for column in range(len(row.runs)))
 
     def paper(self, row: str, column: str, metric: str) -> float:
         """The number that the paper prints: the `Values` of the paper itself."""
@@ -93,10 +111,10 @@ class Table:
 def beats(
     better: str, worse: str, metrics: Sequence[Metric], columns: Sequence[str]
 ) -> Margins:
-    """Margins by which one row exceeds another, for every metric and column."""
+    """Margins by which one row is better than another, for every metric and column."""
 
     def margins(values: Values) -> Sequence[Any]:
-        return [values(better, c, m.name) - values(worse, c, m.name) for m in metrics for c in columns]
+        return [m.sign * (values(better, c, m.name) - values(worse, c, m.name)) for m in metrics for c in columns]
 
     return margins
 
@@ -105,8 +123,8 @@ def ordered(columns: Sequence[str], rows: Sequence[str], metrics: Sequence[Metri
     """Margins by which each column beats the next, for every row and metric."""
 
     def margins(values: Values) -> Sequence[Any]:
-        pairs = list(zip(columns, columns[1:]))
-        return [values(r, one, m.name) - values(r, two, m.name) for r in rows for one, two in pairs for m in metrics]
+        pairs = [(row, one, two) for row in rows for one, two in zip(columns, columns[1:])]
+        return [m.sign * (values(r, one, m.name) - values(r, two, m.name)) for r, one, two in pairs for m in metrics]
 
     return margins
 

@@ -136,13 +136,13 @@ class _Training:
         run, site = self.run, self.site
         self.folder = site.folder(run)
         remove_drafts(self.folder)
-        self.batches = build.batches(run, "train", site.data)
+        self.batches = build.training_batches(run, site.data)
         self.held_out = build.batches(run, "held-out", site.data, len(site.devices))
         self.net, self.loss = build.network(run), build.loss(run)
         build.initialise(self.net, run, site.devices, site.data)
         if run.start:
             build.hand_over(self.net, run, site.folder(run.start) / PARAMETERS, site.devices)
-        self.net.hybridize(static_alloc=True, static_shape=True)
+        build.hybridize(self.net, run)
         self.trainer = gluon.Trainer(
             self.net.collect_params(), "adam", {"learning_rate": run.rate}, kvstore="device", update_on_kvstore=False
         )
@@ -232,14 +232,14 @@ class _Training:
             mx.nd.waitall()
 
     def _validate(self) -> Tuple[float, float]:
-        """On held-out people: mean loss a person, and mean joint error in patch px."""
+        """On held-out people: mean loss a person, and mean joint error in patch px, depth in the same unit."""
         losses, errors = [], []
         for batch in self.held_out.once(self.site.workers):
             images, joints, weights = (mx.nd.array(array, ctx=self.site.devices[0]) for array in batch)
             output = self.net(images)
             losses.append(self.loss(output, joints, weights).asnumpy())
             distances = np.linalg.norm(build.decode(output.asnumpy(), self.run) - batch.joints, axis=2)
-            errors.append(distances[batch.weights[:, :, 0] > 0])
+            errors.append(distances[(batch.weights > 0).all(axis=2)])
         return float(np.concatenate(losses).mean()), float(np.concatenate(errors).mean() * self.run.patch)
 
     def _log(self, events: SummaryWriter, **numbers: float) -> None:

@@ -1,17 +1,21 @@
 """The data sets by name: where their people are, made first if they are synthetic."""
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import List
 
-from integral_pose.datasets import mpii
+import numpy as np
+
+from integral_pose.datasets import human36m, mpii
+from integral_pose.datasets.synthetic import human36m as synthetic_human36m
 from integral_pose.datasets.synthetic import mpii as synthetic_mpii
 from integral_pose.errors import InputError
 from integral_pose.run import Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import MPII, Skeleton
+from integral_pose.skeletons import HUMAN36M, MPII, Skeleton
 
-SYNTHETIC = "synthetic-mpii-"
+SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x8
 
 
 def people(run: Run, split: str, root: Path) -> List[Sample]:
@@ -23,28 +27,63 @@ def people(run: Run, split: str, root: Path) -> List[Sample]:
     Raises:
         InputError: the data set is missing or malformed.
     """
-    samples = mpii.read(folder(run, root), split)
+    samples = _read(run, run.data, split, root)
     if run.data.startswith(SYNTHETIC):
         return samples
     limit = run.test_people if split == "test" else run.train_people
     return samples[:limit] if limit else samples
 
 
-def folder(run: Run, root: Path) -> Path:
+def extra_people(run: Run, root: Path) -> List[Sample]:
+    """The 2D people that the run trains on beside its own, with their joints named as in the run's skeleton.
+
+    Raises:
+        InputError: as `people`.
+    """
+    return [_renamed(sample, MPII, skeleton(run)) for sample in _read(run, run.extra, "train", root)]
+
+
+def skeleton(run: Run) -> Skeleton:
+    """The joints that the run's network says."""
+    return HUMAN36M if _kind(run.data) == "human36m" else MPII
+
+
+def _kind(data: str) -> str:
+    """ "synthetic-human36m-v1-2x4x8" -> "human36m"."""
+    name = data[len(SYNTHETIC):] if data.startswith(SYNTHETIC) else data
+    return name.split("-")[0]
+
+
+def _read(run: Run, data: str, split: str, root: Path) -> List[Sample]:
+    if _kind(data) == "human36m":
+        return human36m.read(_human36m_folder(data, root), split, run.protocol)
+    return mpii.read(_mpii_folder(run, data, root), split)
+
+
+def _mpii_folder(run: Run, data: str, root: Path) -> Path:
     """The data set's folder below `root`, or `root` itself where that is the data set; made if synthetic."""
-    if run.data.startswith(SYNTHETIC):
-        name = f"{run.data}-{run.train_people}-{run.test_people}"
-        return synthetic_mpii.make(root / name, run.train_people, run.test_people, seed=0)
-    found = [place for place in (root / run.data, root) if (place / "annot").is_dir()]
+    if data.startswith(SYNTHETIC):
+        made, sizes = data.split("-")[:3], data.split("-")[3:]
+        train, test = (int(size) for size in sizes or (run.train_people, run.test_people))
+        return synthetic_mpii.make(root / f"{'-'.join(made)}-{train}-{test}", train, test, seed=0)
+    found = [place for place in (root / data, root) if (place / "annot").is_dir()]
     if not found:
         raise InputError(
-            f"{root / run.data}: there is no data set there. It needs the folders annot/ and images/ "
+            f"{root / data}: there is no data set there. It needs the folders annot/ and images/ "
             f"(see docs/data.md); name the folder above it with --data."
         )
     return found[0]
 
 
-def skeleton(run: Run) -> Skeleton:
-    """The joints that the run's network says."""
-    del run  # every data set so far has MPII's
-    return MPII
+def _human36m_folder(data: str, root: Path) -> Path:
+    """The same for Human3.6M; the reader finds out which of its layouts is there."""
+    if data.startswith(SYNTHETIC):
+        subactions, cameras, frames = (int(number) for number in data.split("-")[3].split("x"))
+        return synthetic_human36m.make(root / data, subactions, cameras, frames, seed=0)
+    return root / data if (root / data).is_dir() else root
+
+
+def _renamed(sample: Sample, own: Skeleton, other: Skeleton) -> Sample:
+    """The sample with the joints of another skeleton, not annotated where its own has none of that name."""
+    slots = np.array(other.slots_in(own))
+    return replace(sample, joints=sample.joints[slots], annotated=np.where(slots >= 0, sample.annotated[slots], 0))

@@ -1,13 +1,15 @@
-"""Opening .mat, .h5 and .json files: whatever is wrong with one, the user reads one sentence."""
+"""Opening .mat, .h5, .npz, .json and .pkl files: whatever is wrong with one, the user reads one sentence."""
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Dict, Sequence
 
 import h5py
+import numpy as np
 import scipy.io
 
+from integral_pose.datasets import pickles
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 
@@ -39,8 +41,8 @@ def read_mat(path: Path) -> Dict[str, Any]:
     return variables
 
 
-def read_h5(path: Path) -> Dict[str, Array]:
-    """The top-level arrays of an HDF5 file.
+def read_h5(path: Path, names: Sequence[str] = ()) -> Dict[str, Array]:
+    """The arrays of an HDF5 file: of these names, where they are there, or all at the top level.
 
     Raises:
         InputError: the file is missing, truncated, or not HDF5.
@@ -48,9 +50,46 @@ def read_h5(path: Path) -> Dict[str, Array]:
     _must_exist(path)
     try:
         with h5py.File(str(path), "r") as file:
-            return {name: item[()] for name, item in file.items() if isinstance(item, h5py.Dataset)}
+            wanted = {name: file.get(name) for name in names or file}
+            return {name: item[()] for name, item in wanted.items() if isinstance(item, h5py.Dataset)}
     except Exception as error:  # a damaged file makes h5py raise almost anything
         raise _unreadable(path, "HDF5", error) from error
+
+
+def read_npz(path: Path, names: Sequence[str]) -> Dict[str, Array]:
+    """These arrays of NumPy's npz file; the others are left unread, for files are large.
+
+    Raises:
+        InputError: the file is missing, truncated, not npz, holds objects, or lacks one of the arrays.
+    """
+    _must_exist(path)
+    try:
+        with open(path, "rb") as handle, np.load(handle, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names if name in file}
+    except Exception as error:  # a damaged file makes zipfile and NumPy raise almost anything
+        raise _unreadable(path, "npz", error) from error
+    missing = [name for name in names if name not in arrays]
+    if missing:
+        raise InputError(f"{path}: lacks {', '.join(missing)}. Copy the file again from its source.")
+    return arrays
+
+
+def read_pickle(path: Path) -> Any:
+    """The dicts, lists, tuples, numbers, text and arrays of a pickle; nothing that it names is imported or run.
+
+    Raises:
+        InputError: the file is missing, truncated, not a pickle, or asks for anything else.
+    """
+    _must_exist(path)
+    try:
+        return pickles.loads(path.read_bytes())
+    except pickles.Refused as error:
+        raise InputError(
+            f"{path}: asks to run {error}, which values and arrays do not need, so it was not read. It is of another "
+            "kind or made to do harm: take the file from its source."
+        ) from error
+    except Exception as error:  # a damaged file makes pickle raise almost anything
+        raise _unreadable(path, "pickle", error) from error
 
 
 def _must_exist(path: Path) -> None:

@@ -32,7 +32,7 @@ class Activity:
 
     def at(self, phase: float) -> Array:
         """The pose (A,) in degrees at a phase of 0 to 1, without any individual variation."""
-        poses = [pack(key) for key in self.keys]
+        poses = [pack(angles) for angles in self.keys]
         place = (phase % 1.0) * len(poses)
         before = int(place)
         part = place - before
@@ -40,12 +40,15 @@ class Activity:
 
     def draw(self, rng: np.random.Generator) -> Array:
         """One person's pose (A,) in degrees, within the limits; either side may lead."""
-        angles = self.at(rng.uniform()) + self.loose * _SPREAD * rng.normal(size=len(ANGLES))
-        lifted = _arm_heights(angles)
-        for side, height in zip("lr", lifted):
-            angles[ANGLES.index(f"{side}_clavicle.lift")] += 0.25 * max(0.0, height - 60)
-        angles = limit(angles)
+        angles = self.varied(rng.uniform(), rng.normal(size=len(ANGLES)))
         return mirrored(angles) if rng.uniform() < 0.5 else angles
+
+    def varied(self, phase: float, deviation: Array) -> Array:
+        """The pose (A,) in degrees at a phase, within the limits, of one who deviates by (A,) ~ N(0, 1)."""
+        angles = self.at(phase) + self.loose * _SPREAD * deviation
+        for side, height in zip("lr", _arm_heights(angles)):
+            angles[ANGLES.index(f"{side}_clavicle.lift")] += 0.25 * max(0.0, height - 60)
+        return limit(angles)
 
 
 def _arm_heights(angles: Array) -> Tuple[float, float]:
@@ -69,12 +72,12 @@ def _spread(name: str) -> float:
 _SPREAD = np.array([_spread(name) for name in ANGLES])
 
 
-def _both(**angles: float) -> Key:
+def both(**angles: float) -> Key:
     """The same angles on the left and on the right; a double underscore stands for the dot."""
     return {f"{side}_{name.replace('__', '.')}": value for side in "lr" for name, value in angles.items()}
 
 
-def _key(*parts: Key, **angles: float) -> Key:
+def key(*parts: Key, **angles: float) -> Key:
     """Keys laid over each other, then single angles."""
     merged: Key = {}
     for part in parts:
@@ -83,87 +86,87 @@ def _key(*parts: Key, **angles: float) -> Key:
     return merged
 
 
-_STAND = _both(shoulder__abduct=12, elbow__flex=15, hip__abduct=5, shoulder__flex=3)
-_CROUCH = _both(hip__flex=100, knee__flex=120, ankle__flex=22, hip__abduct=15, shoulder__flex=55, elbow__flex=35)
-_SIT = _both(hip__flex=88, knee__flex=85, hip__abduct=10, shoulder__flex=28, elbow__flex=50, shoulder__twist=15)
+STAND = both(shoulder__abduct=12, elbow__flex=15, hip__abduct=5, shoulder__flex=3)
+CROUCH = both(hip__flex=100, knee__flex=120, ankle__flex=22, hip__abduct=15, shoulder__flex=55, elbow__flex=35)
+SIT = both(hip__flex=88, knee__flex=85, hip__abduct=10, shoulder__flex=28, elbow__flex=50, shoulder__twist=15)
 
 ACTIVITIES: Tuple[Activity, ...] = (
     Activity("standing", (
-        _STAND,
-        _key(_STAND, _both(shoulder__abduct=38, elbow__flex=95, shoulder__twist=45, shoulder__flex=-18)),
-        _key(_STAND, _both(shoulder__flex=30, elbow__flex=85, shoulder__twist=40)),
-        _key(_STAND, l_hip__abduct=14, r_hip__abduct=16, r_shoulder__abduct=40, l_shoulder__flex=35, l_elbow__flex=100),
+        STAND,
+        key(STAND, both(shoulder__abduct=38, elbow__flex=95, shoulder__twist=45, shoulder__flex=-18)),
+        key(STAND, both(shoulder__flex=30, elbow__flex=85, shoulder__twist=40)),
+        key(STAND, l_hip__abduct=14, r_hip__abduct=16, r_shoulder__abduct=40, l_shoulder__flex=35, l_elbow__flex=100),
     ), weight=1.2),
     Activity("walking", (
-        _key(_STAND, l_hip__flex=28, l_knee__flex=5, r_hip__flex=-15, r_knee__flex=12, l_shoulder__flex=-22,
-             r_shoulder__flex=25, l_elbow__flex=15, r_elbow__flex=30, spine__twist=6, r_ankle__flex=-15),
-        _key(_STAND, l_hip__flex=5, l_knee__flex=8, r_hip__flex=12, r_knee__flex=55, r_ankle__flex=-5),
-        _key(_STAND, l_hip__flex=-14, l_knee__flex=10, r_hip__flex=30, r_knee__flex=10, l_shoulder__flex=25,
-             r_shoulder__flex=-22, spine__twist=-6, l_ankle__flex=-15),
-        _key(_STAND, r_hip__flex=5, r_knee__flex=8, l_hip__flex=12, l_knee__flex=55),
+        key(STAND, l_hip__flex=28, l_knee__flex=5, r_hip__flex=-15, r_knee__flex=12, l_shoulder__flex=-22,
+            r_shoulder__flex=25, l_elbow__flex=15, r_elbow__flex=30, spine__twist=6, r_ankle__flex=-15),
+        key(STAND, l_hip__flex=5, l_knee__flex=8, r_hip__flex=12, r_knee__flex=55, r_ankle__flex=-5),
+        key(STAND, l_hip__flex=-14, l_knee__flex=10, r_hip__flex=30, r_knee__flex=10, l_shoulder__flex=25,
+            r_shoulder__flex=-22, spine__twist=-6, l_ankle__flex=-15),
+        key(STAND, r_hip__flex=5, r_knee__flex=8, l_hip__flex=12, l_knee__flex=55),
     ), weight=1.2),
     Activity("running", (
-        _key(_both(elbow__flex=90, shoulder__abduct=14), l_hip__flex=58, l_knee__flex=75, r_hip__flex=-14,
-             r_knee__flex=20, r_ankle__flex=-25, l_shoulder__flex=-38, r_shoulder__flex=42, pelvis__lean=12),
-        _key(_both(elbow__flex=95, shoulder__abduct=14), l_hip__flex=30, l_knee__flex=20, r_hip__flex=5,
-             r_knee__flex=100, r_ankle__flex=-20, l_shoulder__flex=10, r_shoulder__flex=5, pelvis__lean=12),
+        key(both(elbow__flex=90, shoulder__abduct=14), l_hip__flex=58, l_knee__flex=75, r_hip__flex=-14,
+            r_knee__flex=20, r_ankle__flex=-25, l_shoulder__flex=-38, r_shoulder__flex=42, pelvis__lean=12),
+        key(both(elbow__flex=95, shoulder__abduct=14), l_hip__flex=30, l_knee__flex=20, r_hip__flex=5,
+            r_knee__flex=100, r_ankle__flex=-20, l_shoulder__flex=10, r_shoulder__flex=5, pelvis__lean=12),
     ), lift=90),
     Activity("sitting", (
-        _SIT,
-        _key(_SIT, _both(knee__flex=70, elbow__flex=90, shoulder__flex=35), lumbar__flex=12),
-        _key(_SIT, l_knee__flex=60, r_knee__flex=100, l_shoulder__abduct=35, r_shoulder__flex=70, pelvis__lean=-8),
-        _key(_SIT, _both(hip__abduct=28, hip__twist=-10, shoulder__abduct=25, elbow__flex=60), lumbar__flex=20),
+        SIT,
+        key(SIT, both(knee__flex=70, elbow__flex=90, shoulder__flex=35), lumbar__flex=12),
+        key(SIT, l_knee__flex=60, r_knee__flex=100, l_shoulder__abduct=35, r_shoulder__flex=70, pelvis__lean=-8),
+        key(SIT, both(hip__abduct=28, hip__twist=-10, shoulder__abduct=25, elbow__flex=60), lumbar__flex=20),
     ), weight=1.2, seat="chair", loose=0.8),
     Activity("crouching", (
-        _key(_CROUCH, pelvis__lean=25),
-        _key(_both(hip__flex=75, knee__flex=85, ankle__flex=20, hip__abduct=14, shoulder__flex=60, elbow__flex=50),
-             pelvis__lean=22),
-        _key(_CROUCH, l_hip__flex=95, r_hip__flex=35, r_knee__flex=125, r_ankle__flex=-30, pelvis__lean=10),
+        key(CROUCH, pelvis__lean=25),
+        key(both(hip__flex=75, knee__flex=85, ankle__flex=20, hip__abduct=14, shoulder__flex=60, elbow__flex=50),
+            pelvis__lean=22),
+        key(CROUCH, l_hip__flex=95, r_hip__flex=35, r_knee__flex=125, r_ankle__flex=-30, pelvis__lean=10),
     )),
     Activity("waving", (
-        _key(_STAND, l_shoulder__abduct=95, l_shoulder__twist=-80, l_elbow__flex=70),
-        _key(_STAND, l_shoulder__abduct=115, l_shoulder__twist=-75, l_elbow__flex=40),
-        _key(_STAND, _both(shoulder__abduct=120, shoulder__twist=-70, elbow__flex=45)),
+        key(STAND, l_shoulder__abduct=95, l_shoulder__twist=-80, l_elbow__flex=70),
+        key(STAND, l_shoulder__abduct=115, l_shoulder__twist=-75, l_elbow__flex=40),
+        key(STAND, both(shoulder__abduct=120, shoulder__twist=-70, elbow__flex=45)),
     ), weight=1.2),
     Activity("reaching", (
-        _key(_STAND, l_shoulder__flex=150, l_elbow__flex=15, l_hip__flex=5, cervical__flex=-15),
-        _key(_STAND, l_shoulder__flex=85, l_shoulder__abduct=25, l_elbow__flex=12, lumbar__flex=15, spine__twist=-12),
-        _key(_both(shoulder__flex=155, elbow__flex=20, shoulder__abduct=15, ankle__flex=-15), neck__flex=-10),
-        _key(_STAND, _both(shoulder__flex=40, elbow__flex=20, knee__flex=15), pelvis__lean=35, lumbar__flex=25,
-             l_hip__flex=40, r_hip__flex=40),
+        key(STAND, l_shoulder__flex=150, l_elbow__flex=15, l_hip__flex=5, cervical__flex=-15),
+        key(STAND, l_shoulder__flex=85, l_shoulder__abduct=25, l_elbow__flex=12, lumbar__flex=15, spine__twist=-12),
+        key(both(shoulder__flex=155, elbow__flex=20, shoulder__abduct=15, ankle__flex=-15), neck__flex=-10),
+        key(STAND, both(shoulder__flex=40, elbow__flex=20, knee__flex=15), pelvis__lean=35, lumbar__flex=25,
+            l_hip__flex=40, r_hip__flex=40),
     ), weight=1.2),
     Activity("throwing", (
-        _key(l_shoulder__abduct=95, l_shoulder__twist=-85, l_elbow__flex=95, r_shoulder__flex=70, r_elbow__flex=30,
-             r_hip__flex=30, r_knee__flex=25, l_hip__flex=-12, l_hip__abduct=10, spine__twist=18, lumbar__flex=-8),
-        _key(l_shoulder__flex=120, l_shoulder__abduct=35, l_elbow__flex=35, r_shoulder__abduct=45, r_elbow__flex=50,
-             r_hip__flex=40, r_knee__flex=40, l_hip__flex=-18, l_ankle__flex=-25, spine__twist=-18, lumbar__flex=12),
+        key(l_shoulder__abduct=95, l_shoulder__twist=-85, l_elbow__flex=95, r_shoulder__flex=70, r_elbow__flex=30,
+            r_hip__flex=30, r_knee__flex=25, l_hip__flex=-12, l_hip__abduct=10, spine__twist=18, lumbar__flex=-8),
+        key(l_shoulder__flex=120, l_shoulder__abduct=35, l_elbow__flex=35, r_shoulder__abduct=45, r_elbow__flex=50,
+            r_hip__flex=40, r_knee__flex=40, l_hip__flex=-18, l_ankle__flex=-25, spine__twist=-18, lumbar__flex=12),
     )),
     Activity("jumping", (
-        _key(_both(shoulder__abduct=130, shoulder__twist=-40, elbow__flex=15, hip__abduct=26, ankle__flex=-30)),
-        _key(_both(shoulder__flex=150, elbow__flex=25, hip__flex=-8, knee__flex=40, ankle__flex=-35, hip__abduct=8)),
-        _key(_both(shoulder__abduct=75, elbow__flex=45, hip__flex=55, knee__flex=85, ankle__flex=-20, hip__abduct=18)),
+        key(both(shoulder__abduct=130, shoulder__twist=-40, elbow__flex=15, hip__abduct=26, ankle__flex=-30)),
+        key(both(shoulder__flex=150, elbow__flex=25, hip__flex=-8, knee__flex=40, ankle__flex=-35, hip__abduct=8)),
+        key(both(shoulder__abduct=75, elbow__flex=45, hip__flex=55, knee__flex=85, ankle__flex=-20, hip__abduct=18)),
     ), lift=420),
     Activity("lunging", (
-        _key(_both(shoulder__abduct=35, elbow__flex=90, shoulder__twist=40), l_hip__flex=70, l_knee__flex=75,
-             r_hip__flex=-18, r_knee__flex=40, r_ankle__flex=-5),
-        _key(_both(shoulder__abduct=85, elbow__flex=10), l_hip__abduct=40, l_hip__flex=45, l_knee__flex=60,
-             r_hip__abduct=40, l_hip__twist=-20),
-        _key(_both(shoulder__flex=95, elbow__flex=10, shoulder__abduct=5), l_hip__flex=80, l_knee__flex=85,
-             r_hip__flex=-10, r_knee__flex=60, r_ankle__flex=-20, pelvis__lean=8),
+        key(both(shoulder__abduct=35, elbow__flex=90, shoulder__twist=40), l_hip__flex=70, l_knee__flex=75,
+            r_hip__flex=-18, r_knee__flex=40, r_ankle__flex=-5),
+        key(both(shoulder__abduct=85, elbow__flex=10), l_hip__abduct=40, l_hip__flex=45, l_knee__flex=60,
+            r_hip__abduct=40, l_hip__twist=-20),
+        key(both(shoulder__flex=95, elbow__flex=10, shoulder__abduct=5), l_hip__flex=80, l_knee__flex=85,
+            r_hip__flex=-10, r_knee__flex=60, r_ankle__flex=-20, pelvis__lean=8),
     )),
     Activity("cycling", (
-        _key(_both(shoulder__flex=62, elbow__flex=22, shoulder__abduct=8), pelvis__lean=20, lumbar__flex=18,
-             l_hip__flex=85, l_knee__flex=100, r_hip__flex=45, r_knee__flex=38, cervical__flex=-18),
-        _key(_both(shoulder__flex=62, elbow__flex=22, shoulder__abduct=8), pelvis__lean=20, lumbar__flex=18,
-             l_hip__flex=68, l_knee__flex=65, r_hip__flex=68, r_knee__flex=85, cervical__flex=-18),
+        key(both(shoulder__flex=62, elbow__flex=22, shoulder__abduct=8), pelvis__lean=20, lumbar__flex=18,
+            l_hip__flex=85, l_knee__flex=100, r_hip__flex=45, r_knee__flex=38, cervical__flex=-18),
+        key(both(shoulder__flex=62, elbow__flex=22, shoulder__abduct=8), pelvis__lean=20, lumbar__flex=18,
+            l_hip__flex=68, l_knee__flex=65, r_hip__flex=68, r_knee__flex=85, cervical__flex=-18),
     ), weight=0.6, lift=250, seat="saddle", loose=0.6),
     Activity("lying", (
-        _key(_both(shoulder__abduct=35, elbow__flex=30, hip__abduct=10, shoulder__twist=-20), pelvis__lean=-82,
-             l_hip__flex=30, l_knee__flex=60),
-        _key(_both(shoulder__abduct=100, shoulder__twist=-60, elbow__flex=50, hip__flex=15, knee__flex=25),
-             pelvis__lean=-85),
-        _key(_both(shoulder__abduct=20, hip__flex=75, knee__flex=65, elbow__flex=70), pelvis__lean=-50,
-             lumbar__flex=15),
+        key(both(shoulder__abduct=35, elbow__flex=30, hip__abduct=10, shoulder__twist=-20), pelvis__lean=-82,
+            l_hip__flex=30, l_knee__flex=60),
+        key(both(shoulder__abduct=100, shoulder__twist=-60, elbow__flex=50, hip__flex=15, knee__flex=25),
+            pelvis__lean=-85),
+        key(both(shoulder__abduct=20, hip__flex=75, knee__flex=65, elbow__flex=70), pelvis__lean=-50,
+            lumbar__flex=15),
     ), weight=0.5),
 )
 

@@ -12,7 +12,8 @@ from integral_pose.datasets.synthetic.scene import Person
 from integral_pose.geometry import Array, Camera
 
 
-def _colour(rng: np.random.Generator, saturation: float = 0.6) -> Tuple[float, float, float]:
+def draw_colour(rng: np.random.Generator, saturation: float = 0.6) -> Tuple[float, float, float]:
+    """BGR 0-255, rather pale than not."""
     red, green, blue = colorsys.hsv_to_rgb(rng.uniform(), saturation * rng.uniform() ** 1.3, rng.uniform(0.2, 0.95))
     return 255 * blue, 255 * green, 255 * red
 
@@ -48,7 +49,7 @@ def _ramp(rng: np.random.Generator, width: int, height: int) -> Array:
 
 def _wall(rng: np.random.Generator, picture: Array) -> None:
     height, width = picture.shape[:2]
-    picture[:] = _colour(rng)
+    picture[:] = draw_colour(rng)
     kind = rng.integers(4)
     if kind == 1:
         _stripes(rng, picture)
@@ -60,7 +61,7 @@ def _wall(rng: np.random.Generator, picture: Array) -> None:
 
 def _stripes(rng: np.random.Generator, picture: Array) -> None:
     height, width = picture.shape[:2]
-    step, colour = int(rng.integers(8, 45)), _colour(rng)
+    step, colour = int(rng.integers(8, 45)), draw_colour(rng)
     lean = int(rng.integers(-height, height)) if rng.uniform() < 0.4 else 0
     for x in range(-abs(lean), width + abs(lean), step):
         cv2.line(picture, (x, 0), (x + lean, height), colour, max(1, int(step * rng.uniform(0.2, 0.4))), cv2.LINE_AA)
@@ -88,7 +89,7 @@ def _floor(rng: np.random.Generator, picture: Array, camera: Camera, edge: Array
     height, width = picture.shape[:2]
     corners = np.array([(0, edge[0]), (width, edge[1]), (width, height + 2), (0, height + 2)])
     floor = picture.copy() if rng.uniform() < 0.5 else None
-    cv2.fillPoly(picture, [np.round(corners).astype(np.int32)], _colour(rng, 0.45))
+    cv2.fillPoly(picture, [np.round(corners).astype(np.int32)], draw_colour(rng, 0.45))
     if floor is not None:
         _planks(rng, picture, camera)
         mask = np.zeros((height, width), np.uint8)
@@ -99,7 +100,7 @@ def _floor(rng: np.random.Generator, picture: Array, camera: Camera, edge: Array
 
 def _planks(rng: np.random.Generator, picture: Array, camera: Camera) -> None:
     """Lines along and across the floor, in perspective."""
-    step, colour, turn = rng.uniform(250, 900), _colour(rng, 0.4), rng.uniform(0, np.pi)
+    step, colour, turn = rng.uniform(250, 900), draw_colour(rng, 0.4), rng.uniform(0, np.pi)
     along = np.array([np.cos(turn), np.sin(turn), 0])
     across = np.array([-along[1], along[0], 0])
     for way, other in ((along, across), (across, along))[: int(rng.integers(1, 3))]:
@@ -129,7 +130,7 @@ def _clutter(rng: np.random.Generator, picture: Array, count: int, below: float)
     for _ in range(count):
         where = rng.uniform(0, 1, 2) * (width, below)
         reach = rng.uniform(0.03, 0.28) * width * rng.uniform(0.3, 1, 2)
-        kind, colour, corners = rng.integers(4), _colour(rng, 0.8), where + square * reach
+        kind, colour, corners = rng.integers(4), draw_colour(rng, 0.8), where + square * reach
         if kind == 0:
             oval = (tuple(where.tolist()), tuple(reach.tolist()), rng.uniform(0, 180))
             cv2.ellipse(picture, oval, colour, -1, cv2.LINE_AA)
@@ -137,7 +138,7 @@ def _clutter(rng: np.random.Generator, picture: Array, count: int, below: float)
             _fill(picture, where + rng.normal(0, 0.6, (int(rng.integers(3, 7)), 2)) * reach, colour)
         else:
             _fill(picture, corners, colour)
-            _fill(picture, where + 0.8 * square * reach, _colour(rng, 0.8))
+            _fill(picture, where + 0.8 * square * reach, draw_colour(rng, 0.8))
 
 
 def _fill(picture: Array, corners: Array, colour: Tuple[float, float, float]) -> None:
@@ -154,7 +155,7 @@ def paint_furniture(rng: np.random.Generator, canvas: Canvas, people: Sequence[P
         spot = middle + rng.uniform(900, 2600) * ahead + rng.uniform(-1800, 1800) * sideways
         half = rng.uniform(80, 420, 2)
         height, yaw = rng.uniform(250, 1900), rng.uniform(0, 90)
-        slabs.append(Slab(spot * np.array([1, 1, 0]), half, height, yaw, np.array(_colour(rng))))
+        slabs.append(Slab(spot * np.array([1, 1, 0]), half, height, yaw, np.array(draw_colour(rng))))
     for slab in sorted(slabs, key=lambda slab: -float(slab.base @ ahead)):
         paint_slab(canvas, slab, light)
 
@@ -172,7 +173,7 @@ def foreground(rng: np.random.Generator, camera: Camera, person: Person) -> Opti
     side = rng.uniform(170, 480) * (1 if rng.uniform() < 0.5 else -1)
     half = rng.uniform(12, 28, 2) if post else rng.uniform(60, 170, 2)
     height = rng.uniform(1500, 2600) if post else rng.uniform(150, 480)
-    return Slab(spot + side * sideways, half, height, rng.uniform(0, 90), np.array(_colour(rng)))
+    return Slab(spot + side * sideways, half, height, rng.uniform(0, 90), np.array(draw_colour(rng)))
 
 
 def cast_shadows(canvas: Canvas, people: Sequence[Person], light: Light) -> None:
@@ -187,7 +188,7 @@ def cast_shadows(canvas: Canvas, people: Sequence[Person], light: Light) -> None
         ground[..., 2] = 0
         seen = camera.from_world(ground)
         pixels = canvas.pixels(seen) / part
-        thick = 1.7 * solids.radius.mean(axis=1) * np.mean(camera.focal) * width / part / 320 / seen[0, :, 2]
+        thick = 1.7 * solids.radius.mean(axis=1) * np.mean(camera.focal) * canvas.scale / part / seen[0, :, 2]
         for i in np.nonzero((seen[..., 2] > NEAR).all(axis=0))[0]:
             start, end = np.clip(pixels[:, i], -5000, 5000).astype(int).tolist()
             cv2.line(mask, tuple(start), tuple(end), 110, max(1, int(thick[i])))

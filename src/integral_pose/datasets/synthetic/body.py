@@ -7,7 +7,7 @@ Motor Control of Human Movement", Fig. 4.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Mapping, Tuple
+from typing import Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
@@ -114,14 +114,20 @@ class Physique:
         return float(np.linalg.norm(self.offsets["head_top"]))
 
 
-def draw_physique(rng: np.random.Generator) -> Physique:
-    """A person of 1.5 to 1.95 m whose proportions differ by a few per cent from the table's."""
-    height = float(np.clip(rng.normal(1720, 100), 1500, 1950))
+def draw_physique(
+    rng: np.random.Generator, height: Optional[float] = None, build: Optional[float] = None
+) -> Physique:
+    """A person of 1.5 to 1.95 m whose proportions differ by a few per cent from the table's.
+
+    `height` in mm and `build`, the girth as a part of a middling one's, are drawn where they are not given.
+    """
+    if height is None:
+        height = float(np.clip(rng.normal(1720, 100), 1500, 1950))
     upright = {name: part * rng.uniform(0.95, 1.05) for name, part in _UPRIGHT.items()}
     total = sum(upright.values())
     length = {name: height * part / total for name, part in upright.items()}
     length.update({name: height * part * rng.uniform(0.94, 1.06) for name, part in _ACROSS.items()})
-    build = rng.uniform(0.86, 1.14)
+    build = rng.uniform(0.86, 1.14) if build is None else build
     radii = {name: value * build * rng.uniform(0.95, 1.05) * height / 1750 for name, value in _RADII.items()}
     for name in ("neck", "heel", "toe", "hand", "wrist"):
         radii[name] /= np.sqrt(build)

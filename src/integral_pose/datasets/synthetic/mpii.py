@@ -10,30 +10,24 @@ a square of side 1.25 x 200 x scale. A joint outside the picture is (-1, -1) and
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import PIPE, Popen
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, List, Sequence, Tuple
 
 import cv2
 import numpy as np
 import scipy.io
-from tqdm import tqdm
 
+from integral_pose.datasets.synthetic import folder as folders
+from integral_pose.datasets.synthetic.folder import CORES, Recipe, save_picture
 from integral_pose.datasets.synthetic.renderer import render
 from integral_pose.datasets.synthetic.scene import Shot, draw_shot
-from integral_pose.errors import InputError
-from integral_pose.files import only_here
 from integral_pose.geometry import Array, Camera
 from integral_pose.skeletons import MPII
 
 VERSION = 2  # of the pictures: to be raised whenever the same seed gives other ones
-QUALITY = 92
-CORES = len(os.sched_getaffinity(0))
-Made = Tuple[Dict[str, Any], Array]  # a record of the JSON, and a head box
+ANNOTATIONS, UNIT = "annot", "image"
+Record = Dict[str, Any]  # of train.json or valid.json
 _SPLITS = ("train", "valid")
 _MAT_NAMES = ("rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor", "neck", "head", "rwri", "relb", "rsho",
               "lsho", "lelb", "lwri")
@@ -63,7 +57,7 @@ class Job:
         return draw_shot(self.generators()[0])
 
 
-def annotation(job: Job, shot: Shot) -> Made:
+def annotation(job: Job, shot: Shot) -> Tuple[Record, Array]:
     """The record of train.json or valid.json, and the head box (2, 2): two corners, px, 1-based."""
     person, camera = shot.people[0], shot.camera
     joints = camera.project(camera.from_world(person.pick(MPII.joints)))
@@ -96,123 +90,43 @@ def _scale(head: Array, body: Array) -> float:
     return max(head_size / 25, 1.08 * float((body[1] - body[0]).max()) / 250)
 
 
-def make_one(job: Job) -> Made:
-    """Write a job's picture unless it is there already, and say what is annotated on it."""
+def make_one(job: Job) -> Tuple[Record, List[List[float]]]:
+    """Write a job's picture unless it is there already, and say what is annotated on it: a record and a head box."""
     cv2.setNumThreads(1)
     shot = job.shot()
     path = Path(job.folder) / "images" / job.image
     if not path.exists():
-        picture = render(shot.people, shot.camera, shot.size, job.generators()[1])
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        half = path.with_suffix(".half")
-        half.write_bytes(data.tobytes())
-        os.replace(half, path)
-    return annotation(job, shot)
+        save_picture(path, render(shot.people, shot.camera, shot.size, job.generators()[1]))
+    record, head = annotation(job, shot)
+    return record, head.tolist()
 
 
 def make(folder: Path, train: int, valid: int, seed: int, workers: int = CORES) -> Path:
     """Make `train` and `valid` pictures of one person each in `folder`, unless it is there; returns `folder`.
 
-    Pictures depend on the seed, the split and their index alone. The folder appears when it is complete: until then
-    all is in a hidden one beside it, where a killed call is taken up again. A lock makes a second caller wait.
+    Pictures depend on the seed, the split and their index alone. A killed call is taken up again.
 
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.
     """
-    folder = Path(folder)
     recipe = {"version": VERSION, "train": train, "valid": valid, "seed": seed}
-    if folder.exists():
-        _refuse_other(folder, recipe)
-        return folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: the folder cannot be made ({error.strerror}). Name one that can.") from error
-    with only_here(folder.with_name(f".{folder.name}.lock")):
-        if not folder.exists():
-            part = _part_of(folder, recipe)
-            _fill(part, workers)
-            os.replace(part, folder)
-    _refuse_other(folder, recipe)
-    return folder
+    return folders.make(folder, __name__, recipe, workers)
 
 
-def _refuse_other(folder: Path, recipe: Dict[str, int]) -> None:
-    try:
-        found = json.loads((folder / "annot" / "recipe.json").read_text())
-    except (OSError, ValueError):
-        found = None
-    if found != recipe:
-        raise InputError(
-            f"{folder}: this folder holds other data than the synthetic people asked for ({recipe}). "
-            "Name another folder, or move this one away."
-        )
-
-
-def _part_of(folder: Path, recipe: Dict[str, int]) -> Path:
-    """The hidden folder of an unfinished call with the same recipe, or a fresh one."""
-    part = folder.with_name(f".{folder.name}.part")
-    note = part / "annot" / "recipe.json"
-    if part.exists() and not (note.exists() and note.read_text() == json.dumps(recipe)):
-        shutil.rmtree(part)
-    for name in ("annot", "images"):
-        (part / name).mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(recipe))
-    return part
-
-
-def jobs_of(part: Path) -> List[Job]:
-    """All pictures of an unfinished folder, in order, as its recipe asks for them."""
-    recipe = json.loads((part / "annot" / "recipe.json").read_text())
+def jobs_of(part: Path, recipe: Recipe) -> List[Job]:
+    """All pictures that a recipe asks for, in order."""
     return [Job(str(part), split, index, recipe["seed"]) for split in _SPLITS for index in range(recipe[split])]
 
 
-def _fill(part: Path, workers: int) -> None:
-    jobs = jobs_of(part)
-    results = map(make_one, jobs) if workers <= 1 else _share(part, len(jobs), workers)
-    made = list(tqdm(results, total=len(jobs), desc="making synthetic people", unit="image"))
+def annotate(folder: Path, jobs: Sequence[Job], made: List[Any]) -> None:
+    """Write train.json, valid.json and gt_valid.mat from what `make_one` said of each job."""
     for split in _SPLITS:
         records = [record for job, (record, _) in zip(jobs, made) if job.split == split]
-        (part / "annot" / f"{split}.json").write_text(json.dumps(records))
-    valid = [result for job, result in zip(jobs, made) if job.split == "valid"]
-    _save_truth(part / "annot" / "gt_valid.mat", valid)
+        (folder / ANNOTATIONS / f"{split}.json").write_text(json.dumps(records))
+    _save_truth(folder / ANNOTATIONS / "gt_valid.mat", [one for job, one in zip(jobs, made) if job.split == "valid"])
 
 
-def _share(part: Path, count: int, workers: int) -> Iterator[Made]:
-    """Results in the order of the jobs, from processes that take every `workers`-th job each.
-
-    They are programs of their own: a fork of a process that runs MXNet may hang, and multiprocessing's other ways
-    import the main script once more, which then must be guarded. One whose reader is killed ends at its next line.
-    """
-    places = [place or os.getcwd() for place in sys.path]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"}
-    module = "integral_pose.datasets.synthetic.worker"
-    crew = [
-        Popen([sys.executable, "-m", module, str(part), str(i), str(workers)], stdout=PIPE, env=environment)
-        for i in range(workers)
-    ]
-    try:
-        for i in range(count):
-            yield _received(crew[i % workers], part)
-    finally:
-        for process in crew:
-            process.kill()
-            process.communicate()
-
-
-def _received(process: Popen[bytes], part: Path) -> Made:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line.endswith(b"\n"):
-        raise InputError(
-            f"{part}: a process that makes pictures there ended early, with exit status {process.wait()}. There may "
-            "be no space or memory left. Free some and run again: what is made is kept."
-        )
-    record, head = json.loads(line)
-    return record, np.array(head)
-
-
-def _save_truth(path: Path, made: List[Made]) -> None:
+def _save_truth(path: Path, made: List[Tuple[Record, List[List[float]]]]) -> None:
     """gt_valid.mat, as the scorers of SimpleBaseline and HRNet read it."""
     joints = np.array([record["joints"] for record, _ in made]).reshape(-1, 16, 2)
     annotated = np.array([record["joints_vis"] for record, _ in made]).reshape(-1, 16)

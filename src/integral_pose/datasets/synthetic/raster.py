@@ -37,6 +37,12 @@ class Canvas:
         self._x = ((np.arange(width) + 0.5) / scale - 0.5 - camera.centre[0]) / camera.focal[0]
         self._y = ((np.arange(height) + 0.5) / scale - 0.5 - camera.centre[1]) / camera.focal[1]
 
+    def copy(self) -> Canvas:
+        """The same picture, to be painted on while this one stays as it is."""
+        twin = Canvas(self.colours.copy(), self.camera, self.scale)
+        twin.depths[:] = self.depths
+        return twin
+
     def pixels(self, points: Array) -> Array:
         """Camera mm (..., 3) -> this canvas's px (..., 2)."""
         return (self.camera.project(points) + 0.5) * self.scale - 0.5

@@ -1,6 +1,7 @@
 """A picture of people in a world, as a camera takes it."""
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Sequence, Tuple
 
@@ -18,7 +19,7 @@ from integral_pose.datasets.synthetic.raster import Canvas, Light, paint_slab, p
 from integral_pose.datasets.synthetic.scene import Person
 from integral_pose.geometry import Array, Camera
 
-_OVERSAMPLING = 2
+OVERSAMPLING = 2  # canvas px to an image px
 _GRAIN_SPARE = 256
 
 
@@ -29,20 +30,25 @@ def render(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng:
     and what stands in front of the first of them.
     """
     light = _draw_light(rng, camera)
-    wide = (size[0] * _OVERSAMPLING, size[1] * _OVERSAMPLING)
+    wide = (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING)
     painted = cv2.resize(paint_backdrop(rng, camera, size), wide, interpolation=cv2.INTER_NEAREST)
-    canvas = Canvas(painted, camera, _OVERSAMPLING)
+    canvas = Canvas(painted, camera, OVERSAMPLING)
     cast_shadows(canvas, people, light)
     paint_furniture(rng, canvas, people, light)
-    cloth = _cloth(wide)
     blocking = foreground(rng, camera, people[0]) if people else None
     if blocking is not None:
         paint_slab(canvas, blocking, light)
+    paint_people(canvas, people, light)
+    return draw_exposure(rng).developed(canvas, size)
+
+
+def paint_people(canvas: Canvas, people: Sequence[Person], light: Light) -> None:
+    """People and what they sit on, wherever nothing nearer stands."""
+    height, width = canvas.depths.shape
     for person in people:
-        paint_solids(canvas, person.solids, light, cloth)
+        paint_solids(canvas, person.solids, light, _cloth((width, height)))
         for seat in person.seats:
             paint_slab(canvas, seat, light)
-    return _developed(rng, cv2.resize(canvas.colours, size, interpolation=cv2.INTER_AREA))
 
 
 def _draw_light(rng: np.random.Generator, camera: Camera) -> Light:
@@ -54,18 +60,40 @@ def _draw_light(rng: np.random.Generator, camera: Camera) -> Light:
     return Light(direction, rng.uniform(0.42, 0.62))
 
 
-def _developed(rng: np.random.Generator, picture: Array) -> Array:
-    """The lens's slight blur, the exposure and the sensor's noise."""
-    if rng.uniform() < 0.5:
-        picture = cv2.GaussianBlur(picture, (3, 3), rng.uniform(0.3, 0.8))
-    height, width = picture.shape[:2]
-    row, column = rng.integers(0, _GRAIN_SPARE, 2)
-    grain = _grain((width, height))[row : row + height, column : column + width]
+@dataclass(frozen=True)
+class Exposure:
+    """How a camera records: the lens's slight blur in px (0 for none), the exposure and the sensor's noise."""
+
+    blur: float
+    grain: Tuple[int, int]  # row and column of the noise's tile that the picture's corner lies on
+    strength: float
+    gain: float
+    lift: float
+
+    def developed(self, canvas: Canvas, size: Tuple[int, int]) -> Array:
+        """A canvas as a picture of `size` (width, height): (height, width, 3) uint8 BGR."""
+        picture = cv2.resize(canvas.colours, size, interpolation=cv2.INTER_AREA)
+        if self.blur:
+            picture = cv2.GaussianBlur(picture, (3, 3), self.blur)
+        row, column = self.grain
+        grain = _grain(size)[row : row + size[1], column : column + size[0]]
+        return np.asarray(
+            cv2.addWeighted(picture, self.gain, grain, self.strength, self.lift - 128 * self.strength)
+        )
+
+
+def draw_exposure(rng: np.random.Generator) -> Exposure:
+    """Half the lenses blur; no two pictures have the same noise."""
+    blur = rng.uniform(0.3, 0.8) if rng.uniform() < 0.5 else 0.0
+    grain = draw_grain(rng)
     strength = rng.uniform(0.03, 0.15)
-    developed: Array = cv2.addWeighted(
-        picture, rng.uniform(0.88, 1.08), grain, strength, rng.uniform(0, 12) - 128 * strength
-    )
-    return developed
+    return Exposure(blur, grain, strength, rng.uniform(0.88, 1.08), rng.uniform(0, 12))
+
+
+def draw_grain(rng: np.random.Generator) -> Tuple[int, int]:
+    """Where on the tile of noise a picture lies."""
+    row, column = rng.integers(0, _GRAIN_SPARE, 2)
+    return int(row), int(column)
 
 
 @lru_cache(maxsize=None)

@@ -4,7 +4,7 @@ The world's floor is z = 0, in mm.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Mapping, Tuple
 
 import numpy as np
@@ -52,25 +52,32 @@ def draw_person(
     spot: Tuple[float, float] = (0.0, 0.0),
 ) -> Person:
     """A person of a given body doing something at a spot on the floor, facing `yaw` degrees from x towards y."""
-    posture = pose(physique, activity.draw(rng), yaw)
-    solids = solids_of(physique, posture, outfit)
+    angles = activity.draw(rng)
     lift = activity.lift * rng.uniform(0.6 if activity.seat else 0, 1)
+    person = place(physique, outfit, angles, yaw, spot, lift)
+    return replace(person, seats=draw_seats(rng, activity.seat, person, yaw))
+
+
+def place(
+    physique: Physique, outfit: Outfit, angles: Array, yaw: float, spot: Tuple[float, float], lift: float = 0.0
+) -> Person:
+    """A person in a pose (A,) at a spot on the floor, whose lowest point is `lift` mm above it."""
+    posture = pose(physique, angles, yaw)
+    solids = solids_of(physique, posture, outfit)
     by = np.array([spot[0], spot[1], lift - solids.lowest])
     moved = Posture({name: where + by for name, where in posture.joints.items()}, posture.frames)
-    return Person(physique, moved, outfit, solids.moved(by), _seats(rng, activity, physique, moved, yaw))
+    return Person(physique, moved, outfit, solids.moved(by), ())
 
 
-def _seats(
-    rng: np.random.Generator, activity: Activity, physique: Physique, posture: Posture, yaw: float
-) -> Tuple[Slab, ...]:
-    """What is under a person who sits: a block, or the post of a saddle."""
-    if not activity.seat:
+def draw_seats(rng: np.random.Generator, seat: str, person: Person, yaw: float) -> Tuple[Slab, ...]:
+    """What is under a person who sits: for a "chair" a block, for a "saddle" its post too, for "" nothing."""
+    if not seat:
         return ()
-    pelvis = posture.joints["pelvis"]
-    height = float(pelvis[2]) - 0.72 * physique.radii["hips"]
+    pelvis = person.joints["pelvis"]
+    height = float(pelvis[2]) - 0.72 * person.physique.radii["hips"]
     colour = rng.uniform(25, 190, 3)
-    ahead = posture.frames["pelvis"][:, 0] * np.array([1, 1, 0])
-    if activity.seat == "saddle":
+    ahead = person.posture.frames["pelvis"][:, 0] * np.array([1, 1, 0])
+    if seat == "saddle":
         post = Slab(np.array([pelvis[0], pelvis[1], 0]), np.array([22, 22]), height, yaw, colour)
         top = np.array([pelvis[0], pelvis[1], height - 40]) + 40 * ahead
         return post, Slab(top, np.array([140, 70]), 40, yaw, colour * 0.6)

@@ -1,4 +1,4 @@
-"""A process that makes its share of a folder's pictures: `python -m … PART SHARE OF`, one JSON line per picture."""
+"""A process that makes its share of a folder: `python -m … MODULE PART SHARE OF`, one line of JSON per job."""
 from __future__ import annotations
 
 import json
@@ -6,16 +6,15 @@ import os
 import sys
 from pathlib import Path
 
-from integral_pose.datasets.synthetic.mpii import jobs_of, make_one
+from integral_pose.datasets.synthetic.folder import jobs_of, maker_of
 
 
 def main() -> None:
-    """Make jobs SHARE, SHARE + OF, … of the unfinished folder PART; ends quietly when nobody reads any more."""
-    part, share, of = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    """Do jobs SHARE, SHARE + OF, … of the unfinished folder PART; ends quietly when nobody reads any more."""
+    maker, part, share, of = maker_of(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     try:
-        for job in jobs_of(part)[share::of]:
-            record, head = make_one(job)
-            print(json.dumps([record, head.tolist()]), flush=True)
+        for job in jobs_of(maker, part)[share::of]:
+            print(json.dumps(maker.make_one(job)), flush=True)
     except (BrokenPipeError, KeyboardInterrupt):
         os._exit(1)  # without the interpreter's own attempt to flush what cannot be written
 

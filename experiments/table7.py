@@ -1,0 +1,63 @@
+"""Table 7: heat maps, direct regression and integral regression on Human3.6M, without and with 2D people of MPII.
+
+Expected in the quick profile: `results/quick/table7-claims.csv` says which claims hold.
+"""
+from __future__ import annotations
+
+from typing import Tuple
+
+from experiments.bases import H1, H2, I1, I2, I_STAR, R1, on_human36m
+from integral_pose.run import Run
+from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Claim, Margins, Row, Table, beats, every, ordered
+
+COLUMNS = ("Strategy 1", "Strategy 2")
+METHODS = ("R1", "H1", "H2", "I*", "I1", "I2")
+PAIRS = (("I*", "R1"), ("I1", "H1"), ("I2", "H2"))
+
+
+def _both(method: Run) -> Tuple[Run, Run]:
+    """Human3.6M alone, and mini-batches of half Human3.6M, half MPII."""
+    return on_human36m(method), on_human36m(method, extra="mpii")
+
+
+def _beats(better: str, worse: str, column: str) -> Claim:
+    return Claim(f"{better} < {worse} in {column}", beats(better, worse, (MPJPE,), (column,)), (better, worse))
+
+
+def _best(method: str, column: str) -> Margins:
+    return every(*(beats(method, other, (MPJPE,), (column,)) for other in METHODS if other != method))
+
+
+TABLE = Table(
+    name="table7",
+    caption="Training on Human3.6M alone, or mixed with MPII; ResNet-50, Protocol 2, MPJPE in mm",
+    columns=COLUMNS,
+    rows=(
+        Row("R1", _both(R1), "106.6 56.2"),
+        Row("H1", _both(H1), "99.5 63.6"),
+        Row("H2", _both(H2), "80.4 59.3"),
+        Row("I*", _both(I_STAR), "100.2 49.6"),
+        Row("I1", _both(I1), "86.4 52.7"),
+        Row("I2", _both(I2), "66.2 52.4"),
+    ),
+    metrics=(MPJPE,),
+    beside=(PA_MPJPE, PA_MPJPE_SCALED),
+    claims=(
+        # "integral regression significantly improves the baselines in both training strategies"
+        *(_beats(better, worse, column) for column in COLUMNS for better, worse in PAIRS),
+        # "all methods are significantly improved after using MPII data"
+        *(
+            Claim(f"Strategy 2 < Strategy 1 for {method}", ordered(COLUMNS[::-1], (method,), (MPJPE,)), (method,))
+            for method in METHODS
+        ),
+        # "for 3D task I* obtains the best performance"; the bold numbers say: I2 in Strategy 1, I* in Strategy 2
+        Claim("I2 is the best in Strategy 1", _best("I2", COLUMNS[0]), METHODS),
+        Claim("I* is the best in Strategy 2", _best("I*", COLUMNS[1]), METHODS),
+        Claim("I* is the best in both", every(*(_best("I*", column) for column in COLUMNS)), METHODS, in_paper=False),
+    ),
+)
+
+if __name__ == "__main__":
+    from integral_pose.cli import main
+
+    main(TABLE)
