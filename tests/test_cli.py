@@ -13,10 +13,11 @@ from typing import List, Tuple
 import numpy as np
 import pytest
 
-from experiments import table1, table2
+from experiments import table1, table2, table7, table11
 from experiments.table1 import TABLE
 from integral_pose import build, cli
 from integral_pose.evaluate import TESTED
+from integral_pose.metrics import mpjpe
 from integral_pose.profiles import smoke
 from integral_pose.train import PARAMETERS
 
@@ -181,3 +182,23 @@ def test_help_teaches_without_training() -> None:
     shown = subprocess.run([sys.executable, "-m", "experiments.table1", "--help"], cwd=ROOT, capture_output=True,
                            text=True, env={**os.environ, "PYTHONPATH": "src:."})
     assert shown.returncode == 0 and "--profile" in shown.stdout and "example" in shown.stdout
+
+
+def test_table_11_is_a_run_of_table_7_by_action(smoke_people: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(table11.TABLE, arguments(smoke_people, tmp_path))
+    assert left.value.code == 0
+    with open(tmp_path / "results/smoke/table11.csv", newline="") as handle:
+        ours = {line["metric"]: line for line in csv.DictReader(handle) if line["ours"]}
+    assert list(ours)[:16] == [*mpjpe.HEADINGS, "Avg"]
+    actions = [float(ours[heading]["ours"]) for heading in mpjpe.HEADINGS]
+    assert float(ours["Avg"]["ours"]) == pytest.approx(np.mean(actions), abs=1e-3)  # as many frames of each, here
+    assert float(ours["PA MPJPE, scaled"]["ours"]) < float(ours["Avg"]["ours"])
+    assert (tmp_path / "results/smoke/table11.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert ours["Avg"]["run_key"] == smoke(table7.TABLE.rows[3].runs[1]).key
+
+
+def test_rows_of_other_people_cannot_be_trained(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        cli.main(table11.TABLE, arguments(tmp_path, tmp_path, "--rows", "Fang[56]"))
+    assert left.value.code == 2 and "table11 has the rows Ours." in capsys.readouterr().err

@@ -68,10 +68,11 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
     Raises:
         InputError, RunFailed: see `main`.
     """
-    asked = options.rows or [row.name for row in table.rows]
-    unknown = [row for row in asked if row not in [row.name for row in table.rows]]
+    rows = _rows(table)
+    asked = options.rows or rows
+    unknown = [row for row in asked if row not in rows]
     if unknown:
-        raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(row.name for row in table.rows)}.")
+        raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(rows)}.")
     site = _site(options)
     cells = list(_cells(table, options.profile, options.seeds))
     wanted = [cell for cell in cells if cell.row in asked and not (site.folder(cell.run) / TESTED).exists()]
@@ -83,6 +84,11 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
         else:
             _share(wanted, options, jobs)
     return _report(table, cells, site, options.results / options.profile)
+
+
+def _rows(table: Table) -> List[str]:
+    """The rows that can be trained: other people's have numbers only."""
+    return [row.name for row in table.rows if row.runs]
 
 
 def _site(options: argparse.Namespace, line: int = 0) -> Site:
@@ -197,7 +203,7 @@ def _parser(table: Table) -> argparse.ArgumentParser:
                         help="folder of the data sets (docs/data.md); synthetic people are made there (default: data)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
-                        + " ".join(row.name for row in table.rows))
+                        + " ".join(_rows(table)))
     parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="seeds of each row (default: 1)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
                         help="where CSV files and pictures go (default: results)")

@@ -20,6 +20,7 @@ from integral_pose.skeletons import HUMAN36M
 
 SPAN = 2000.0  # mm: the box is a square of 2 m around the pelvis
 EVERY = {"train": 5, "test": 64}
+HELD_OUT_EVERY = 40  # frames: those held out are seen again after each epoch
 SUBJECTS: Dict[Tuple[int, str], Tuple[int, ...]] = {
     (1, "train"): (1, 5, 6, 7, 8, 9), (1, "test"): TEST_SUBJECTS[1],
     (2, "train"): (1, 5, 6, 7, 8), (2, "test"): TEST_SUBJECTS[2],
@@ -49,9 +50,10 @@ def read(folder: Path, split: str, protocol: int) -> List[Sample]:
             3DMPPE: annotations/Human36M_subject1_{data,camera,joint_3d}.json (also in annot/, or in the folder
             itself) and images/. mmpose: annotation_body3d/ and images/. h36m-fetch: processed/S1/*/annot.h5, or
             S1/*/annot.h5, with imageSequence/ beside each.
-        split: "test" for every 64th frame of the test subjects' clips; "train" and "held-out" divide every 5th
-            frame of the training subjects' by clip, so that a clip's cameras and neighbouring frames go together:
-            held out are 11 of Protocol 2's 150 clips and 14 of Protocol 1's 180, some of each subject.
+        split: "test" for every 64th frame of the test subjects' clips; "train" and "held-out" divide the training
+            subjects' clips, so that a clip's cameras and neighbouring frames go together, and have every 5th frame of
+            theirs and every 40th: held out are 11 of Protocol 2's 150 clips and 14 of Protocol 1's 180, some of each
+            subject.
             Of a file that holds fewer frames, as h36m-fetch's do in training, these are taken as far as they are
             there.
         protocol: 1 tests on subject 11, 2 on subjects 9 and 11.
@@ -71,6 +73,8 @@ def read(folder: Path, split: str, protocol: int) -> List[Sample]:
     if part == "train":
         held = dict(zip([view.clip for view in views], held_out([view.clip for view in views])))
         views = [view for view in views if held[view.clip] == (split == "held-out")]
+    if split == "held-out":
+        views = [_thinned(view, HELD_OUT_EVERY) for view in views]
     return [sample for view in views for sample in _samples(view)]
 
 
@@ -99,6 +103,12 @@ def _format(folder: Path) -> _Format:
         "annotations/Human36M_subject*_data.json (3DMPPE; also in annot/ or in the folder itself), annotation_body3d/ "
         "(mmpose) and processed/S*/*/annot.h5 (h36m-fetch). Put one of them there, or name its folder with --data."
     )
+
+
+def _thinned(view: View, every: int) -> View:
+    """The view's frames whose number is a multiple of `every`."""
+    rows = np.flatnonzero(view.frames % every == 0)
+    return view._replace(frames=view.frames[rows], joints=view.joints[rows], images=[view.images[i] for i in rows])
 
 
 def _check(view: View) -> None:
