@@ -188,6 +188,26 @@ def test_a_mixed_run_trains_on_both_and_is_validated_on_its_own(
     assert mixed.first.augmentation and mixed.second.augmentation and plain.augmentation is None
 
 
+def test_a_mixed_run_needs_people_for_its_halves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    people = [Sample(tmp_path, np.ones((POINTS, 2)), np.ones(POINTS), Box(1, 2, 3))] * 9
+    monkeypatch.setattr(catalogue, "people", lambda run, split, root: people)
+    monkeypatch.setattr(catalogue, "extra_people", lambda run, root: people[:4])
+    run = replace(TINY, **IN_SPACE, extra="mpii", batch=10)
+    with pytest.raises(InputError, match="the train split of mpii has 4 people, fewer than the 5"):
+        build.training_batches(run, tmp_path)
+
+
+def test_an_integral_goes_on_from_heat_vectors_as_their_expectation(tmp_path: Path) -> None:
+    heat_map = replace(TINY, **IN_SPACE, **HEAT_MAP, extra="mpii")
+    integral = replace(heat_map, output="integral", loss="joint-l1", start=heat_map)
+    before, after = made(heat_map), made(replace(integral, start=None, seed=1))
+    before.save_parameters(str(tmp_path / "net.params"))
+    build.hand_over(after, integral, tmp_path / "net.params", CPU)
+    picture = images(heat_map, 2)
+    centres = (np.arange(heat_map.cells) + 0.5) / heat_map.cells
+    np.testing.assert_allclose(after(picture).asnumpy(), before(picture).asnumpy() @ centres, atol=1e-6)
+
+
 def test_a_split_without_people_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(catalogue, "people", lambda run, split, root: [])
     with pytest.raises(InputError, match="the held-out split of .* has no people"):

@@ -20,6 +20,7 @@ from integral_pose.evaluate import TESTED
 from integral_pose.metrics import mpjpe
 from integral_pose.profiles import smoke
 from integral_pose.train import PARAMETERS
+from tests import human36m_forms as forms
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -202,3 +203,15 @@ def test_rows_of_other_people_cannot_be_trained(capsys: pytest.CaptureFixture[st
     with pytest.raises(SystemExit) as left:
         cli.main(table11.TABLE, arguments(tmp_path, tmp_path, "--rows", "Fang[56]"))
     assert left.value.code == 2 and "table11 has the rows Ours." in capsys.readouterr().err
+
+
+def test_a_missing_second_data_set_is_told_before_anything_is_trained(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms.write_json(tmp_path / "human36m", forms.EVERYTHING)
+    monkeypatch.setattr(cli, "check", lambda people: None)
+    monkeypatch.setattr(cli, "train", lambda *args: pytest.fail("trained"))
+    with pytest.raises(SystemExit) as left:
+        cli.main(table7.TABLE, [*arguments(tmp_path, tmp_path), "--profile", "paper"])
+    message = capsys.readouterr().err
+    assert left.value.code == 2 and str(tmp_path / "mpii") in message and "there is no data set there" in message

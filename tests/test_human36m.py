@@ -49,6 +49,7 @@ def assert_are(samples: List[Sample], wanted) -> None:
         points, lens = forms.seen(clip, camera, [frame])[0], forms.lens(clip[0], camera)
         pixels = forms.project(points, lens)
         assert sample.pose and sample.pose.action == forms.NAMES[clip[1]]
+        assert sample.pose.moment == f"{name_of(clip)} {frame}"
         np.testing.assert_allclose(sample.pose.joints[:17], points, atol=0.01)
         np.testing.assert_allclose(sample.pose.joints[17], (points[11] + points[14]) / 2, atol=0.01)
         np.testing.assert_allclose(sample.joints[:17], pixels, atol=0.001)

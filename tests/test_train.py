@@ -18,7 +18,7 @@ import pytest
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from experiments.bases import H1, I1, I_STAR
+from experiments.bases import H1, I1, I_STAR, on_human36m
 from integral_pose import build, checkpoints
 from integral_pose.batches import Batch, Batches
 from integral_pose.errors import InputError, RunFailed
@@ -193,6 +193,27 @@ def test_killed_around_a_checkpoint_it_ends_as_if_nothing_had_happened(
         patched.setattr(checkpoints, "write", interrupted)
         train(LONG, site(smoke_people, tmp_path))
     assert ends_like(whole, site(smoke_people, tmp_path))
+
+
+def test_a_mixed_run_that_was_killed_ends_as_if_nothing_had_happened(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1 of Strategy 2, from a kill in the middle of its heat maps."""
+    mixed = smoke(on_human36m(I1, extra="mpii"))
+    first = replace(mixed.start, steps=6, validate_every=2)
+    mixed = replace(mixed, start=first, steps=6, validate_every=2)
+    writing, count = checkpoints.write, iter(range(1, 100))
+
+    def interrupted(*arguments: Any) -> None:
+        writing(*arguments)
+        if next(count) == 2:
+            raise Killed
+
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(checkpoints, "write", interrupted)
+        train(mixed, site(smoke_people, tmp_path / "killed"))
+    folders = [train(mixed, site(smoke_people, tmp_path / name)) for name in ("killed", "whole")]
+    assert same(*map(parameters, folders)) and log(folders[0]) == log(folders[1])
 
 
 def test_on_two_devices_of_any_number_it_resumes_too(

@@ -85,6 +85,10 @@ def training_batches(run: Run, root: Path) -> Source:
     if not run.extra:
         return own
     extra = _batches(run, catalogue.extra_people(run, root), f"the train split of {run.extra}", root, size)
+    for part, data in ((own, run.data), (extra, run.extra)):
+        if len(part.samples) < size:
+            raise InputError(f"{root}: the train split of {data} has {len(part.samples)} people, fewer than the {size} "
+                             "that it gives to each mini-batch. Add people, or make the run's `batch` smaller.")
     return Mixed(own, replace(extra, augmentation=augmentation, source=1))
 
 

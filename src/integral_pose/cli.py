@@ -77,13 +77,25 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
     cells = list(_cells(table, options.profile, options.seeds))
     wanted = [cell for cell in cells if cell.row in asked and not (site.folder(cell.run) / TESTED).exists()]
     if wanted:
-        check(catalogue.people(wanted[0].run, "test", site.data))
+        _check(wanted, site)
         jobs = _jobs(options, wanted)
         if jobs == 1:
             _work(wanted, site)
         else:
             _share(wanted, options, jobs)
     return _report(table, cells, site, options.results / options.profile)
+
+
+def _check(cells: Sequence[Cell], site: Site) -> None:
+    """That all data are there, seen before a network is trained for days.
+
+    Raises:
+        InputError: they are not, or the test people cannot be scored.
+    """
+    runs = {(cell.run.data, cell.run.extra, cell.run.protocol): cell.run for cell in cells}
+    for run in runs.values():
+        check(catalogue.people(run, "test", site.data))
+        build.training_batches(run, site.data)
 
 
 def _rows(table: Table) -> List[str]:

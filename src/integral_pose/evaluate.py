@@ -74,8 +74,7 @@ def _in_space(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[
 
 def _moments(poses: Sequence[Pose]) -> Array:
     """A number for each frame (N,), the same for the cameras that saw one person at one time."""
-    middles = np.stack([pose.camera.to_world(pose.joints).mean(axis=0) for pose in poses])
-    _, moments = np.unique(middles.round(), axis=0, return_inverse=True)
+    _, moments = np.unique([pose.moment for pose in poses], return_inverse=True)
     return moments
 
 
@@ -85,7 +84,7 @@ def _poses(samples: Sequence[Sample]) -> List[Pose]:
 
 
 def check(samples: Sequence[Sample]) -> None:
-    """That people can be tested on, seen before a network is trained for days.
+    """That people can be tested on.
 
     Raises:
         InputError: a picture or a head size is missing.

@@ -20,7 +20,7 @@ from matplotlib import pyplot as plt  # the backend is chosen first: there may b
 LEFT, RIGHT, MIDDLE = "#e69f00", "#56b4e9", "#ffffff"  # told apart by colour-blind people
 TILE = 192  # px of a person in the grid
 PEOPLE = 8
-POSES = 3  # people of the picture in space
+SHOWN = ("Walking", "Sitting", "Photo")  # actions of the picture in space
 
 
 def curves(measured: Measured, path: Path) -> None:
@@ -82,23 +82,27 @@ def skeletons(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton,
 
     One line as annotated, then one for the first seed of each row and column.
     """
-    chosen = np.linspace(0, len(samples) - 1, POSES + 2).round().astype(int)[1:-1].tolist()
-    truth = {index: samples[index].pose for index in chosen}
+    truth = {index: samples[index].pose for index in _chosen(samples)}
     lines: List[Tuple[str, Any]] = [("annotated", {index: pose.joints for index, pose in truth.items() if pose})]
     for (row, column), evidence in measured.evidence.items():
         lines.append((f"{row}\n{column}", evidence[0].predictions))
     figure, axes = plt.subplots(
-        len(lines), 3 * POSES, figsize=(1.3 * 3 * POSES, 1.3 * len(lines)), squeeze=False, layout="constrained"
+        len(lines), 3 * len(truth), figsize=(3.9 * len(truth), 1.3 * len(lines)), squeeze=False, layout="constrained"
     )
     for line, (title, joints) in zip(axes, lines):
         line[0].set_ylabel(title, fontsize="small")
-        for place, index in enumerate(chosen):
+        for place, index in enumerate(truth):
             _pose(line[3 * place : 3 * place + 3], samples[index], joints[index], skeleton)
-    for place, index in enumerate(chosen):
-        pose = truth[index]
+    for place, pose in enumerate(truth.values()):
         for axis, what in zip(axes[0, 3 * place :], (pose.action if pose else "", "as the camera", "from beside")):
             axis.set_title(what, fontsize="small")
     _save(figure, path)
+
+
+def _chosen(samples: Sequence[Sample]) -> List[int]:
+    """One test person for each of three actions: the one in the middle of its frames."""
+    frames = [[i for i, sample in enumerate(samples) if sample.pose and sample.pose.action == name] for name in SHOWN]
+    return [indices[len(indices) // 2] for indices in frames if indices]
 
 
 def _pose(axes: Sequence[Any], sample: Sample, joints: Array, skeleton: Skeleton) -> None:

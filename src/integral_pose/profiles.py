@@ -20,7 +20,7 @@ def paper(run: Run) -> Run:
 
 
 def quick(run: Run) -> Run:
-    """A quarter of the width, half the patch, minutes on two CPU cores.
+    """A quarter of the width, half the patch, in 3D a quarter of it: minutes on two CPU cores.
 
     So few steps need a higher rate and smaller mini-batches; and maps that were trained to a peak of 1 need sharpening
     before an integral over their softmax can start from them. H3 would spend its first half on learning that most cells

@@ -70,6 +70,8 @@ class Run:
             "with joints",
         )
         _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
+        in_space = "human36m" in self.data
+        _demand(in_space == (self.coordinates == 3), "Human3.6M is trained on in 3 coordinates, and nothing else is")
         _demand(self.protocol in (1, 2), f"Human3.6M has protocols 1 and 2, not {self.protocol}")
         _demand(not self.extra or self.coordinates == 3, "extra 2D people are for 3D runs")
         _demand(not self.extra or self.batch % 2 == 0, "a mixed mini-batch has two halves, so its size is even")

@@ -28,6 +28,7 @@ class Pose:
     joints: Array  # (K, 3), camera mm
     camera: Camera
     action: str  # what the person does, as the data set names it
+    moment: str = ""  # of the recording: the same for all cameras that saw it
 
 
 @dataclass(frozen=True, eq=False)

@@ -75,7 +75,7 @@ def read(folder: Path, split: str, protocol: int) -> List[Sample]:
         views = [view for view in views if held[view.clip] == (split == "held-out")]
     if split == "held-out":
         views = [_thinned(view, HELD_OUT_EVERY) for view in views]
-    return [sample for view in views for sample in _samples(view)]
+    return [sample for view in views if len(view.frames) for sample in _samples(view)]
 
 
 def _views(folder: Path, wanted: Wanted) -> Views:
@@ -101,7 +101,8 @@ def _format(folder: Path) -> _Format:
     raise InputError(
         f"{folder}: {'holds no Human3.6M' if folder.is_dir() else 'there is no such folder'}. Looked for were "
         "annotations/Human36M_subject*_data.json (3DMPPE; also in annot/ or in the folder itself), annotation_body3d/ "
-        "(mmpose) and processed/S*/*/annot.h5 (h36m-fetch). Put one of them there, or name its folder with --data."
+        "(mmpose) and processed/S*/*/annot.h5 (h36m-fetch). Put one of them there; --data names the folder above "
+        "human36m/ and mpii/."
     )
 
 
@@ -127,9 +128,10 @@ def _samples(view: View) -> Iterator[Sample]:
     annotated = np.ones(len(HUMAN36M.joints))
     annotated.flags.writeable = False  # all frames share it
     action = ACTION_IDS[view.action]
-    for image, pixels, pose in zip(view.images, view.camera.project(poses), poses):
+    for frame, image, pixels, pose in zip(view.frames, view.images, view.camera.project(poses), poses):
         box = view.camera.box(pose[PELVIS], SPAN)
-        yield Sample(image, pixels, annotated, box, pose=Pose(pose, view.camera, action))
+        moment = f"{view.clip} {frame}"
+        yield Sample(image, pixels, annotated, box, pose=Pose(pose, view.camera, action, moment))
 
 
 def _with_thorax(joints: Array) -> Array:
