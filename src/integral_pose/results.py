@@ -236,10 +236,11 @@ def _layout(measured: Measured) -> List[List[str]]:
 
 
 def _title(measured: Measured) -> str:
-    signature = _signature([e.signature for cell in measured.evidence.values() for e in cell])
+    signatures = [e.signature for cell in measured.evidence.values() for e in cell]
+    data = dict.fromkeys(name for signature in signatures for name in signature["data"].split(", "))
     return (
         f"\n{measured.table.name}: {measured.table.caption}\n"
-        f"paper: the paper's data. ours: {signature['data']}, seeds {signature['seeds']}\n"
+        f"paper: the paper's data. ours: {', '.join(data)}, seeds {_signature(signatures)['seeds']}\n"
     )
 
 
