@@ -252,7 +252,7 @@ def _by_metric(measured: Measured) -> List[List[str]]:
     for place, metric in enumerate(table.metrics):
         if any(row.paper for row in rows):
             lines.append([metric.name, "paper", *(f"{row.numbers(0)[place]:.1f}" if row.paper else "" for row in rows)])
-        ours = (f"{measured.value(row.name, column, metric.name):.1f}" for row in rows)
+        ours = (_shown(measured, row.name, column, metric) for row in rows)
         lines.append(["" if lines[-1][1] == "paper" else metric.name, "ours", *ours])
     return lines
 
@@ -276,15 +276,20 @@ def _by_action(measured: Measured) -> List[List[str]]:
         if row.paper:
             lines.append([row.name, "paper", *("-" if math.isnan(n) else f"{n:.1f}" for n in row.numbers(0))])
         if (row.name, column) in measured.evidence:
-            values = (measured.value(row.name, column, metric.name) for metric in table.metrics)
-            lines.append(["" if row.paper else row.name, "ours", *(f"{value:.1f}" for value in values)])
+            ours = (_shown(measured, row.name, column, metric) for metric in table.metrics)
+            lines.append(["" if row.paper else row.name, "ours", *ours])
     return lines
 
 
 def _joined(measured: Measured, row: Row, column: str, metrics: Sequence[Metric]) -> str:
     if (row.name, column) not in measured.evidence:
         return ""
-    return "/".join(f"{measured.value(row.name, column, metric.name):.1f}" for metric in metrics)
+    return "/".join(_shown(measured, row.name, column, metric) for metric in metrics)
+
+
+def _shown(measured: Measured, row: str, column: str, metric: Metric) -> str:
+    """A value to one decimal, rounded from the three of the CSV so that the two never disagree."""
+    return f"{float(f'{measured.value(row, column, metric.name):.3f}'):.1f}"
 
 
 def _cost_rows(table: Table, costs: Sequence[Cost]) -> List[List[str]]:
