@@ -4,7 +4,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from experiments.bases import H1, integral_of
-from integral_pose.tables import AT_01, AUC, PCKH, Claim, Costs, Metric, Row, Table, Values, ordered
+from integral_pose.tables import AT_01, AUC, PCKH, Claim, Costs, Metric, Row, Table, loses_less, ordered
 
 COLUMNS = ("(a) 256 -> 64", "(b) 256 -> 32", "(c) 128 -> 32", "(d) 128 -> 16")
 A, B, C, D = COLUMNS
@@ -15,12 +15,7 @@ HEAT_MAPS = tuple(
 
 
 def _loses_less(large: str, small: str, metric: Metric, what: str) -> Claim:
-    """I1 drops less than H1 from one size to the next."""
-
-    def margins(v: Values) -> list:
-        h1, i1 = (v(row, large, metric.name) - v(row, small, metric.name) for row in ROWS)
-        return [h1 - i1]
-
+    margins = loses_less("I1", "H1", metric, large, small)
     return Claim(f"I1 loses less {metric.name} than H1 when {what}", margins, ROWS)
 
 

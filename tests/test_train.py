@@ -174,12 +174,8 @@ class Killed(BaseException):
     """Stands for a signal that nothing catches."""
 
 
-@pytest.mark.parametrize("write", [1, 3, 4, 6], ids=lambda n: f"write {n}")
-@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
-def test_killed_around_a_checkpoint_it_ends_as_if_nothing_had_happened(
-    whole: Path, smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int, before: bool
-) -> None:
-    """Between the best parameters and their checkpoint, before the first and after the last, in both phases."""
+def killed(monkeypatch: pytest.MonkeyPatch, run: Run, place: Site, write: int, before: bool = False) -> None:
+    """Trains until a checkpoint is written for the `write`-th time, and is killed after that, or before."""
     writing, count = checkpoints.write, iter(range(1, 100))
 
     def interrupted(*arguments: Any) -> None:
@@ -191,7 +187,16 @@ def test_killed_around_a_checkpoint_it_ends_as_if_nothing_had_happened(
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
         patched.setattr(checkpoints, "write", interrupted)
-        train(LONG, site(smoke_people, tmp_path))
+        train(run, place)
+
+
+@pytest.mark.parametrize("write", [1, 3, 4, 6], ids=lambda n: f"write {n}")
+@pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
+def test_killed_around_a_checkpoint_it_ends_as_if_nothing_had_happened(
+    whole: Path, smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: int, before: bool
+) -> None:
+    """Between the best parameters and their checkpoint, before the first and after the last, in both phases."""
+    killed(monkeypatch, LONG, site(smoke_people, tmp_path), write, before)
     assert ends_like(whole, site(smoke_people, tmp_path))
 
 
@@ -202,16 +207,7 @@ def test_a_mixed_run_that_was_killed_ends_as_if_nothing_had_happened(
     mixed = smoke(on_human36m(I1, extra="mpii"))
     first = replace(mixed.start, steps=6, validate_every=2)
     mixed = replace(mixed, start=first, steps=6, validate_every=2)
-    writing, count = checkpoints.write, iter(range(1, 100))
-
-    def interrupted(*arguments: Any) -> None:
-        writing(*arguments)
-        if next(count) == 2:
-            raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(checkpoints, "write", interrupted)
-        train(mixed, site(smoke_people, tmp_path / "killed"))
+    killed(monkeypatch, mixed, site(smoke_people, tmp_path / "killed"), write=2)
     folders = [train(mixed, site(smoke_people, tmp_path / name)) for name in ("killed", "whole")]
     assert same(*map(parameters, folders)) and log(folders[0]) == log(folders[1])
 
@@ -222,16 +218,7 @@ def test_on_two_devices_of_any_number_it_resumes_too(
     """In training losses to the bit; MXNet's running statistics on several devices are not reproducible so exactly."""
     devices = (mx.cpu(1), mx.cpu(3))
     folder = train(SHORT, Site(smoke_people, tmp_path / "whole", devices))
-    writing, count = checkpoints.write, iter(range(1, 100))
-
-    def interrupted(*arguments: Any) -> None:
-        writing(*arguments)
-        if next(count) == 3:
-            raise Killed
-
-    with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(checkpoints, "write", interrupted)
-        train(SHORT, Site(smoke_people, tmp_path / "killed", devices))
+    killed(monkeypatch, SHORT, Site(smoke_people, tmp_path / "killed", devices), write=3)
     again = train(SHORT, Site(smoke_people, tmp_path / "killed", devices))
     losses = [[line["train_loss"] for line in log(place)] for place in (folder, again)]
     assert losses[0] == losses[1]

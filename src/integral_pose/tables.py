@@ -129,6 +129,16 @@ def ordered(columns: Sequence[str], rows: Sequence[str], metrics: Sequence[Metri
     return margins
 
 
+def loses_less(robust: str, other: str, metric: Metric, large: str, small: str) -> Margins:
+    """The margin by which one row loses less than another from one column to the other."""
+
+    def margins(values: Values) -> Sequence[Any]:
+        one, two = (values(row, large, metric.name) - values(row, small, metric.name) for row in (other, robust))
+        return [metric.sign * (one - two)]
+
+    return margins
+
+
 def every(*groups: Margins) -> Margins:
     """The margins of several statements that hold together."""
     return lambda values: [margin for group in groups for margin in group(values)]
