@@ -6,9 +6,9 @@ joints: with Adam a constant factor is immaterial, but a mean over cells would s
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, List, Sequence
 
-from mxnet.gluon import HybridBlock
+from mxnet.gluon import HybridBlock, nn
 
 from symbols.integral import OnMaps, Tensor, centres, reshape_axes
 
@@ -150,3 +150,33 @@ class JointL1(HybridBlock):
 
     def hybrid_forward(self, F: Any, predicted: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
         return F.mean(F.sum(weights * F.abs(predicted - joints), axis=2), axis=1)
+
+
+class SumOverStages(HybridBlock):
+    """The sum of each stage's loss, called as loss(outputs, joints, weights) with a list of the stages' outputs.
+
+    Args:
+        losses: one a stage.
+        coordinates: how many, C of the first ones, each stage's loss is given: 2 where its maps have no depth.
+
+    Raises:
+        ValueError: these, or the outputs, are not as many as the losses.
+    """
+
+    def __init__(self, losses: Sequence[HybridBlock], coordinates: Sequence[int]) -> None:
+        super().__init__()
+        if not losses or len(coordinates) != len(losses):
+            raise ValueError(f"{len(losses)} losses for {len(coordinates)} stages")
+        self._coordinates = tuple(coordinates)
+        with self.name_scope():
+            self.losses = nn.HybridSequential()
+            self.losses.add(*losses)
+
+    def hybrid_forward(self, F: Any, outputs: List[Tensor], joints: Tensor, weights: Tensor) -> Tensor:
+        if len(outputs) != len(self._coordinates):
+            raise ValueError(f"built for the outputs of {len(self._coordinates)} stages, given {len(outputs)}")
+        total = 0
+        for loss, count, output in zip(self.losses, self._coordinates, outputs):
+            known = (F.slice_axis(tensor, axis=2, begin=0, end=count) for tensor in (joints, weights))
+            total = total + loss(output, *known)
+        return total

@@ -4,7 +4,7 @@ Parameters are named as in GluonCV's `resnet*_v1b`, so that its ImageNet files l
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Tuple
 
 from mxnet.gluon import HybridBlock, nn
 
@@ -53,8 +53,8 @@ class Bottleneck(HybridBlock):
         return F.relu(out + (self.downsample(x) if self.downsample else x))
 
 
-class ResNet(HybridBlock):
-    """Images (N, 3, h, w) -> features (N, out_channels, h / 32, w / 32).
+class Conv1To3(HybridBlock):
+    """Images (N, 3, h, w) -> features (N, out_channels, h / 8, w / 8), what the stages of Sec. 5 share.
 
     Args:
         depth: 18, 50 or 101 layers.
@@ -63,21 +63,60 @@ class ResNet(HybridBlock):
 
     def __init__(self, depth: int, width: float = 1.0) -> None:
         super().__init__()
-        blocks, bottleneck = DEPTHS[depth]
-        block = Bottleneck if bottleneck else Basic
-        stem = round(64 * width)
-        self.out_channels = 8 * stem * block.expansion
+        blocks, block, stem = _plan(depth, width)
+        self.out_channels = 2 * stem * block.expansion
         with self.name_scope():
             self.conv1, self.bn1 = _conv(3, stem, 7, 2), nn.BatchNorm(in_channels=stem)
             self.maxpool = nn.MaxPool2D(pool_size=3, strides=2, padding=1)
             self.layer1 = _stage(block, stem, stem, blocks[0], 1)
             self.layer2 = _stage(block, stem * block.expansion, 2 * stem, blocks[1], 2)
-            self.layer3 = _stage(block, 2 * stem * block.expansion, 4 * stem, blocks[2], 2)
-            self.layer4 = _stage(block, 4 * stem * block.expansion, 8 * stem, blocks[3], 2)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
         x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
-        return self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        return self.layer2(self.layer1(x))
+
+
+class Conv4To5(HybridBlock):
+    """Features of conv3 and `maps` channels more (N, ..., h, w) -> features (N, out_channels, h / 4, w / 4)."""
+
+    def __init__(self, depth: int, width: float = 1.0, maps: int = 0) -> None:
+        super().__init__()
+        with self.name_scope():
+            self.layer3, self.layer4, self.out_channels = _conv4_and_5(depth, width, maps)
+
+    def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
+        return self.layer4(self.layer3(x))
+
+
+class ResNet(Conv1To3):
+    """Images (N, 3, h, w) -> features (N, out_channels, h / 32, w / 32).
+
+    Args:
+        depth: 18, 50 or 101 layers.
+        width: multiplies every number of channels; 1 is the published network.
+    """
+
+    def __init__(self, depth: int, width: float = 1.0) -> None:
+        super().__init__(depth, width)
+        with self.name_scope():
+            self.layer3, self.layer4, self.out_channels = _conv4_and_5(depth, width)
+
+    def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
+        return self.layer4(self.layer3(super().hybrid_forward(F, x)))
+
+
+def _plan(depth: int, width: float) -> Tuple[Tuple[int, ...], Any, int]:
+    """Numbers of residual blocks, their class, and the channels of the stem."""
+    blocks, bottleneck = DEPTHS[depth]
+    return blocks, Bottleneck if bottleneck else Basic, round(64 * width)
+
+
+def _conv4_and_5(depth: int, width: float, maps: int = 0) -> Tuple[nn.HybridSequential, nn.HybridSequential, int]:
+    """conv4, which takes `maps` channels besides those of conv3, conv5, and how many channels that gives."""
+    blocks, block, stem = _plan(depth, width)
+    conv4 = _stage(block, 2 * stem * block.expansion + maps, 4 * stem, blocks[2], 2)
+    conv5 = _stage(block, 4 * stem * block.expansion, 8 * stem, blocks[3], 2)
+    return conv4, conv5, 8 * stem * block.expansion
 
 
 def _conv(entering: int, leaving: int, kernel: int, stride: int = 1) -> nn.Conv2D:

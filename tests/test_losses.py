@@ -13,6 +13,7 @@ from symbols.losses import (
     HeatVectorMSE,
     JointL1,
     SoftmaxCrossEntropy,
+    SumOverStages,
 )
 from tests.forms import IN_GRAPHS, gradient, run
 
@@ -370,3 +371,68 @@ def test_refuses_vectors_of_another_size_in_a_graph(tmp_path, form, make, per_ve
     inside = form(make(), tmp_path, *map(mx.nd.array, draw((N, K, C, W))))
     with pytest.raises((ValueError, mx.MXNetError)):
         run(inside, np.ones((N, *shape)), *draw((N, K, C, W))[1:])
+
+
+def stages():
+    """Losses of maps without depth, of maps with it and of joints, and how many coordinates each one takes."""
+    return SumOverStages([GaussianMSE(H, W, SIGMA), SoftmaxCrossEntropy(H, W, D), JointL1()], [2, 3, 2])
+
+
+def draw_stages():
+    outputs = [np.random.normal(0, 2, shape) for shape in ((N, K, H, W), (N, K * D, H, W), (N, K, 2))]
+    return outputs, *draw((N, K, C))[1:]
+
+
+def total(loss, outputs, joints, weights):
+    return loss([mx.nd.array(output) for output in outputs], mx.nd.array(joints), mx.nd.array(weights)).asnumpy()
+
+
+def test_a_loss_over_stages_is_the_sum_of_theirs(hybridize):
+    outputs, joints, weights = draw_stages()
+    flat = joints[..., :2], weights[..., :2]
+    expected = run(GaussianMSE(H, W, SIGMA), outputs[0], *flat)[0] + run(JointL1(), outputs[2], *flat)[0]
+    expected = expected + run(SoftmaxCrossEntropy(H, W, D), outputs[1], joints, weights)[0]
+    found = total(made(stages, hybridize), outputs, joints, weights)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert found.shape == (N,)
+
+
+def test_a_stage_without_depth_counts_where_depth_is_unknown(hybridize):
+    outputs, joints, weights = draw_stages()
+    weights[:], weights[..., 2] = 1, 0
+    flat = joints[..., :2], weights[..., :2]
+    expected = run(GaussianMSE(H, W, SIGMA), outputs[0], *flat)[0] + run(JointL1(), outputs[2], *flat)[0]
+    np.testing.assert_allclose(total(made(stages, hybridize), outputs, joints, weights), expected, rtol=1e-5)
+
+
+def test_each_stage_has_its_gradient(hybridize):
+    outputs, joints, weights = draw_stages()
+    outputs = [mx.nd.array(output) for output in outputs]
+    for output in outputs:
+        output.attach_grad()
+    loss = made(stages, hybridize)
+    with mx.autograd.record():
+        value = loss(outputs, mx.nd.array(joints), mx.nd.array(weights))
+    value.backward()
+    own = gradient(SoftmaxCrossEntropy(H, W, D), outputs[1], joints, weights)
+    np.testing.assert_allclose(outputs[1].grad.asnumpy(), own, rtol=1e-5, atol=1e-7)
+    assert all(np.abs(output.grad.asnumpy()).max() > 0 for output in outputs)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_refuses_outputs_of_another_number_of_stages(hybridize, count):
+    outputs, joints, weights = draw_stages()
+    with pytest.raises(ValueError, match=f"built for the outputs of 3 stages, given {count}"):
+        total(made(stages, hybridize), (outputs * 2)[:count], joints, weights)
+
+
+@pytest.mark.parametrize("losses, coordinates", [([JointL1()], [2, 3]), ([JointL1(), JointL1()], [2]), ([], [])])
+def test_refuses_losses_that_do_not_match_the_stages(losses, coordinates):
+    with pytest.raises(ValueError, match=f"{len(losses)} losses for {len(coordinates)} stages"):
+        SumOverStages(losses, coordinates)
+
+
+def test_refuses_coordinates_that_people_do_not_have(hybridize):
+    loss = made(lambda: SumOverStages([JointL1()], [3]), hybridize)
+    with pytest.raises((ValueError, mx.MXNetError)):
+        total(loss, [np.ones((N, K, 3))], np.ones((N, K, 2)), np.ones((N, K, 2)))

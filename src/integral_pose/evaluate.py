@@ -45,7 +45,7 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
         "key": run.key,
         "seed": run.seed,
         "data": f"{run.data}, {run.extra}" if run.extra else run.data,
-        "protocol": f"{protocol}|flip: no|decode: {_decoding(run)}",
+        "protocol": f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}",
         "people": fingerprint(people.samples),
         "commit": _trained_by(site.folder(run) / DONE),
     }
@@ -117,6 +117,10 @@ def _trained_by(path: Path) -> str:
         return str(json.loads(path.read_text())["commit"])
     except (ValueError, KeyError):
         raise InputError(f"{path}: this file is damaged. Delete its folder to have the run trained anew.") from None
+
+
+def _flip(run: Run) -> str:
+    return "joints averaged with those of the mirrored patch" if run.flip_test else "no"
 
 
 def _decoding(run: Run) -> str:

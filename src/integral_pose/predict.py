@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Callable
 
 import mxnet as mx
 import numpy as np
@@ -33,9 +34,39 @@ def predict(
         people.once(workers), total=-(-len(people.samples) // people.size), unit="batch", desc="predict", leave=False,
         position=line,
     )
-    outputs = (net(mx.nd.array(batch.images, ctx=device)).asnumpy() for batch in progress)
-    fractions = np.concatenate([build.decode(output, run) for output in outputs])
+    fractions = np.concatenate([joints_of(net, batch.images, run, people.skeleton, device) for batch in progress])
     return np.stack([_decoded(f, sample, run, people.skeleton) for f, sample in zip(fractions, people.samples)])
+
+
+def joints_of(
+    net: Callable[[mx.nd.NDArray], Any], images: Array, run: Run, skeleton: Skeleton, device: mx.Context
+) -> Array:
+    """What a network, in its last stage, says of patches (N, 3, size, size): joints (N, K, C), fractions of the patch.
+
+    With a flip test (Sec. 5.1, Result on the MPII test benchmark) it is the mean of what it says of the patches and of
+    their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
+    integrals and direct regression, in 2D and in 3D.
+    """
+    joints = _said(net, images, run, device)
+    if not run.flip_test:
+        return joints
+    return (joints + unmirrored(_said(net, images[:, :, :, ::-1], run, device), skeleton)) / 2
+
+
+def unmirrored(fractions: Array, skeleton: Skeleton) -> Array:
+    """Joints (N, K, C) of mirrored patches as joints of the patches: left and right exchanged, x from the other side.
+
+    Fractions count from the patch's edge to cell centres, so x becomes exactly 1 - x, wherever the person's root is in
+    the patch and however many cells a map has. Depths stay.
+    """
+    exchanged = fractions[:, list(skeleton.mirror)]
+    exchanged[:, :, 0] = 1 - exchanged[:, :, 0]
+    return exchanged
+
+
+def _said(net: Callable[[mx.nd.NDArray], Any], images: Array, run: Run, device: mx.Context) -> Array:
+    output = net(mx.nd.array(images, ctx=device))
+    return build.decode((output[-1] if isinstance(output, (list, tuple)) else output).asnumpy(), run)
 
 
 def _decoded(fractions: Array, sample: Sample, run: Run, skeleton: Skeleton) -> Array:

@@ -42,6 +42,7 @@ class Run:
     turn: float = 30.0  # degrees, all either way,
     mirror: bool = True
     colour: float = 0.0  # and gain of each colour channel
+    flip_test: bool = False  # averages joints with those of the mirrored patch
 
     # Network
     backbone: str = "resnet50"

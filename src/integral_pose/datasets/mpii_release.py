@@ -14,6 +14,7 @@ from integral_pose.skeletons import MPII
 JOINTS = len(MPII.joints)
 HEAD_FRACTION = 0.6  # of the head box's diagonal, in every MPII scorer
 NEEDED = ("annopoints", "scale", "objpos")
+AS_IT_IS = "Use the file from MPII's web page as it is."
 
 Pair = Tuple[int, int]
 
@@ -27,6 +28,15 @@ class People(NamedTuple):
     centre: Array  # (N, 2)
     scale: Array  # (N,), height of the person / 200 px
     head_size: Array  # (N,), px; nan where there is no head box
+
+
+class SinglePeople(NamedTuple):
+    """The N people whom MPII's single-person test asks for, in MPII's own units; their joints are not published."""
+
+    annolist: Array  # (M,), the test images' structs, as they are in RELEASE
+    places: Sequence[Pair]  # (N,), each person's image in annolist and rectangle in it, 0-based
+    centre: Array  # (N, 2)
+    scale: Array  # (N,)
 
 
 class _Person(NamedTuple):
@@ -50,23 +60,52 @@ def read_release(path: Path, variables: Dict[str, Any], train: bool) -> People:
     Raises:
         InputError: there is no split, it does not fit the file, or an annotation is damaged.
     """
-    try:
-        annolist = variables["RELEASE"]["annolist"].flat[0].ravel()
-        in_train = variables["RELEASE"]["img_train"].flat[0].ravel() > 0
-        images, rects = annolist["image"], annolist["annorect"]
-    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: RELEASE is not laid out as in MPII's release (annolist and img_train are needed). "
-            "Use the file from MPII's web page as it is."
-        ) from error
+    annolist, in_train = _parts(path, variables, "annolist", "img_train")
+    images, rects = annolist["image"], annolist["annorect"]
     pairs = read_split(path.parent)
     if train:
         held = {image for image, _ in pairs}
-        rows = [i for i in np.flatnonzero(in_train) if i not in held]
+        rows = [i for i in np.flatnonzero(in_train > 0) if i not in held]
         people = [person for i in rows for person in _people(path, i, images[i], rects[i]) if person]
     else:
         people = [_chosen(path, pair, images, rects) for pair in pairs]
     return _columns(path, people)
+
+
+def read_single_people(path: Path, variables: Dict[str, Any]) -> SinglePeople:
+    """The people of RELEASE's test images who stand apart from others (single_person), image by image.
+
+    A rectangle without a centre is nobody, as it is in MPII's scorer.
+
+    Raises:
+        InputError: the file is not laid out as MPII's, or names nobody, or a person is damaged.
+    """
+    annolist, in_train, single = _parts(path, variables, "annolist", "img_train", "single_person")
+    if not len(annolist) == len(in_train) == len(single):
+        raise InputError(f"{path}: annolist, img_train and single_person differ in length. {AS_IT_IS}")
+    rows = np.flatnonzero(in_train == 0)
+    people = []
+    for image, row in enumerate(rows):
+        for number in np.ravel(single[row]).tolist():
+            position = _position(path, row, annolist["annorect"][row], number)
+            people += [((image, number - 1), position)] if position else []
+    if not people:
+        raise InputError(f"{path}: nobody in its test images is in single_person. {AS_IT_IS}")
+    places, positions = zip(*people)
+    return SinglePeople(annolist[rows], places, np.array(positions)[:, :2], np.array(positions)[:, 2])
+
+
+def _parts(path: Path, variables: Dict[str, Any], *names: str) -> List[Array]:
+    """Fields of RELEASE with an entry for each image, (M,); the first is annolist."""
+    try:
+        parts = [variables["RELEASE"][name].flat[0].ravel() for name in names]
+        if not {"image", "annorect"} <= set(parts[0].dtype.names):
+            raise ValueError("annolist has no images or no rectangles")
+    except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: RELEASE is not laid out as in MPII's release ({', '.join(names)} are needed). {AS_IT_IS}"
+        ) from error
+    return parts
 
 
 def read_split(folder: Path) -> List[Pair]:
@@ -116,24 +155,47 @@ def _people(path: Path, index: int, image: Array, rects: Array) -> Iterator[Opti
 
 def _person(path: Path, index: int, image: Array, rect: Any) -> Optional[_Person]:
     """One rectangle; None if it lacks joints, scale or centre."""
-    points = _field(_field(rect, "annopoints"), "point")
-    scale, position = _field(rect, "scale"), _field(rect, "objpos")
+    points = field(field(rect, "annopoints"), "point")
+    scale, position = field(rect, "scale"), field(rect, "objpos")
     if not (points.size and scale.size and position.size):
         return None
     try:
-        joints, annotated = _joints(points.ravel())
-        centre = np.array([_number(_field(position, axis)) for axis in "xy"])
-        corners = [_field(rect, name) for name in ("x1", "y1", "x2", "y2")]
-        name = str(_field(image, "name").item())
+        joints, annotated = read_points(points.ravel())
+        centre = np.array([_number(field(position, axis)) for axis in "xy"])
+        corners = [field(rect, name) for name in ("x1", "y1", "x2", "y2")]
+        name = str(field(image, "name").item())
         return _Person(name, joints, annotated, centre, _number(scale), _head_size(corners))
     except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise InputError(f"{path}: a person of image {index + 1} is damaged ({error}). {AS_IT_IS}") from error
+
+
+def _position(path: Path, row: int, rects: Array, number: Any) -> Optional[Tuple[float, float, float]]:
+    """Centre x, y and scale of an image's rectangle, counted from 1; None if it has no centre."""
+    try:
+        if not 0 < number <= rects.size:
+            raise IndexError(f"the image has {rects.size} rectangles")
+        rect = rects.ravel()[number - 1]
+        centre = field(rect, "objpos")
+        if not centre.size:
+            return None
+        x, y, scale = (_number(value) for value in (field(centre, "x"), field(centre, "y"), field(rect, "scale")))
+        if not (np.isfinite([x, y]).all() and 0 < scale < np.inf):
+            raise ValueError("its centre is not finite, or its scale is not above 0")
+        return x, y, scale
+    except (ValueError, TypeError, IndexError) as error:
         raise InputError(
-            f"{path}: a person of image {index + 1} is damaged ({error}). Use the file from MPII's web page as it is."
+            f"{path}: person {number} of image {row + 1}, whom single_person names, is damaged ({error}). {AS_IT_IS}"
         ) from error
 
 
-def _joints(points: Array) -> Tuple[Array, Array]:
-    """Points come in any order and not all of them; whether they are visible does not matter here."""
+def read_points(points: Array) -> Tuple[Array, Array]:
+    """Joints (16, 2) and which are there (16,), of a person's `point` structs (P,).
+
+    Points come in any order and not all of them; whether they are visible does not matter here.
+
+    Raises:
+        ValueError, IndexError: they are not points of 16 joints.
+    """
     joints, annotated = np.zeros((JOINTS, 2)), np.zeros(JOINTS)
     ids, x, y = (np.concatenate(list(points[name]), axis=None).astype(float) for name in ("id", "x", "y"))
     if not (len(ids) == len(x) == len(y) == len(points) and ids.min() >= 0):
@@ -150,7 +212,7 @@ def _head_size(corners: List[Array]) -> float:
     return HEAD_FRACTION * float(np.hypot(x2 - x1, y2 - y1))
 
 
-def _field(struct: Any, name: str) -> Array:
+def field(struct: Any, name: str) -> Array:
     """A field of one struct; empty where the struct, or the field, is missing or empty."""
     if struct.dtype.names is None or name not in struct.dtype.names or not struct.size:
         return np.empty(0)
