@@ -122,8 +122,8 @@ def networks(of: Table) -> List[Network]:
 
 def _essence(run: Run) -> Hashable:
     """What decides on memory and time: neither whose people it is trained on nor how long."""
-    network = (run.backbone, run.width, run.patch, run.upsamplings, run.coordinates, catalogue.skeleton(run).joints)
-    return (*network, run.output, run.loss, run.on_vectors)
+    network = (run.backbone, run.width, run.stages, run.upsamplings, catalogue.skeleton(run).joints)
+    return (*network, run.patch, run.coordinates, run.output, run.loss, run.on_vectors)
 
 
 def step(run: Run, people: int, seed: int = 0) -> Step:

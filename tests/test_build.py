@@ -37,6 +37,52 @@ def made(run: Run) -> Any:
     return net
 
 
+@pytest.mark.parametrize("changes", [HEAT_MAP, {}, {**IN_SPACE, **HEAT_MAP, "extra": "mpii"}], ids=str)
+def test_every_stage_has_an_output_and_a_loss(changes: Dict[str, Any], hybridize: bool) -> None:
+    run = replace(TINY, **changes, stages=3)
+    net, loss = made(run), build.loss(run)
+    if hybridize:
+        net.hybridize()
+    outputs = net(images(run, 2))
+    joints = mx.nd.random.uniform(shape=(2, POINTS if run.coordinates == 3 else JOINTS, run.coordinates))
+    alone = build.loss(replace(run, stages=1))
+    weights = mx.nd.ones_like(joints)
+    expected = sum(alone(output, joints, weights).asnumpy() for output in outputs)
+    assert len(outputs) == 3
+    np.testing.assert_allclose(loss(outputs, joints, weights).asnumpy(), expected, rtol=1e-5)
+    np.testing.assert_array_equal(build.read(outputs, run), build.decode(outputs[2].asnumpy(), run))
+
+
+def test_an_integral_over_stages_goes_on_from_their_sharpened_maps(tmp_path: Path) -> None:
+    """Every stage sees the maps of the one before as it did, and its own are sharper."""
+    heat_map = replace(TINY, **HEAT_MAP, stages=2)
+    integral = replace(heat_map, output="integral", loss="joint-l1", start=heat_map, logit_scale=7.0)
+    before, after = made(heat_map), made(replace(integral, output="heat map", loss="gaussian-mse", start=None, seed=1))
+    before.save_parameters(str(tmp_path / "net.params"))
+    build.hand_over(after, integral, tmp_path / "net.params", CPU)
+    picture = images(heat_map, 2)
+    for sharp, plain in zip(after(picture), before(picture)):
+        np.testing.assert_allclose(sharp.asnumpy(), 7 * plain.asnumpy(), rtol=1e-3, atol=1e-6)
+
+
+def test_imagenet_reaches_every_stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    run = replace(TINY, **HEAT_MAP, stages=2, pretrained=True)
+    trunk = ResNet(18, run.width)
+    trunk.initialize(mx.init.Normal(0.3))
+    monkeypatch.setattr(build, "load_imagenet", lambda net, *rest: _copy(trunk, net))
+    given, got = values(trunk), values(made(run))
+    np.testing.assert_array_equal(got["trunk.layer1.0.conv1.weight"], given["layer1.0.conv1.weight"])
+    for stage in range(2):
+        taken = got[f"stages.{stage}.trunk.layer4.0.conv1.weight"]
+        np.testing.assert_array_equal(taken, given["layer4.0.conv1.weight"])
+
+
+def _copy(source: Any, target: Any) -> None:
+    target.initialize()
+    for name, array in values(source).items():
+        target._collect_params_with_prefix()[name].set_data(mx.nd.array(array))
+
+
 def values(net: Any) -> Dict[str, Array]:
     return {name: p.data(p.list_ctx()[0]).asnumpy() for name, p in net._collect_params_with_prefix().items()}
 

@@ -7,7 +7,7 @@ from typing import Callable, Dict, List
 
 import pytest
 
-from experiments import table1, table2, table3, table7, table9, table11
+from experiments import table1, table2, table3, table4, table7, table9, table11
 from experiments.bases import H1, I1, I_STAR
 from integral_pose.profiles import PROFILES, paper, quick, smoke
 from integral_pose.run import Run
@@ -63,7 +63,8 @@ def test_small_profiles_keep_what_the_rows_differ_in(table: Table, profile: Prof
     for row in table.rows:
         for run in row.runs:
             small = profile(run)
-            kept = ("output", "loss", "backbone", "upsamplings", "sigma", "disc", "seed", "coordinates", "protocol")
+            kept = ("output", "loss", "backbone", "upsamplings", "stages", "sigma", "disc", "seed", "coordinates",
+                    "protocol")
             assert bool(small.extra) == bool(run.extra)
             assert [getattr(small, name) for name in kept] == [getattr(run, name) for name in kept]
             assert run.patch % small.patch == 0 and not small.pretrained and small.data.startswith("synthetic-")
@@ -76,6 +77,7 @@ def test_runs_that_tables_share_are_trained_once(profile: Profile) -> None:
 
     first, middle, fifty = keys(table1.TABLE, 0), keys(table2.TABLE, 1), keys(table3.TABLE, 1)
     assert middle == fifty == {name: first[name] for name in ("H1", "I1")}
+    assert set(keys(table4.TABLE, 0).values()) == set(middle.values())
     mixed, large = keys(table7.TABLE, 1), keys(table9.TABLE, 0)
     assert large == {name: mixed[name] for name in ("H2", "I2")}
     assert profile(table11.TABLE.rows[-1].runs[0]).key == mixed["I*"]

@@ -25,8 +25,10 @@ from symbols.losses import (
     HeatVectorMSE,
     JointL1,
     SoftmaxCrossEntropy,
+    SumOverStages,
 )
-from symbols.pose_net import PoseNet
+from symbols.multistage import MultiStage
+from symbols.pose_net import OnPatches, PoseNet
 from symbols.resnet import ResNet
 
 REFERENCE_PATCH = 256  # px; H3's disc is given for it
@@ -35,10 +37,13 @@ RETRAIN = "Copy it again, or delete its folder to have the run trained anew."
 REDOWNLOAD = "Delete it to have GluonCV download it again."
 
 
-def network(run: Run) -> PoseNet:
-    """The run's network, without values yet."""
+def network(run: Run) -> OnPatches:
+    """The run's network, without values yet; with several stages its output is a list of theirs."""
     joints = len(catalogue.skeleton(run).joints)
-    trunk = ResNet(int(run.backbone[len("resnet"):]), run.width)
+    depth = int(run.backbone[len("resnet"):])
+    if run.stages > 1:
+        return MultiStage(depth, run.width, run.stages, joints * run.depth, _readout(run, joints), run.patch)
+    trunk = ResNet(depth, run.width)
     if run.output == "direct":
         return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch)
     head = DeconvolutionHead(trunk.out_channels, joints * run.depth, run.upsamplings, round(256 * run.width))
@@ -65,7 +70,9 @@ def loss(run: Run) -> Any:
         "gaussian-mse": lambda: HeatVectorMSE(cells, run.sigma),
         "softmax-ce": lambda: HeatVectorCrossEntropy(cells),
     }
-    made = (on_vectors if run.on_vectors else makers)[run.loss]()
+    make = (on_vectors if run.on_vectors else makers)[run.loss]
+    stages = [make() for _ in range(run.stages)]
+    made = SumOverStages(stages, [run.coordinates] * run.stages) if run.stages > 1 else stages[0]
     made.hybridize(static_alloc=True, static_shape=True)
     return made
 
@@ -102,18 +109,21 @@ def _batches(run: Run, samples: Sequence[Sample], what: str, root: Path, size: i
     )
 
 
-def initialise(net: PoseNet, run: Run, devices: Sequence[mx.Context], root: Path) -> None:
+def initialise(net: OnPatches, run: Run, devices: Sequence[mx.Context], root: Path) -> None:
     """First values: the trunk's from ImageNet or at random (He), the head's as the head says."""
     mx.random.seed(run.seed)
     net.initialize(mx.init.MSRAPrelu("in", 0), ctx=list(devices))
-    if run.prior:
-        bias = net.head.final.bias
-        bias.set_data(mx.nd.full(bias.shape, math.log(run.prior / (1 - run.prior))))
-    if run.pretrained:
+    for layer in net.last_layers if run.prior else ():
+        layer.bias.set_data(mx.nd.full(layer.bias.shape, math.log(run.prior / (1 - run.prior))))
+    if run.pretrained and run.stages > 1:
+        trunk = ResNet(int(run.backbone[len("resnet"):]), run.width)
+        load_imagenet(trunk, run.backbone, root / "models", devices[:1])
+        net.set_trunk({name: p.data() for name, p in trunk._collect_params_with_prefix().items()})
+    elif run.pretrained:
         load_imagenet(net.trunk, run.backbone, root / "models", devices)
 
 
-def hybridize(net: PoseNet, run: Run) -> None:
+def hybridize(net: OnPatches, run: Run) -> None:
     """Makes a graph of the network, for training.
 
     A static plan of memory is a tenth faster where maps are small. Where they are large it gains nothing and takes
@@ -123,12 +133,11 @@ def hybridize(net: PoseNet, run: Run) -> None:
     net.hybridize(static_alloc=static, static_shape=static)
 
 
-def hand_over(net: PoseNet, run: Run, path: Path, devices: Sequence[mx.Context]) -> None:
+def hand_over(net: OnPatches, run: Run, path: Path, devices: Sequence[mx.Context]) -> None:
     """The weights that the run starts from; an integral over heat maps may sharpen them once."""
     load(net, path, devices)
     if run.start and run.start.output == "heat map" and run.output == "integral":
-        for parameter in (net.head.final.weight, net.head.final.bias):
-            parameter.set_data(parameter.data(devices[0]) * run.logit_scale)
+        net.scale_logits(run.logit_scale)
 
 
 def load(
@@ -195,6 +204,11 @@ def devices(gpus: str) -> List[mx.Context]:
             "the CPU; for GPUs, set up with `make setup CUDA=1` (README, GPUs)."
         )
     return [mx.gpu(number) for number in numbers]
+
+
+def read(output: Any, run: Run) -> Array:
+    """A network's output, an NDArray or a list of each stage's, to what its last stage says: joints (N, K, C)."""
+    return decode((output[-1] if isinstance(output, (list, tuple)) else output).asnumpy(), run)
 
 
 def decode(output: Array, run: Run) -> Array:

@@ -65,8 +65,7 @@ def unmirrored(fractions: Array, skeleton: Skeleton) -> Array:
 
 
 def _said(net: Callable[[mx.nd.NDArray], Any], images: Array, run: Run, device: mx.Context) -> Array:
-    output = net(mx.nd.array(images, ctx=device))
-    return build.decode((output[-1] if isinstance(output, (list, tuple)) else output).asnumpy(), run)
+    return build.read(net(mx.nd.array(images, ctx=device)), run)
 
 
 def _decoded(fractions: Array, sample: Sample, run: Run, skeleton: Skeleton) -> Array:

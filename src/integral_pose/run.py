@@ -49,6 +49,7 @@ class Run:
     width: float = 1.0  # multiplies every number of channels
     pretrained: bool = True  # the backbone, on ImageNet
     upsamplings: int = 2  # deconvolution layers
+    stages: int = 1  # conv4, conv5 and a head, one after the other on the features of conv3
 
     # Schedule
     batch: int = 128
@@ -82,6 +83,11 @@ class Run:
         )
         _demand(self.patch % 32 == 0 and self.patch > 0, "patch is a multiple of 32 px: the backbone divides it by 32")
         _demand(self.batch > 0 and self.width > 0 and self.upsamplings >= 0, "batch and width are positive")
+        _demand(
+            self.stages == 1 or (self.stages > 1 and self.upsamplings == 2 and self.output != "direct"),
+            "stages are 1 or more, and of more each takes the maps of the one before beside conv3's features, so there "
+            "are maps and 2 upsamplings",
+        )
         _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")
 
     @property

@@ -238,7 +238,7 @@ class _Training:
             images, joints, weights = (mx.nd.array(array, ctx=self.site.devices[0]) for array in batch)
             output = self.net(images)
             losses.append(self.loss(output, joints, weights).asnumpy())
-            distances = np.linalg.norm(build.decode(output.asnumpy(), self.run) - batch.joints, axis=2)
+            distances = np.linalg.norm(build.read(output, self.run) - batch.joints, axis=2)
             errors.append(distances[(batch.weights > 0).all(axis=2)])
         return float(np.concatenate(losses).mean()), float(np.concatenate(errors).mean() * self.run.patch)
 

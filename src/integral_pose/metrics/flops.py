@@ -35,7 +35,8 @@ def multiply_adds(net: HybridBlock, size: int) -> int:
 
     They are counted in the traced graph, so the network needs no values.
     """
-    layers = net(mx.sym.var("data")).get_internals()
+    output = net(mx.sym.var("data"))
+    layers = (mx.sym.Group(list(output)) if isinstance(output, (list, tuple)) else output).get_internals()
     graph = json.loads(layers.tojson())
     _, inferred, _ = layers.infer_shape(data=(1, 3, size, size))
     shapes = {(node, output): shape for (node, output, *_), shape in zip(graph["heads"], inferred)}
