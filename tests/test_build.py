@@ -53,6 +53,26 @@ def test_every_stage_has_an_output_and_a_loss(changes: Dict[str, Any], hybridize
     np.testing.assert_array_equal(build.read(outputs, run), build.decode(outputs[2].asnumpy(), run))
 
 
+@pytest.mark.parametrize("changes, stages, shapes", [
+    ({**HEAT_MAP}, 2, [(JOINTS, 16, 16)] * 2),
+    ({}, 3, [(JOINTS, 2)] * 3),
+    ({**HEAT_MAP, **IN_SPACE, "backbone": "coarse-to-fine"}, 1, [(POINTS * 16, 16, 16)]),
+    ({**HEAT_MAP, **IN_SPACE, "backbone": "coarse-to-fine"}, 2, [(POINTS, 16, 16), (POINTS * 16, 16, 16)]),
+    ({**IN_SPACE, "backbone": "coarse-to-fine"}, 2, [(POINTS, 2), (POINTS, 3)]),
+], ids=str)
+def test_hourglasses_by_shape(changes: Dict[str, Any], stages: int, shapes: Any, hybridize: bool) -> None:
+    run = replace(TINY, **{"backbone": "hourglass", **changes}, upsamplings=3, stages=stages, patch=64)
+    net, loss = made(run), build.loss(run)
+    if hybridize:
+        net.hybridize()
+    outputs = net(images(run, 2))
+    assert [output.shape[1:] for output in outputs] == shapes
+    joints = mx.nd.random.uniform(shape=(2, POINTS if run.coordinates == 3 else JOINTS, run.coordinates))
+    losses = loss(outputs, joints, mx.nd.ones_like(joints)).asnumpy()
+    assert losses.shape == (2,) and (losses > 0).all()
+    assert build.read(outputs, run).shape == joints.shape
+
+
 def test_an_integral_over_stages_goes_on_from_their_sharpened_maps(tmp_path: Path) -> None:
     """Every stage sees the maps of the one before as it did, and its own are sharper."""
     heat_map = replace(TINY, **HEAT_MAP, stages=2)

@@ -11,6 +11,7 @@ from integral_pose.run import Run
 
 HEAT_MAP = Run(output="heat map", loss="gaussian-mse")
 IN_SPACE = {"data": "human36m", "coordinates": 3}
+HOURGLASS = {"backbone": "hourglass", "upsamplings": 3, "pretrained": False}
 INTEGRAL = replace(HEAT_MAP, output="integral", loss="joint-l1", start=HEAT_MAP)
 
 
@@ -91,6 +92,11 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({"coordinates": 3}, "Human3.6M"),
         ({"stages": 0}, "stages are 1 or more"),
         ({"stages": 2, "upsamplings": 3}, "2 upsamplings"),
+        ({**HOURGLASS, "pretrained": True}, "from scratch"),
+        ({**HOURGLASS, "patch": 96}, "multiple of 64"),
+        ({**HOURGLASS, "upsamplings": 2}, "a quarter of the patch"),
+        ({**HOURGLASS, "backbone": "coarse-to-fine"}, "for volumes"),
+        ({**HOURGLASS, **IN_SPACE, "backbone": "coarse-to-fine", "stages": 3}, "one stage or two"),
         ({"stages": 2, "output": "direct"}, "so there are maps"),
         ({"data": "human36m"}, "Human3.6M"),
     ],

@@ -17,6 +17,7 @@ from integral_pose.geometry import Array
 from integral_pose.run import Run
 from integral_pose.samples import Augmentation, Sample
 from symbols.heads import DeconvolutionHead, DirectHead
+from symbols.hourglass import CoarseToFine, Hourglass
 from symbols.integral import HeatVectors, Integral
 from symbols.losses import (
     DiscCrossEntropy,
@@ -38,43 +39,62 @@ REDOWNLOAD = "Delete it to have GluonCV download it again."
 
 
 def network(run: Run) -> OnPatches:
-    """The run's network, without values yet; with several stages its output is a list of theirs."""
+    """The run's network, without values yet; an hourglass or several stages give a list of each stage's output."""
     joints = len(catalogue.skeleton(run).joints)
+    if not run.of_resnets:
+        return _hourglass(run, joints)
     depth = int(run.backbone[len("resnet"):])
     if run.stages > 1:
-        return MultiStage(depth, run.width, run.stages, joints * run.depth, _readout(run, joints), run.patch)
+        return MultiStage(depth, run.width, run.stages, joints * run.depth, _readout(run, joints, run.depth), run.patch)
     trunk = ResNet(depth, run.width)
     if run.output == "direct":
         return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch)
     head = DeconvolutionHead(trunk.out_channels, joints * run.depth, run.upsamplings, round(256 * run.width))
-    return PoseNet(trunk, head, _readout(run, joints), run.patch)
+    return PoseNet(trunk, head, _readout(run, joints, run.depth), run.patch)
 
 
-def _readout(run: Run, joints: int) -> Optional[HybridBlock]:
+def _hourglass(run: Run, joints: int) -> OnPatches:
+    maps = [joints * depth for depth in run.depths]
+    readouts = [readout for readout in (_readout(run, joints, depth) for depth in run.depths) if readout]
+    if run.backbone == "hourglass":
+        return Hourglass(maps, run.width, 1, readouts, run.patch)
+    if run.stages == 1:
+        return Hourglass(maps, run.width, 3, readouts, run.patch)
+    return CoarseToFine(maps, run.width, readouts, run.patch)
+
+
+def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
     """What follows the logits of heat maps: nothing, Eq. 5, or Eq. 4."""
     if run.output == "integral":
-        return Integral(joints, run.cells, run.cells, run.depth)
-    return HeatVectors(joints, run.cells, run.cells, run.depth) if run.on_vectors else None
+        return Integral(joints, run.cells, run.cells, depth)
+    return HeatVectors(joints, run.cells, run.cells, depth) if run.on_vectors else None
 
 
 def loss(run: Run) -> Any:
-    """The run's loss: a block called as loss(output, joints, weights) -> (N,)."""
-    cells, depth = run.cells, run.depth
-    makers: Dict[str, Callable[[], Any]] = {
+    """The run's loss: a block called as loss(output, joints, weights) -> (N,); every stage is supervised."""
+    if run.stages == 1 and run.of_resnets:
+        made = _loss(run, run.depth)
+    else:
+        coordinates = [2 if depth == 1 else 3 for depth in run.depths]
+        made = SumOverStages([_loss(run, depth) for depth in run.depths], coordinates)
+    made.hybridize(static_alloc=True, static_shape=True)
+    return made
+
+
+def _loss(run: Run, depth: int) -> HybridBlock:
+    """The loss of one stage."""
+    cells = run.cells
+    makers: Dict[str, Callable[[], HybridBlock]] = {
         "gaussian-mse": lambda: GaussianMSE(cells, cells, run.sigma, depth),
         "softmax-ce": lambda: SoftmaxCrossEntropy(cells, cells, depth),
         "disc-bce": lambda: DiscCrossEntropy(cells, cells, run.disc / REFERENCE_PATCH),
         "joint-l1": JointL1,
     }
-    on_vectors: Dict[str, Callable[[], Any]] = {
+    on_vectors: Dict[str, Callable[[], HybridBlock]] = {
         "gaussian-mse": lambda: HeatVectorMSE(cells, run.sigma),
         "softmax-ce": lambda: HeatVectorCrossEntropy(cells),
     }
-    make = (on_vectors if run.on_vectors else makers)[run.loss]
-    stages = [make() for _ in range(run.stages)]
-    made = SumOverStages(stages, [run.coordinates] * run.stages) if run.stages > 1 else stages[0]
-    made.hybridize(static_alloc=True, static_shape=True)
-    return made
+    return (on_vectors if run.on_vectors else makers)[run.loss]()
 
 
 def batches(run: Run, split: str, root: Path, share: int = 1) -> Batches:

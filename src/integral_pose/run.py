@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 OUTPUTS = ("direct", "heat map", "integral")
 MAP_LOSSES = ("gaussian-mse", "softmax-ce", "disc-bce")
 LOSSES = (*MAP_LOSSES, "joint-l1")
-BACKBONES = ("resnet18", "resnet50", "resnet101")
+HOURGLASSES = ("hourglass", "coarse-to-fine")  # Newell's, and Pavlakos' for volumes
+BACKBONES = ("resnet18", "resnet50", "resnet101", *HOURGLASSES)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Run:
     width: float = 1.0  # multiplies every number of channels
     pretrained: bool = True  # the backbone, on ImageNet
     upsamplings: int = 2  # deconvolution layers
-    stages: int = 1  # conv4, conv5 and a head, one after the other on the features of conv3
+    stages: int = 1  # conv4, conv5 and a head, one after the other on conv3's features; or hourglasses
 
     # Schedule
     batch: int = 128
@@ -84,11 +85,35 @@ class Run:
         _demand(self.patch % 32 == 0 and self.patch > 0, "patch is a multiple of 32 px: the backbone divides it by 32")
         _demand(self.batch > 0 and self.width > 0 and self.upsamplings >= 0, "batch and width are positive")
         _demand(
-            self.stages == 1 or (self.stages > 1 and self.upsamplings == 2 and self.output != "direct"),
-            "stages are 1 or more, and of more each takes the maps of the one before beside conv3's features, so there "
-            "are maps and 2 upsamplings",
+            self.stages == 1 or (self.stages > 1 and self.output != "direct"),
+            "stages are 1 or more, and of more each takes the maps of the one before, so there are maps",
         )
+        if self.of_resnets:
+            _demand(self.stages == 1 or self.upsamplings == 2, "stages need 2 upsamplings: maps of the size of conv3's")
+        else:
+            self._demand_hourglass()
         _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")
+
+    def _demand_hourglass(self) -> None:
+        maps = self.output != "direct" and self.upsamplings == 3
+        _demand(maps, "an hourglass gives maps, and of a quarter of the patch, which is what 3 upsamplings stand for")
+        scratch = self.patch % 64 == 0 and not self.pretrained
+        _demand(scratch, "an hourglass is trained from scratch, and on a patch that is a multiple of 64 px")
+        if self.backbone == "coarse-to-fine":
+            _demand(self.coordinates == 3 and not self.extra, "the coarse-to-fine network is for volumes")
+            _demand(self.stages <= 2, "the coarse-to-fine network has one stage or two")
+
+    @property
+    def of_resnets(self) -> bool:
+        """Whether the backbone is a ResNet."""
+        return self.backbone not in HOURGLASSES
+
+    @property
+    def depths(self) -> Tuple[int, ...]:
+        """Cells in depth of each stage's maps: of two stages of the coarse-to-fine network the first has none."""
+        if self.backbone == "coarse-to-fine" and self.stages == 2:
+            return 1, self.depth
+        return (self.depth,) * self.stages
 
     @property
     def cells(self) -> int:
