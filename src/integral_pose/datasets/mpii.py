@@ -266,10 +266,14 @@ def _refuse(path: Path, bad: Array, what: str) -> None:
         raise InputError(f"{path}: record {rows[0]} (counted from 0) {what}. Correct or remove that record.")
 
 
+def box_around(x: float, y: float, scale: float) -> Box:
+    """The square to look at, 0-based, of a person's centre, 1-based, and scale as MPII gives them."""
+    return Box(x - 1, y - 1 + LOWER * scale, MARGIN * HEIGHT * scale)
+
+
 def _samples(people: People, images: Path) -> List[Sample]:
     joints, annotated = people.joints - 1, people.annotated.astype(float)
-    columns = (people.centre[:, 0] - 1, people.centre[:, 1] - 1 + LOWER * people.scale, MARGIN * HEIGHT * people.scale)
-    boxes = [Box(*box) for box in np.stack(columns, axis=1).tolist()]
+    boxes = [box_around(x, y, scale) for (x, y), scale in zip(people.centre.tolist(), people.scale.tolist())]
     rows = zip(people.images, joints, annotated, boxes, people.head_size.tolist())
     return [Sample(images / name, *row) for name, *row in rows]
 

@@ -20,11 +20,11 @@ import numpy as np
 import scipy.io
 
 from integral_pose.datasets.files import read_mat
-from integral_pose.datasets.mpii import HEIGHT, LOWER, MARGIN, RELEASE
+from integral_pose.datasets.mpii import HEIGHT, LOWER, MARGIN, RELEASE, box_around
 from integral_pose.datasets.mpii_release import AS_IT_IS, JOINTS, Pair, field, read_points, read_single_people
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
-from integral_pose.geometry import Array, Box
+from integral_pose.geometry import Array
 from integral_pose.samples import Sample
 
 NAME = "pred_keypoints_mpii.mat"
@@ -59,7 +59,7 @@ def read_subjects(folder: Path) -> Subjects:
         raise InputError(f"{path}: an image of its test is damaged ({error}). {AS_IT_IS}") from error
     rows = zip(people.places, people.centre.tolist(), people.scale.tolist())
     samples = [
-        Sample(folder / "images" / names[image], np.zeros((JOINTS, 2)), np.zeros(JOINTS), _box(x, y, scale))
+        Sample(folder / "images" / names[image], np.zeros((JOINTS, 2)), np.zeros(JOINTS), box_around(x, y, scale))
         for (image, _), (x, y), scale in rows
     ]
     return Subjects(samples, people.annolist, people.places)
@@ -141,13 +141,8 @@ def _centres(rects: Array) -> List[Tuple[float, ...]]:
     return [tuple(float(field(place, axis).item()) for axis in "xy") if place.size else () for place in objpos]
 
 
-def _box(x: float, y: float, scale: float) -> Box:
-    """The square to look at (0-based), of MPII's centre (1-based) and scale."""
-    return Box(x - 1, y - 1 + LOWER * scale, MARGIN * HEIGHT * scale)
-
-
 def _image(sample: Sample) -> Array:
-    """An entry of annolist, (1,), with the sample's rectangle; inverse of `_box`."""
+    """An entry of annolist, (1,), with the sample's rectangle; inverse of `box_around`."""
     scale = sample.box.side / (MARGIN * HEIGHT)
     centre = _struct(x=sample.box.x + 1, y=sample.box.y + 1 - LOWER * scale)
     return _struct(image=_struct(name=sample.image.name), annorect=_struct(scale=scale, objpos=centre)).ravel()
