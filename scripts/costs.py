@@ -207,7 +207,7 @@ def _counts(run: Run) -> List[str]:
 
 def _measured(run: Run, people: int) -> List[str]:
     """A copy of the logits, memory and seconds, as they are printed."""
-    maps = 0 if run.output == "direct" else len(catalogue.skeleton(run).joints) * run.depth * run.cells**2
+    maps = 0 if run.output == "direct" else len(catalogue.skeleton(run).joints) * sum(run.depths) * run.cells**2
     found = measure(run, people)
     took = [found] if isinstance(found, str) else [f"{found.memory / GB:.2f}", f"{found.seconds:.1f}"]
     return [f"{4 * people * maps / GB:.3f}", *took]

@@ -210,3 +210,12 @@ def test_a_damaged_release_is_refused(tmp_path: Path, change: Callable[[Dict[str
 def test_without_the_official_file_there_is_no_official_test(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=f"{RELEASE}.*test people"):
         mpii_submission.read_subjects(tmp_path)
+
+
+def test_numbers_of_rectangles_may_be_doubles(tmp_path: Path, subjects: Subjects) -> None:
+    def saved_again(release: Dict[str, Any]) -> None:
+        single = release["single_person"]
+        single[:, 0] = [numbers.astype(float) for numbers in single[:, 0]]
+
+    found = mpii_submission.read_subjects(write_release(tmp_path, saved_again))
+    assert list(found.places) == list(subjects.places)

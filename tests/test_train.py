@@ -18,7 +18,7 @@ import pytest
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from experiments.bases import H1, I1, I_STAR, on_human36m
+from experiments.bases import H1, I1, I_STAR, integral_of, on_human36m
 from integral_pose import build, checkpoints
 from integral_pose.batches import Batch, Batches
 from integral_pose.errors import InputError, RunFailed
@@ -200,15 +200,18 @@ def test_killed_around_a_checkpoint_it_ends_as_if_nothing_had_happened(
     assert ends_like(whole, site(smoke_people, tmp_path))
 
 
-def test_a_mixed_run_that_was_killed_ends_as_if_nothing_had_happened(
-    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("run", [
+    on_human36m(I1, extra="mpii"), integral_of(replace(H1, stages=2)),
+    integral_of(on_human36m(H1, backbone="coarse-to-fine", pretrained=False, stages=2)),
+], ids=["mixed", "two stages", "coarse to fine"])
+def test_other_networks_and_data_resume_too(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    """I1 of Strategy 2, from a kill in the middle of its heat maps."""
-    mixed = smoke(on_human36m(I1, extra="mpii"))
-    first = replace(mixed.start, steps=6, validate_every=2)
-    mixed = replace(mixed, start=first, steps=6, validate_every=2)
-    killed(monkeypatch, mixed, site(smoke_people, tmp_path / "killed"), write=2)
-    folders = [train(mixed, site(smoke_people, tmp_path / name)) for name in ("killed", "whole")]
+    """From a kill in the middle of their heat maps."""
+    small = smoke(run)
+    small = replace(small, start=replace(small.start, steps=6, validate_every=2), steps=6, validate_every=2)
+    killed(monkeypatch, small, site(smoke_people, tmp_path / "killed"), write=2)
+    folders = [train(small, site(smoke_people, tmp_path / name)) for name in ("killed", "whole")]
     assert same(*map(parameters, folders)) and log(folders[0]) == log(folders[1])
 
 

@@ -130,7 +130,7 @@ def _batches(run: Run, samples: Sequence[Sample], what: str, root: Path, size: i
 
 
 def initialise(net: OnPatches, run: Run, devices: Sequence[mx.Context], root: Path) -> None:
-    """First values: the trunk's from ImageNet or at random (He), the head's as the head says."""
+    """First values: a ResNet's from ImageNet or at random (He), other layers' as they say themselves."""
     mx.random.seed(run.seed)
     net.initialize(mx.init.MSRAPrelu("in", 0), ctx=list(devices))
     for layer in net.last_layers if run.prior else ():

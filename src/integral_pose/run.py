@@ -43,13 +43,13 @@ class Run:
     turn: float = 30.0  # degrees, all either way,
     mirror: bool = True
     colour: float = 0.0  # and gain of each colour channel
-    flip_test: bool = False  # averages joints with those of the mirrored patch
+    flip_test: bool = False  # averages joints with those of the mirrored patch; a run of its own all the same
 
     # Network
     backbone: str = "resnet50"
     width: float = 1.0  # multiplies every number of channels
     pretrained: bool = True  # the backbone, on ImageNet
-    upsamplings: int = 2  # deconvolution layers
+    upsamplings: int = 2  # deconvolution layers; 3 for an hourglass, whose maps are of that size
     stages: int = 1  # conv4, conv5 and a head, one after the other on conv3's features; or hourglasses
 
     # Schedule

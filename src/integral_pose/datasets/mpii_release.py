@@ -88,7 +88,7 @@ def read_single_people(path: Path, variables: Dict[str, Any]) -> SinglePeople:
     for image, row in enumerate(rows):
         for number in np.ravel(single[row]).tolist():
             position = _position(path, row, annolist["annorect"][row], number)
-            people += [((image, number - 1), position)] if position else []
+            people += [((image, int(number) - 1), position)] if position else []
     if not people:
         raise InputError(f"{path}: nobody in its test images is in single_person. {AS_IT_IS}")
     places, positions = zip(*people)
@@ -174,7 +174,7 @@ def _position(path: Path, row: int, rects: Array, number: Any) -> Optional[Tuple
     try:
         if not 0 < number <= rects.size:
             raise IndexError(f"the image has {rects.size} rectangles")
-        rect = rects.ravel()[number - 1]
+        rect = rects.ravel()[int(number) - 1]  # a file that was saved again may hold doubles
         centre = field(rect, "objpos")
         if not centre.size:
             return None
