@@ -43,14 +43,14 @@ def network(run: Run) -> OnPatches:
     joints = len(catalogue.skeleton(run).joints)
     if not run.of_resnets:
         return _hourglass(run, joints)
-    depth = int(run.backbone[len("resnet"):])
-    if run.stages > 1:
-        return MultiStage(depth, run.width, run.stages, joints * run.depth, _readout(run, joints, run.depth), run.patch)
-    trunk = ResNet(depth, run.width)
+    readout, maps = _readout(run, joints, run.depth), joints * run.depth
+    if run.staged:
+        return MultiStage(run.layers, run.width, run.stages, maps, readout, run.patch)
+    trunk = ResNet(run.layers, run.width)
     if run.output == "direct":
         return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch)
-    head = DeconvolutionHead(trunk.out_channels, joints * run.depth, run.upsamplings, round(256 * run.width))
-    return PoseNet(trunk, head, _readout(run, joints, run.depth), run.patch)
+    head = DeconvolutionHead(trunk.out_channels, maps, run.upsamplings, round(256 * run.width))
+    return PoseNet(trunk, head, readout, run.patch)
 
 
 def _hourglass(run: Run, joints: int) -> OnPatches:
@@ -72,11 +72,8 @@ def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
 
 def loss(run: Run) -> Any:
     """The run's loss: a block called as loss(output, joints, weights) -> (N,); every stage is supervised."""
-    if run.stages == 1 and run.of_resnets:
-        made = _loss(run, run.depth)
-    else:
-        coordinates = [2 if depth == 1 else 3 for depth in run.depths]
-        made = SumOverStages([_loss(run, depth) for depth in run.depths], coordinates)
+    stages = [_loss(run, depth) for depth in run.depths]
+    made = SumOverStages(stages, [2 if depth == 1 else 3 for depth in run.depths]) if run.staged else stages[0]
     made.hybridize(static_alloc=True, static_shape=True)
     return made
 
@@ -135,8 +132,8 @@ def initialise(net: OnPatches, run: Run, devices: Sequence[mx.Context], root: Pa
     net.initialize(mx.init.MSRAPrelu("in", 0), ctx=list(devices))
     for layer in net.last_layers if run.prior else ():
         layer.bias.set_data(mx.nd.full(layer.bias.shape, math.log(run.prior / (1 - run.prior))))
-    if run.pretrained and run.stages > 1:
-        trunk = ResNet(int(run.backbone[len("resnet"):]), run.width)
+    if run.pretrained and run.staged:
+        trunk = ResNet(run.layers, run.width)
         load_imagenet(trunk, run.backbone, root / "models", devices[:1])
         net.set_trunk({name: p.data() for name, p in trunk._collect_params_with_prefix().items()})
     elif run.pretrained:

@@ -109,6 +109,16 @@ class Run:
         return self.backbone not in HOURGLASSES
 
     @property
+    def layers(self) -> int:
+        """Of the ResNet."""
+        return int(self.backbone[len("resnet"):])
+
+    @property
+    def staged(self) -> bool:
+        """Whether the network gives a list of its stages' outputs."""
+        return self.stages > 1 or not self.of_resnets
+
+    @property
     def depths(self) -> Tuple[int, ...]:
         """Cells in depth of each stage's maps: of two stages of the coarse-to-fine network the first has none."""
         if self.backbone == "coarse-to-fine" and self.stages == 2:

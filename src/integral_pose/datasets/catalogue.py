@@ -15,7 +15,7 @@ from integral_pose.run import Run
 from integral_pose.samples import Sample
 from integral_pose.skeletons import HUMAN36M, MPII, Skeleton
 
-SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x8
+SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x2
 
 
 def people(run: Run, split: str, root: Path) -> List[Sample]:
@@ -51,7 +51,7 @@ def skeleton(run: Run) -> Skeleton:
 
 
 def _kind(data: str) -> str:
-    """ "synthetic-human36m-v1-2x4x8" -> "human36m"."""
+    """ "synthetic-human36m-v1-2x4x2" -> "human36m"."""
     name = data[len(SYNTHETIC):] if data.startswith(SYNTHETIC) else data
     return name.split("-")[0]
 

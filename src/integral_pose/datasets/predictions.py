@@ -64,13 +64,7 @@ def read(path: Path, people: int, base: Optional[int] = None) -> Array:
             f"{path}: holds {len(predictions)} people, and the annotation file {people}. "
             "Give the predictions of just those people, in their order."
         )
-    bad = np.argwhere(~np.isfinite(predictions).all(axis=2))
-    if len(bad):
-        person, joint = bad[0]
-        raise InputError(
-            f"{path}: person {person}, joint {joint} (counted from 0) is not a finite position. "
-            "Predict every joint; where unsure, predict anyhow."
-        )
+    _demand_finite(path, predictions, lambda person, joint: f"person {person}, joint {joint} (counted from 0)")
     return predictions - (implied if base is None else base)
 
 
@@ -91,14 +85,17 @@ def read_poses(path: Path, images: Sequence[Path], unit: str = "mm", data: Seque
         poses = _poses_csv(path, images)
     else:
         poses = _poses_array(path, images)
-    bad = np.argwhere(~np.isfinite(poses).all(axis=2))
-    if len(bad):
-        frame, joint = bad[0]
-        raise InputError(
-            f"{path}: of {images[frame].name}, joint {joint} ({HUMAN36M.joints[joint]}) is not a finite position. "
-            "Predict every joint; where unsure, predict anyhow."
-        )
+    _demand_finite(path, poses, lambda n, joint: f"of {images[n].name}, joint {joint} ({HUMAN36M.joints[joint]})")
     return poses * UNITS[unit]
+
+
+def _demand_finite(path: Path, predictions: Array, name: Callable[[int, int], str]) -> None:
+    """Refuses the first joint of (N, K, C) that is nowhere; `name` says which it is to the user."""
+    bad = np.argwhere(~np.isfinite(predictions).all(axis=2))
+    if len(bad):
+        raise InputError(
+            f"{path}: {name(*bad[0])} is not a finite position. Predict every joint; where unsure, predict anyhow."
+        )
 
 
 def _as_people(path: Path, values: Any) -> Array:
