@@ -146,7 +146,7 @@ def _add_mpii(command: argparse.ArgumentParser) -> None:
     command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
                          help="gt_valid.mat, valid.json with gt_valid.mat beside it, valid.h5, or MPII's own .mat")
     command.add_argument("--predictions", type=Path, required=True, metavar="FILE",
-                         help=".h5, .mat, .npy, .json or .csv (header person,joint,x,y)")
+                         help=".h5, .mat (MPII's submission file too), .npy, .json or .csv (header person,joint,x,y)")
     command.add_argument("--base", type=int, choices=(0, 1), help="what the predictions call the first pixel; by "
                          "default 1 in .h5 and .mat, as MPII itself, and 0 in .npy, .json and .csv")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")

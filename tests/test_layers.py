@@ -28,6 +28,7 @@ ORDER: Tuple[Tuple[str, ...], ...] = (
     ("integral_pose.build",),
     ("integral_pose.train", "integral_pose.predict"),
     ("integral_pose.evaluate",),
+    ("integral_pose.submit",),
     ("integral_pose.results",),
     ("integral_pose.pictures",),
     ("integral_pose.cli",),

@@ -221,6 +221,14 @@ def test_json_without_head_boxes_is_read_but_not_scored(tmp_path):
         mpii.read_truth(tmp_path / "valid.json")
 
 
+def test_everybody_is_divided_where_the_test_people_are_trained_on_too(folder):
+    parts = [mpii.read(folder, split, everybody=True) for split in ("train", "held-out")]
+    images = [sorted(sample.image.name for sample in part) for part in parts]
+    apart = [sample.image.name for split in ("train", "held-out", "test") for sample in mpii.read(folder, split)]
+    assert sorted(images[0] + images[1]) == sorted(apart) and not set(images[0]) & set(images[1])
+    assert images[1] and len(mpii.read(folder, "test")) < len(apart)
+
+
 def test_held_out_is_one_in_twenty_by_name_alone():
     names = [f"{number:09d}.jpg" for number in range(20000)]
     held = dict(zip(names, mpii.held_out(names)))

@@ -99,6 +99,7 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({**HOURGLASS, **IN_SPACE, "backbone": "coarse-to-fine", "stages": 3}, "one stage or two"),
         ({"stages": 2, "output": "direct"}, "so there are maps"),
         ({"data": "human36m"}, "Human3.6M"),
+        ({"data": "synthetic-mpii-v2", "everybody": True}, "never trained on"),
     ],
     ids=str,
 )
@@ -116,6 +117,12 @@ def test_the_chain_begins_with_what_is_trained_first() -> None:
     third = replace(INTEGRAL, start=INTEGRAL, steps=9)
     assert third.chain == [HEAT_MAP, INTEGRAL, third]
     assert HEAT_MAP.chain == [HEAT_MAP]
+
+
+def test_what_matters_only_at_test_is_trained_once() -> None:
+    flipped = replace(INTEGRAL, flip_test=True, start=replace(HEAT_MAP, flip_test=True))
+    assert flipped.training == INTEGRAL.training == INTEGRAL != flipped
+    assert replace(flipped, seed=1, start=None).training.key != INTEGRAL.key
 
 
 @pytest.mark.parametrize("extra", ["", "mpii"])

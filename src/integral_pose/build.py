@@ -97,18 +97,18 @@ def _loss(run: Run, depth: int) -> HybridBlock:
 def batches(run: Run, split: str, root: Path, share: int = 1) -> Batches:
     """The run's people of a split, as they are annotated, in mini-batches of the run's size / `share`."""
     people = catalogue.people(run, split, root)
-    return _batches(run, people, f"the {split} split of {run.data}", root, run.batch // share)
+    return in_batches(run, people, f"the {split} split of {run.data} in {root}", run.batch // share)
 
 
 def training_batches(run: Run, root: Path) -> Source:
     """The run's mini-batches, jittered; half of each is of 2D people where the run mixes them in."""
     augmentation = Augmentation(run.shift, run.scale, run.turn, run.mirror, run.colour)
     size = run.batch // 2 if run.extra else run.batch
-    own = _batches(run, catalogue.people(run, "train", root), f"the train split of {run.data}", root, size)
+    own = in_batches(run, catalogue.people(run, "train", root), f"the train split of {run.data} in {root}", size)
     own = replace(own, augmentation=augmentation)
     if not run.extra:
         return own
-    extra = _batches(run, catalogue.extra_people(run, root), f"the train split of {run.extra}", root, size)
+    extra = in_batches(run, catalogue.extra_people(run, root), f"the train split of {run.extra} in {root}", size)
     for part, data in ((own, run.data), (extra, run.extra)):
         if len(part.samples) < size:
             raise InputError(f"{root}: the train split of {data} has {len(part.samples)} people, fewer than the {size} "
@@ -116,9 +116,14 @@ def training_batches(run: Run, root: Path) -> Source:
     return Mixed(own, replace(extra, augmentation=augmentation, source=1))
 
 
-def _batches(run: Run, samples: Sequence[Sample], what: str, root: Path, size: int) -> Batches:
+def in_batches(run: Run, samples: Sequence[Sample], what: str, size: int) -> Batches:
+    """These people, as the run looks at them, in mini-batches of `size`.
+
+    Raises:
+        InputError: there is nobody; `what` says where.
+    """
     if not samples:
-        raise InputError(f"{root}: {what} has no people.")
+        raise InputError(f"Nobody is annotated: {what} has no people.")
     if run.coordinates == 3:
         samples = [replace(s, box=s.box.around_cell(run.cells)) if s.pose else s for s in samples]
     return Batches(

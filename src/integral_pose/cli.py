@@ -17,11 +17,12 @@ import mxnet as mx
 from integral_pose import build, pictures, results
 from integral_pose.datasets import catalogue
 from integral_pose.errors import Busy, InputError, RunFailed
-from integral_pose.evaluate import TESTED, check, evaluate
+from integral_pose.evaluate import check, evaluate, tested
 from integral_pose.metrics import flops
 from integral_pose.profiles import PROFILES
 from integral_pose.results import Evidence, Measured
 from integral_pose.run import Run
+from integral_pose.submit import can_submit, release, submission, submit
 from integral_pose.tables import Table
 from integral_pose.train import Site, train
 
@@ -35,6 +36,11 @@ class Cell(NamedTuple):
     row: str
     column: str
     run: Run
+    submitted: bool  # to MPII's server
+
+    def is_finished(self, site: Site) -> bool:
+        submits = self.submitted and can_submit(self.run, site)
+        return tested(self.run, site).exists() and (not submits or submission(self.run, site).exists())
 
 
 def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
@@ -75,7 +81,7 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
         raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(rows)}.")
     site = _site(options)
     cells = list(_cells(table, options.profile, options.seeds))
-    wanted = [cell for cell in cells if cell.row in asked and not (site.folder(cell.run) / TESTED).exists()]
+    wanted = [cell for cell in cells if cell.row in asked and not cell.is_finished(site)]
     if wanted:
         _check(wanted, site)
         jobs = _jobs(options, wanted)
@@ -116,6 +122,8 @@ def _work(cells: Sequence[Cell], site: Site) -> None:
             try:
                 train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait)
                 evaluate(cell.run, site, wait)
+                if cell.submitted:
+                    submit(cell.run, site, wait)
             except Busy:
                 busy.append(cell)
         cells = busy
@@ -156,7 +164,8 @@ def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> No
 def _cells(table: Table, profile: str, seeds: int) -> Iterator[Cell]:
     for seed in range(seeds):
         for row, index in table.cells():
-            yield Cell(row.name, table.columns[index], PROFILES[profile](_seeded(row.runs[index], seed)))
+            run = PROFILES[profile](_seeded(row.runs[index], seed))
+            yield Cell(row.name, table.columns[index], run, table.submission)
 
 
 def _seeded(run: Run, seed: int) -> Run:
@@ -167,7 +176,7 @@ def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Me
     """All that has been evaluated, asked for now or before."""
     evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
     for cell in cells:
-        path = site.folder(cell.run) / TESTED
+        path = tested(cell.run, site)
         if path.exists():
             evidence[cell.row, cell.column].append(Evidence.read(path))
     measured = Measured(table, evidence)
@@ -178,7 +187,19 @@ def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Me
     print(results.render(measured, costs))
     picture = _draw(measured, cells[0].run, site, folder)
     print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the picture.")
+    if table.submission:
+        print(_submissions(cells, site))
     return measured
+
+
+def _submissions(cells: Sequence[Cell], site: Site) -> str:
+    """What of MPII's own test was written, and where."""
+    first = cells[0].run
+    if not can_submit(first, site):
+        return f"For MPII's own test nothing was written: {release(first, site)} names its people. Put it there."
+    written = [cell for cell in cells if cell.is_finished(site)]
+    lines = (f"  {cell.row}, seed {cell.run.seed}: {submission(cell.run, site)}" for cell in written)
+    return "\n".join(["For MPII's evaluation server:", *lines])
 
 
 def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:

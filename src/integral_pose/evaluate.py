@@ -21,6 +21,11 @@ from integral_pose.train import DONE, PARAMETERS, Site
 TESTED = "test.npz"
 
 
+def tested(run: Run, site: Site) -> Path:
+    """Where the run's predictions and errors are, once it is evaluated."""
+    return site.folder(run) / (TESTED if run == run.training else f"test-{run.key}.npz")
+
+
 def evaluate(run: Run, site: Site, wait: bool = True) -> Path:
     """Predicts the run's test people, unless that is done; returns the file with predictions and distances.
 
@@ -28,7 +33,7 @@ def evaluate(run: Run, site: Site, wait: bool = True) -> Path:
         InputError: the data or the run's parameters cannot be read.
         Busy: another process works on the run, and `wait` is False.
     """
-    path = site.folder(run) / TESTED
+    path = tested(run, site)
     with site.held(run, wait):
         if not path.exists():
             _evaluate(run, site, path)
@@ -42,7 +47,7 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
     )
     errors, protocol = (_in_space if run.coordinates == 3 else _in_image)(run, predictions, people.samples)
     signature = {
-        "key": run.key,
+        "key": run.training.key,
         "seed": run.seed,
         "data": f"{run.data}, {run.extra}" if run.extra else run.data,
         "protocol": f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}",
@@ -55,7 +60,8 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
 def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
     """Errors of joints (N, K, 2) in image px, and the protocol."""
     distances = pckh.normalised_distances(predictions, *_truth(samples))
-    return {"distances": distances}, f"{pckh.protocol(len(predictions))}|box: annotated"
+    known = ", whom it was trained on too" if run.everybody else ""
+    return {"distances": distances}, f"{pckh.protocol(len(predictions))}{known}|box: annotated"
 
 
 def _in_space(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:

@@ -51,7 +51,7 @@ def smoke(run: Run) -> Run:
 def _people(run: Run, train: int, test: int, clips: str) -> Dict[str, Any]:
     """Synthetic people in place of the run's; `clips` is sub-actions x cameras x frames of a clip."""
     if run.data == "mpii":
-        return {"data": MPII, "train_people": train, "test_people": test}
+        return {"data": MPII, "train_people": train, "test_people": test, "everybody": False}
     return {"data": f"{HUMAN36M}-{clips}", "extra": f"{MPII}-{train}-{test}" if run.extra else ""}
 
 

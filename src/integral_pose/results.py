@@ -20,6 +20,7 @@ from integral_pose.metrics.tallies import tallies
 from integral_pose.tables import Claim, Metric, Row, Table
 
 RESAMPLINGS = 2000
+NOTES = {True: "", False: " (the paper's own numbers contradict it)", None: " (the paper prints no such numbers)"}
 COLUMNS = (
     "table", "row", "column", "metric", "paper", "ours", "low", "high", "unit", "better", "seeds", "data", "protocol",
     "run_key", "commit",
@@ -168,7 +169,12 @@ def write_claims(measured: Measured, path: Path) -> None:
         writer.writerow(("table", "claim", "holds_in_paper", "held", "margin", "low", "high"))
         for v in verdicts(measured):
             numbers = (f"{number:.2f}" for number in (v.margin, v.low, v.high))
-            writer.writerow((measured.table.name, v.claim.text, v.claim.in_paper, v.held, *numbers))
+            writer.writerow((measured.table.name, v.claim.text, _printed(v.claim), v.held, *numbers))
+
+
+def _printed(claim: Claim) -> str:
+    """Whether the paper's own numbers say so; empty where it prints none."""
+    return "" if claim.in_paper is None else str(claim.in_paper)
 
 
 def _measured_lines(measured: Measured) -> Iterator[Dict[str, Any]]:
@@ -232,7 +238,8 @@ def render(measured: Measured, costs: Sequence[Cost]) -> str:
 def _layout(measured: Measured) -> List[List[str]]:
     if len(measured.table.columns) > 1:
         return _by_row(measured)
-    return _by_action(measured) if measured.table.metrics[0].action else _by_metric(measured)
+    others = any(not row.runs for row in measured.table.rows)
+    return _by_method(measured) if others else _by_metric(measured)
 
 
 def _title(measured: Measured) -> str:
@@ -268,8 +275,8 @@ def _by_row(measured: Measured) -> List[List[str]]:
     return lines
 
 
-def _by_action(measured: Measured) -> List[List[str]]:
-    """The layout of Tables 10 to 12: actions across, everybody's methods down."""
+def _by_method(measured: Measured) -> List[List[str]]:
+    """The layout of Tables 6 and 10 to 12: metrics across, everybody's methods down."""
     table, column = measured.table, measured.table.columns[0]
     lines = [["", "", *(metric.name for metric in table.metrics)]]
     for row in table.rows:
@@ -322,6 +329,6 @@ def _claims(measured: Measured) -> List[str]:
     lines = ["", "What the paper says, on our numbers (smallest margin, 95 % of resamplings of the test people):"]
     for v in found:
         outcome = "held    " if v.held else "not held"
-        note = "" if v.claim.in_paper else " (the paper's own numbers contradict it)"
-        lines.append(f"  {outcome} {v.margin:+6.1f} [{v.low:+.1f}, {v.high:+.1f}]  {v.claim.text}{note}")
+        said = v.claim.text + NOTES[v.claim.in_paper]
+        lines.append(f"  {outcome} {v.margin:+6.1f} [{v.low:+.1f}, {v.high:+.1f}]  {said}")
     return lines

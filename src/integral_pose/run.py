@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Dict, List, Optional, Tuple
 
 OUTPUTS = ("direct", "heat map", "integral")
@@ -15,6 +15,7 @@ MAP_LOSSES = ("gaussian-mse", "softmax-ce", "disc-bce")
 LOSSES = (*MAP_LOSSES, "joint-l1")
 HOURGLASSES = ("hourglass", "coarse-to-fine")  # Newell's, and Pavlakos' for volumes
 BACKBONES = ("resnet18", "resnet50", "resnet101", *HOURGLASSES)
+AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ class Run:
     protocol: int = 2  # of Human3.6M: who is trained on, who tested
     train_people: int = 0  # 0: all there are
     test_people: int = 0
+    everybody: bool = False  # trains on the test people too: MPII's own test has others, whose joints are not published
     patch: int = 256  # px
     shift: float = 0.02  # augmentation: fraction of the patch,
     scale: float = 0.25  # fraction of the scale,
     turn: float = 30.0  # degrees, all either way,
     mirror: bool = True
     colour: float = 0.0  # and gain of each colour channel
-    flip_test: bool = False  # averages joints with those of the mirrored patch; a run of its own all the same
+    flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints with those of the mirrored patch
 
     # Network
     backbone: str = "resnet50"
@@ -92,6 +94,8 @@ class Run:
             _demand(self.stages == 1 or self.upsamplings == 2, "stages need 2 upsamplings: maps of the size of conv3's")
         else:
             self._demand_hourglass()
+        made_up = self.data.startswith("synthetic-")
+        _demand(not (self.everybody and made_up), "synthetic test people are never trained on")
         _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")
 
     def _demand_hourglass(self) -> None:
@@ -142,6 +146,12 @@ class Run:
         They are where 2D people are mixed in: those know x and y, and nothing that a volume could be compared with.
         """
         return self.output == "heat map" and bool(self.extra)
+
+    @property
+    def training(self) -> Run:
+        """The run as it is trained: runs that differ only in how they are tested have it in common."""
+        tested: Dict[str, Any] = {f.name: f.default for f in fields(self) if f.metadata == AT_TEST}
+        return replace(self, start=self.start.training if self.start else None, **tested)
 
     @property
     def settings(self) -> Dict[str, Any]:

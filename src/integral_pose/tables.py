@@ -71,20 +71,22 @@ class Claim:
     """A sentence of the paper as numbers that must be positive for it to hold.
 
     `margins(values)` are in the metric's unit, and linear in the values, so that they can be resampled.
-    `in_paper` is False for the sentences that the paper's own numbers contradict.
+    `in_paper` is False for the sentences that the paper's own numbers contradict, None for those of which it prints no
+    numbers.
     """
 
     text: str
     margins: Margins
     rows: Tuple[str, ...] = ()
-    in_paper: bool = True
+    in_paper: Optional[bool] = True
 
 
 @dataclass(frozen=True)
 class Table:
     """Rows, columns and metrics of one table; `caption` is shown above it, `picture` is drawn beside it.
 
-    `beside` are metrics that the paper does not print; they are written to the CSV.
+    `beside` are metrics that the paper does not print; they are written to the CSV. `submission` asks for MPII's file
+    of each run.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Table:
     beside: Tuple[Metric, ...] = ()
     costs: Optional[Costs] = None
     picture: str = "predictions"  # or "curves"
+    submission: bool = False
 
     def cells(self) -> Iterator[Tuple[Row, int]]:
         """Every (row, column index) that has a run."""

@@ -44,8 +44,8 @@ class Site:
     line: int = 0  # of the terminal, for the progress bar
 
     def folder(self, run: Run) -> Path:
-        """Where the run's files are."""
-        return self.runs / run.key
+        """Where the run's files are; runs that differ only in how they are tested share it."""
+        return self.runs / run.training.key
 
     def held(self, run: Run, wait: bool = True) -> ContextManager[None]:
         """The run's lock: who holds it is the only one to write into its folder."""
@@ -89,7 +89,7 @@ def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
         RunFailed: the loss is not finite.
         Busy: another process trains one of them, and `wait` is False.
     """
-    for link in run.chain:
+    for link in run.training.chain:
         folder = site.folder(link)
         with site.held(link, wait):
             if not (folder / DONE).exists():

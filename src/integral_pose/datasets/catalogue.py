@@ -28,7 +28,7 @@ def people(run: Run, split: str, root: Path) -> List[Sample]:
         InputError: the data set is missing or malformed.
     """
     samples = _read(run, run.data, split, root)
-    if run.data.startswith(SYNTHETIC):
+    if is_synthetic(run):
         return samples
     limit = run.test_people if split == "test" else run.train_people
     if not 0 < limit < len(samples):
@@ -50,6 +50,11 @@ def skeleton(run: Run) -> Skeleton:
     return HUMAN36M if _kind(run.data) == "human36m" else MPII
 
 
+def is_synthetic(run: Run) -> bool:
+    """Whether the run's people were made by the program, which then knows all about them."""
+    return run.data.startswith(SYNTHETIC)
+
+
 def _kind(data: str) -> str:
     """ "synthetic-human36m-v1-2x4x2" -> "human36m"."""
     name = data[len(SYNTHETIC):] if data.startswith(SYNTHETIC) else data
@@ -59,10 +64,10 @@ def _kind(data: str) -> str:
 def _read(run: Run, data: str, split: str, root: Path) -> List[Sample]:
     if _kind(data) == "human36m":
         return human36m.read(_human36m_folder(data, root), split, run.protocol)
-    return mpii.read(_mpii_folder(run, data, root), split)
+    return mpii.read(mpii_folder(run, data, root), split, run.everybody)
 
 
-def _mpii_folder(run: Run, data: str, root: Path) -> Path:
+def mpii_folder(run: Run, data: str, root: Path) -> Path:
     """The data set's folder below `root`, or `root` itself where that is the data set; made if synthetic."""
     if data.startswith(SYNTHETIC):
         made, sizes = data.split("-")[:3], data.split("-")[3:]

@@ -36,28 +36,30 @@ class Truth(NamedTuple):
     counted: str  # which joints count, for the protocol line
 
 
-def read(folder: Path, split: str) -> List[Sample]:
+def read(folder: Path, split: str, everybody: bool = False) -> List[Sample]:
     """The people of one split.
 
     Args:
         folder: holds images/ and annot/; in annot/, JSON is preferred to the .mat, and the .mat to h5.
         split: "test" for the 2,958 people the paper evaluates on; "train" and "held-out" divide the other
             people by image. Held-out people serve to choose checkpoints and learning-rate drops only.
+        everybody: "train" and "held-out" divide all annotated people, those of "test" among them (Table 5).
 
     Raises:
         InputError: the folder is not laid out so, or the annotation file is wrong.
     """
     if split not in ("train", "held-out", "test"):
         raise ValueError(f"no such split: {split}")
-    part = "valid" if split == "test" else "train"
     _check_layout(folder)
-    path = _annotation_file(folder, part)
-    people = _read_people(path, part)
-    samples = _samples(people, folder / "images")
     if split == "test":
-        return samples
-    held = held_out(people.images)
+        return _read_part(folder, "valid")
+    samples = [sample for part in (FILES if everybody else ("train",)) for sample in _read_part(folder, part)]
+    held = held_out([sample.image.relative_to(folder / "images").as_posix() for sample in samples])
     return [sample for sample, is_held in zip(samples, held) if is_held == (split == "held-out")]
+
+
+def _read_part(folder: Path, part: str) -> List[Sample]:
+    return _samples(_read_people(_annotation_file(folder, part), part), folder / "images")
 
 
 def read_file(path: Path, images: Path) -> List[Sample]:

@@ -111,6 +111,22 @@ def read_submission(path: Path, subjects: Subjects) -> Array:
     return np.array([_joints(path, pred["annorect"][image], image, rectangle) for image, rectangle in subjects.places])
 
 
+def read_everybody(path: Path, pred: Array) -> Array:
+    """The joints of all whom a submission's `pred` has points of, in its order: (N, 16, 2), image px, 0-based.
+
+    Raises:
+        InputError: `pred` is something else, or lacks a joint of anybody.
+    """
+    try:
+        annorects = [np.ravel(rects) for rects in np.ravel(pred)["annorect"]]
+        places = [(image, rectangle) for image, rects in enumerate(annorects) for rectangle in range(len(rects))
+                  if field(rects[rectangle], "annopoints").size]
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{path}: `pred` is not a list of images with rectangles ({error}). {REWRITE}") from error
+    joints = [_joints(path, annorects[image], image, rectangle) for image, rectangle in places]
+    return np.array(joints).reshape(-1, JOINTS, 2)
+
+
 def _joints(path: Path, rects: Array, image: int, rectangle: int) -> Array:
     points = field(field(rects.ravel()[rectangle], "annopoints"), "point").ravel()
     try:

@@ -4,6 +4,7 @@ MPII:
 
     .h5    `preds` (N, 16, 2)                                                     1-based
     .mat   `preds` or `pred`, (N, 16, 2) or (16, 2, N), or `pos_pred_src` (16, 2, N)    1-based
+           pred_keypoints_mpii.mat, as MPII's own evaluation asks for it                1-based
     .npy   (N, 16, 2)                                                             0-based
     .json  a list of N lists [16][2], or of N records with such a list as `joints`     0-based
     .csv   a header `person,joint,x,y`, then a line for each joint; person and joint count from 0,
@@ -31,6 +32,7 @@ from typing import Any, Callable, Dict, Hashable, List, Optional, Sequence, Tupl
 import numpy as np
 
 from integral_pose.datasets.files import read_h5, read_json, read_mat
+from integral_pose.datasets.mpii_submission import read_everybody
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.metrics.mpjpe import ROOT, SCORED
@@ -115,7 +117,8 @@ def _h5(path: Path) -> Any:
 
 
 def _mat(path: Path) -> Any:
-    return _variable(path, read_mat(path), "preds", "pred", "pos_pred_src")
+    found = _variable(path, read_mat(path), "preds", "pred", "pos_pred_src")
+    return read_everybody(path, found) + 1 if found.dtype.names else found
 
 
 def _variable(path: Path, variables: Dict[str, Any], *names: str) -> Any:
