@@ -13,6 +13,7 @@ from mxnet.gluon import HybridBlock, nn
 from symbols.heads import INIT
 from symbols.integral import Tensor
 from symbols.pose_net import Staged
+from symbols.resnet import rectified
 
 LEVELS = 4  # of pooling inside an hourglass, from a quarter of the patch
 Initializer = Optional[mx.init.Initializer]  # of a convolution's weights; None: the network's
@@ -34,9 +35,9 @@ class Residual(HybridBlock):
             self.shortcut = None if entering == leaving else _conv(entering, leaving, 1, init)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        out = self.conv1(F.relu(self.bn1(x)))
-        out = self.conv2(F.relu(self.bn2(out)))
-        out = self.conv3(F.relu(self.bn3(out)))
+        out = self.conv1(rectified(F, self.bn1(x)))
+        out = self.conv2(rectified(F, self.bn2(out)))
+        out = self.conv3(rectified(F, self.bn3(out)))
         return out + (self.shortcut(x) if self.shortcut else x)
 
 

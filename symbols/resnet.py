@@ -14,6 +14,11 @@ from symbols.integral import Tensor
 DEPTHS = {18: ((2, 2, 2, 2), False), 50: ((3, 4, 6, 3), True), 101: ((3, 4, 23, 3), True)}
 
 
+def rectified(F: Any, x: Tensor) -> Tensor:
+    """ReLU.  F.relu is the same, but on a CPU not oneDNN's: each call would copy x into another layout and back."""
+    return F.Activation(x, act_type="relu")
+
+
 class Basic(HybridBlock):
     """Two 3x3 convolutions and a shortcut: (N, in, h, w) -> (N, channels, h / stride, w / stride)."""
 
@@ -27,9 +32,9 @@ class Basic(HybridBlock):
             self.downsample = _shortcut(entering, channels, stride)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x)))
+        out = rectified(F, self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
-        return F.relu(out + (self.downsample(x) if self.downsample else x))
+        return rectified(F, out + (self.downsample(x) if self.downsample else x))
 
 
 class Bottleneck(HybridBlock):
@@ -47,10 +52,10 @@ class Bottleneck(HybridBlock):
             self.downsample = _shortcut(entering, leaving, stride)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x)))
-        out = F.relu(self.bn2(self.conv2(out)))
+        out = rectified(F, self.bn1(self.conv1(x)))
+        out = rectified(F, self.bn2(self.conv2(out)))
         out = self.bn3(self.conv3(out))
-        return F.relu(out + (self.downsample(x) if self.downsample else x))
+        return rectified(F, out + (self.downsample(x) if self.downsample else x))
 
 
 class Conv1To3(HybridBlock):
@@ -72,7 +77,7 @@ class Conv1To3(HybridBlock):
             self.layer2 = _stage(block, stem * block.expansion, 2 * stem, blocks[1], 2)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        x = self.maxpool(F.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(rectified(F, self.bn1(self.conv1(x))))
         return self.layer2(self.layer1(x))
 
 
