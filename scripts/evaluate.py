@@ -1,4 +1,4 @@
-"""Scores anyone's predictions: prints PCKh or MPJPE, and the protocol it was measured by."""
+"""Scores anyone's predictions: prints PCKh, MPJPE or AP, and the protocol it was measured by."""
 from __future__ import annotations
 
 import argparse
@@ -6,14 +6,14 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from integral_pose.datasets import human36m, human36m_json, mpii, predictions
+from integral_pose.datasets import coco, human36m, human36m_json, mpii, predictions
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
-from integral_pose.metrics import mpjpe, pckh
+from integral_pose.metrics import average_precision, mpjpe, pckh
 
 MPII_EXAMPLE = """example:
   python -m scripts.evaluate mpii --annotations annot/gt_valid.mat --predictions valid-ours.h5
@@ -38,6 +38,17 @@ The joints are, in this order, with or without the last, which is not scored:
 
 The paper's tables give PA MPJPE (rigid) for protocol 1 and MPJPE for protocol 2."""
 
+COCO_EXAMPLE = """example:
+  python -m scripts.evaluate coco --annotations annotations/person_keypoints_val2017.json --predictions results.json
+
+Predictions are COCO's keypoint results, a list of
+  {"image_id": 785, "category_id": 1, "keypoints": [x, y, v, ... of 17 joints], "score": 0.98}
+in any order, with any number of poses in an image, of which the 20 with the highest scores count. x and y are pixels of
+the image; v is not looked at. Every image of the annotation file counts, with or without predictions.
+The joints are, in this order:
+  nose, left eye, right eye, left ear, right ear, left shoulder, right shoulder, left elbow, right elbow,
+  left wrist, right wrist, left hip, right hip, left knee, right knee, left ankle, right ankle"""
+
 LAYOUT = argparse.RawDescriptionHelpFormatter
 ROWS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA MPJPE (rigid)", "pa_mpjpe_scaled": "PA MPJPE (with scale)"}
 
@@ -58,7 +69,7 @@ def _mpii(args: argparse.Namespace) -> str:
     predicted = predictions.read(args.predictions, len(truth.joints), args.base)
     result = pckh.score(predicted, truth.joints, truth.annotated, truth.head_size)
     protocol = pckh.protocol(len(predicted), truth.counted)
-    return _json(result, protocol) if args.json else _mpii_table(result, protocol)
+    return _json(result._asdict(), protocol) if args.json else _mpii_table(result, protocol)
 
 
 def _mpii_table(result: pckh.PCKh, protocol: str) -> str:
@@ -84,7 +95,7 @@ def _human36m(args: argparse.Namespace) -> str:
     _check_unit(args.predictions, predicted, truth)
     result = mpjpe.score(predicted, truth, [pose.action for pose in poses])
     protocol = mpjpe.protocol(len(samples), args.protocol)
-    return _json(result, protocol) if args.json else _human36m_table(result, protocol)
+    return _json(result._asdict(), protocol) if args.json else _human36m_table(result, protocol)
 
 
 def _name(image: Path, folder: Path) -> str:
@@ -120,8 +131,26 @@ def _line(row: str, cells: Sequence[str]) -> str:
     return row.ljust(max(map(len, ROWS.values()))) + "".join(cell.rjust(8) for cell in cells)
 
 
-def _json(result: Union[pckh.PCKh, mpjpe.MPJPE], protocol: str) -> str:
-    return json.dumps(_plain({**result._asdict(), "protocol": protocol}))
+def _coco(args: argparse.Namespace) -> str:
+    coco.check_truth(args.annotations)
+    arrays = average_precision.match(args.annotations, *coco.read_results(args.predictions))
+    result, protocol = average_precision.score(arrays), average_precision.protocol(arrays)
+    return _json(result, protocol) if args.json else _coco_table(result, protocol)
+
+
+def _coco_table(result: Dict[str, float], protocol: str) -> str:
+    values = ["-" if math.isnan(value) else f"{value:.2f}" for value in result.values()]
+    return "\n".join([
+        "%" + "".join(name.rjust(8) for name in result),
+        " " + "".join(value.rjust(8) for value in values),
+        "",
+        "APM and APL: people of 32² to 96² px, and larger; AR: average recall",
+        protocol,
+    ])
+
+
+def _json(result: Dict[str, Any], protocol: str) -> str:
+    return json.dumps(_plain({**result, "protocol": protocol}))
 
 
 def _plain(value: Any) -> Any:
@@ -134,10 +163,11 @@ def _plain(value: Any) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n"
                                      "The help of each data set has more.", formatter_class=LAYOUT)
-    commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,human36m}")
+    commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,human36m,coco}")
     _add_mpii(commands.add_parser("mpii", help="PCKh on MPII", epilog=MPII_EXAMPLE, formatter_class=LAYOUT))
     _add_human36m(commands.add_parser("human36m", help="MPJPE and PA MPJPE on Human3.6M", epilog=HUMAN36M_EXAMPLE,
                                       formatter_class=LAYOUT))
+    _add_coco(commands.add_parser("coco", help="AP of keypoints on COCO", epilog=COCO_EXAMPLE, formatter_class=LAYOUT))
     return parser
 
 
@@ -163,6 +193,14 @@ def _add_human36m(command: argparse.ArgumentParser) -> None:
     what.add_argument("--list", action="store_true", help="print the test images, in the order of predictions")
     command.add_argument("--unit", choices=tuple(predictions.UNITS), default="mm",
                          help="the predictions' unit (default: %(default)s)")
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+
+
+def _add_coco(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=_coco)
+    command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
+                         help="person_keypoints_val2017.json, or a file in its layout")
+    command.add_argument("--predictions", type=Path, required=True, metavar="FILE", help=".json, see below")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 

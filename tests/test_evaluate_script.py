@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import scipy.io
 
+from integral_pose.datasets import coco
 from integral_pose.datasets.human36m import read as read_human36m
-from integral_pose.metrics import mpjpe
+from integral_pose.metrics import average_precision, mpjpe
 from scripts import evaluate
+from tests import coco_forms
 from tests import human36m_forms as forms
 
 ROOT = Path(__file__).parents[1]
@@ -241,4 +243,75 @@ def test_help_on_human36m_teaches_order_and_kinds(capsys):
         evaluate.main(["human36m", "--help"])
     printed = capsys.readouterr().out
     for part in ("example:\n  python -m scripts.evaluate human36m", "--list", "image,joint,x,y,z", "joint_cam"):
+        assert part in printed
+
+
+@pytest.fixture
+def coco_files(tmp_path):
+    """COCO's annotations, and poses in three forms: found, none, and of the truth itself."""
+    rng = np.random.default_rng(0)
+    content = coco_forms.truth(rng)
+    coco_forms.write(tmp_path, content)
+    coco.write_results(tmp_path / "ours.json", *coco_forms.found(rng, content))
+    coco.write_results(tmp_path / "none.json", np.empty(0, int), np.empty((0, 17, 2)), np.empty(0))
+    people = coco.annotated(tmp_path)
+    coco.write_results(tmp_path / "perfect.json", people.images, np.stack([s.joints for s in people.samples]),
+                       people.scores)
+    return tmp_path
+
+
+def command_coco(folder, predictions="ours.json", *options):
+    annotations = folder / "annotations" / "person_keypoints_val2017.json"
+    return ["coco", "--annotations", str(annotations), "--predictions", str(folder / predictions), *options]
+
+
+def test_coco_prints_the_table_and_the_protocol(coco_files, capsys):
+    assert evaluate.main(command_coco(coco_files, "perfect.json")) == 0
+    headings, values, empty, legend, protocol = capsys.readouterr().out.splitlines()
+    assert headings.split() == ["%", "AP", "AP50", "AP75", "APM", "APL", "AR"] and values.split() == 6 * ["100.00"]
+    assert len(headings) == len(values) and not empty and "average recall" in legend
+    assert protocol.startswith("coco|images:6|people:15 ") and protocol.endswith("|pycocotools")
+
+
+def test_coco_json_holds_what_the_metric_says(coco_files, capsys):
+    truth = coco.truth_file(coco_files)
+    expected = average_precision.score(average_precision.match(truth, *coco.read_results(coco_files / "ours.json")))
+    assert evaluate.main(command_coco(coco_files, "ours.json", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found.pop("protocol").startswith("coco|images:6|")
+    assert found == expected and 0 < found["AP"] < found["AP50"] < 100
+
+
+def test_coco_without_anybody_of_a_size_says_so(coco_files, capsys):
+    path = coco.truth_file(coco_files)
+    content = json.loads(path.read_text())
+    content["annotations"] = [one for one in content["annotations"] if one["area"] > 96**2]
+    path.write_text(json.dumps(content))
+    assert evaluate.main(command_coco(coco_files, "none.json")) == 0
+    assert capsys.readouterr().out.splitlines()[1].split() == ["0.00", "0.00", "0.00", "-", "0.00", "0.00"]
+    assert evaluate.main(command_coco(coco_files, "none.json", "--json")) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["APM"] is None and found["APL"] == 0
+
+
+def test_wrong_coco_files_are_one_paragraph_and_exit_code_2(coco_files, capsys):
+    records = json.loads((coco_files / "ours.json").read_text())
+    for name, changed in [("strange", {"image_id": 5}), ("short", {"keypoints": [1, 2, 3]}), ("nan", {"score": None})]:
+        (coco_files / f"{name}.json").write_text(json.dumps([*records, {**records[0], **changed}]))
+    last = len(records)
+    for name, message in [("missing.json", "missing.json"), ("strange.json", f"has no image 5, and pose {last} "),
+                          ("short.json", f"result {last} "), ("nan.json", "`score` must be one finite number"),
+                          ("annotations/person_keypoints_val2017.json", "holds no list of results")]:
+        assert evaluate.main(command_coco(coco_files, name)) == 2
+        printed = capsys.readouterr()
+        assert not printed.out and printed.err.count("\n") == 1 and message in printed.err
+    assert evaluate.main(["coco", "--annotations", str(coco_files / "ours.json"), *command_coco(coco_files)[3:]]) == 2
+    assert "no list `images`" in capsys.readouterr().err
+
+
+def test_help_on_coco_teaches_the_layout(capsys):
+    with pytest.raises(SystemExit):
+        evaluate.main(["coco", "--help"])
+    printed = capsys.readouterr().out
+    for part in ("example:\n  python -m scripts.evaluate coco --annotations", '"category_id": 1', "nose, left eye"):
         assert part in printed

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 from integral_pose import skeletons
-from integral_pose.skeletons import MPII, Skeleton
+from integral_pose.skeletons import COCO, MPII, Skeleton
 
 TRIDENT = Skeleton(("l_tip", "shaft", "r_tip", "head"), "shaft", ("shaft-head", "shaft-l_tip", "shaft-r_tip"))
 ALL = {name: value for name, value in vars(skeletons).items() if isinstance(value, Skeleton)}
@@ -57,3 +57,21 @@ def test_slots_in_another_skeleton_go_by_name() -> None:
 )
 def test_mpii_parents(joint: str, parent: str) -> None:
     assert MPII.joints[MPII.parents[MPII.index(joint)]] == parent
+
+
+def test_coco_names_its_joints_in_its_own_order() -> None:
+    sides = {"l": "left", "r": "right"}
+    names = [f"{sides[name[0]]}_{name[2:]}" if name[1] == "_" else name for name in COCO.joints]
+    assert names == [  # the categories' `keypoints` in person_keypoints_val2017.json
+        "nose", "left_eye", "right_eye", "left_ear", "right_ear", "left_shoulder", "right_shoulder", "left_elbow",
+        "right_elbow", "left_wrist", "right_wrist", "left_hip", "right_hip", "left_knee", "right_knee", "left_ankle",
+        "right_ankle",
+    ]
+
+
+def test_coco_limbs_are_ones_that_coco_draws() -> None:
+    drawn = (  # the categories' `skeleton`, counted from 1
+        (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10), (9, 11),
+        (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
+    )
+    assert {(min(limb) + 1, max(limb) + 1) for limb in COCO.limbs} <= {(min(limb), max(limb)) for limb in drawn}

@@ -89,3 +89,20 @@ HUMAN36M = Skeleton(
         "thorax-r_shoulder-r_elbow-r_wrist",
     ),
 )
+
+# COCO's joints have no middle of the body: the root only says where the tree is read from, and nothing is measured from
+# it. The limbs are some of those that COCO itself draws.
+COCO = Skeleton(
+    joints=(
+        "nose", "l_eye", "r_eye", "l_ear", "r_ear",
+        "l_shoulder", "r_shoulder", "l_elbow", "r_elbow", "l_wrist", "r_wrist",
+        "l_hip", "r_hip", "l_knee", "r_knee", "l_ankle", "r_ankle",
+    ),
+    root="nose",
+    paths=(
+        "nose-l_eye-l_ear-l_shoulder-l_elbow-l_wrist",
+        "nose-r_eye-r_ear-r_shoulder-r_elbow-r_wrist",
+        "l_shoulder-l_hip-l_knee-l_ankle",
+        "r_shoulder-r_hip-r_knee-r_ankle",
+    ),
+)

@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 from subprocess import PIPE, Popen
-from typing import Any, Dict, Iterator, List, Protocol, Sequence, cast
+from typing import Any, Dict, Iterator, List, Protocol, Sequence, Tuple, cast
 
 import cv2
 from tqdm import tqdm
@@ -25,11 +25,13 @@ Recipe = Dict[str, int]
 class Maker(Protocol):
     """What a module says of the data set it makes; worker processes find it by the module's name.
 
-    `ANNOTATIONS` names the folder of everything but pictures, `UNIT` what one job makes. What `make_one` returns goes
-    through JSON; `annotate` gets all of it in the order of the jobs and writes the files beside the pictures.
+    `ANNOTATIONS` names the folder of everything but pictures, `PICTURES` those of pictures, `UNIT` what one job makes.
+    What `make_one` returns goes through JSON; `annotate` gets all of it in the order of the jobs and writes the files
+    beside the pictures.
     """
 
     ANNOTATIONS: str
+    PICTURES: Tuple[str, ...]
     UNIT: str
 
     def jobs_of(self, part: Path, recipe: Recipe) -> Sequence[Any]: ...
@@ -78,8 +80,13 @@ def make(folder: Path, module: str, recipe: Recipe, workers: int) -> Path:
 def save_picture(path: Path, picture: Array) -> None:
     """Write a picture (h, w, 3) BGR as JPEG, whole or not at all."""
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+    save_whole(path, data.tobytes())
+
+
+def save_whole(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all, however the process ends."""
     half = path.with_suffix(".half")
-    half.write_bytes(data.tobytes())
+    half.write_bytes(data)
     os.replace(half, path)
 
 
@@ -105,7 +112,7 @@ def _part_of(maker: Maker, folder: Path, recipe: Recipe) -> Path:
     note = _note(maker, part)
     if part.exists() and not (note.exists() and note.read_text() == json.dumps(recipe)):
         shutil.rmtree(part)
-    for name in (maker.ANNOTATIONS, "images"):
+    for name in (maker.ANNOTATIONS, *maker.PICTURES):
         (part / name).mkdir(parents=True, exist_ok=True)
     note.write_text(json.dumps(recipe))
     return part

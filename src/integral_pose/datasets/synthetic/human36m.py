@@ -37,7 +37,7 @@ from integral_pose.metrics.mpjpe import ACTIONS, TEST_SUBJECTS
 from integral_pose.skeletons import HUMAN36M
 
 VERSION = 1  # of the pictures: to be raised whenever the same seed gives other ones
-ANNOTATIONS, UNIT = "annotations", "frame"
+ANNOTATIONS, PICTURES, UNIT = "annotations", ("images",), "frame"
 SIZE = 240  # px; the real 1000, and the cameras with it, times 0.24
 RATE = 50  # frames a second
 STEP, TEST_STEP = 320, 64  # from one written frame to the next; of those who are tested

@@ -26,7 +26,7 @@ from integral_pose.geometry import Array, Camera
 from integral_pose.skeletons import MPII
 
 VERSION = 2  # of the pictures: to be raised whenever the same seed gives other ones
-ANNOTATIONS, UNIT = "annot", "image"
+ANNOTATIONS, PICTURES, UNIT = "annot", ("images",), "image"
 Record = Dict[str, Any]  # of train.json or valid.json
 _SPLITS = ("train", "valid")
 _MAT_NAMES = ("rank", "rkne", "rhip", "lhip", "lkne", "lank", "pelv", "thor", "neck", "head", "rwri", "relb", "rsho",

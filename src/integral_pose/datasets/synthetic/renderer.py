@@ -23,8 +23,25 @@ OVERSAMPLING = 2  # canvas px to an image px
 _GRAIN_SPARE = 256
 
 
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A picture (height, width, 3) uint8 BGR, and what is known of each pixel of the canvas it was developed from.
+
+    `owners` (h, w) is the index of the person whose body a canvas pixel shows, -1 for anything else's.
+    """
+
+    picture: Array
+    canvas: Canvas
+    owners: Array
+
+
 def render(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng: np.random.Generator) -> Array:
-    """People in one scene, (height, width, 3) uint8 BGR; `size` is (width, height) px.
+    """The picture of a `photograph`."""
+    return photograph(people, camera, size, rng).picture
+
+
+def photograph(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng: np.random.Generator) -> Photo:
+    """People in one scene; `size` is (width, height) px.
 
     Whoever is nearer hides who is farther. The generator draws everything but the people: light, room, clutter,
     and what stands in front of the first of them.
@@ -38,17 +55,24 @@ def render(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng:
     blocking = foreground(rng, camera, people[0]) if people else None
     if blocking is not None:
         paint_slab(canvas, blocking, light)
-    paint_people(canvas, people, light)
-    return draw_exposure(rng).developed(canvas, size)
+    owners = paint_people(canvas, people, light)
+    return Photo(draw_exposure(rng).developed(canvas, size), canvas, owners)
 
 
-def paint_people(canvas: Canvas, people: Sequence[Person], light: Light) -> None:
-    """People and what they sit on, wherever nothing nearer stands."""
+def paint_people(canvas: Canvas, people: Sequence[Person], light: Light) -> Array:
+    """People and what they sit on, wherever nothing nearer stands; returns whose pixels are whose, as in `Photo`."""
     height, width = canvas.depths.shape
-    for person in people:
+    owners = np.full((height, width), -1, np.int16)
+    for i, person in enumerate(people):
+        before = canvas.depths.copy()
         paint_solids(canvas, person.solids, light, _cloth((width, height)))
-        for seat in person.seats:
-            paint_slab(canvas, seat, light)
+        owners[canvas.depths < before] = i
+        if person.seats:
+            before = canvas.depths.copy()
+            for seat in person.seats:
+                paint_slab(canvas, seat, light)
+            owners[canvas.depths != before] = -1
+    return owners
 
 
 def _draw_light(rng: np.random.Generator, camera: Camera) -> Light:
