@@ -1,6 +1,7 @@
 ## make table1          sets everything up on first use, trains what is missing, prints Table 1 beside the paper's
 ## make table1 … table12, figure2
 ##                      the same for any other table or figure
+## make table6_stages   what each stage of COCO's evaluation is worth
 ## make tables          all of them; a run that several need is trained once
 ## make smoke           all of them with two training steps on a handful of images, to see that they run
 ## make test            the test suite, with at least 90 % of the lines of src/ and symbols/ covered
@@ -59,7 +60,7 @@ check: environment $(VENV)/ready-dev
 	$(PYTEST) -q tests/test_layers.py
 
 # ---------------------------------------------------------------- tables and figures
-PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) figure2
+PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) table6_stages figure2
 BUILT := $(foreach name,$(PAPER),$(if $(wildcard experiments/$(name).py),$(name)))
 
 OPTIONS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(DATA),--data '$(DATA)') $(if $(GPUS),--gpus $(GPUS)) \

@@ -33,7 +33,7 @@ class OnMaps(HybridBlock):
         return super().forward(maps, *rest)
 
 
-class _OnLogits(OnMaps):
+class OnLogits(OnMaps):
     """What works on the logits (N, K * D, H, W) of K joints' maps."""
 
     def __init__(self, joints: int, height: int, width: int, depth: int = 1) -> None:
@@ -47,7 +47,7 @@ class _OnLogits(OnMaps):
         return F.reshape_like(flat, logits)
 
 
-class Integral(_OnLogits):
+class Integral(OnLogits):
     """Logits (N, K * D, H, W) -> joints (N, K, C), C = 2 (x, y) where D = 1 and 3 (x, y, z) else.
 
     Eq. 4, summed one axis after the other: each contraction takes the basis [centre, 1], so that the
@@ -71,7 +71,7 @@ class Integral(_OnLogits):
         return F.squeeze(F.concat(in_plane, in_depth, dim=2), axis=3)
 
 
-class HeatVectors(_OnLogits):
+class HeatVectors(OnLogits):
     """Logits (N, K * D, H, W), D = H = W -> heat vectors (N, K, 3, cells) along x, y and z: Eq. 5.
 
     Two contractions with ones read the whole map, to sum its columns for x and its rows for y and z; F.sum over

@@ -209,7 +209,7 @@ def test_a_missing_second_data_set_is_told_before_anything_is_trained(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forms.write_json(tmp_path / "human36m", forms.EVERYTHING)
-    monkeypatch.setattr(cli, "check", lambda people: None)
+    monkeypatch.setattr(cli, "check", lambda run, root: None)
     monkeypatch.setattr(cli, "train", lambda *args: pytest.fail("trained"))
     with pytest.raises(SystemExit) as left:
         cli.main(table7.TABLE, [*arguments(tmp_path, tmp_path), "--profile", "paper"])

@@ -27,6 +27,7 @@ ORDER: Tuple[Tuple[str, ...], ...] = (
     ("integral_pose.batches", "integral_pose.profiles"),
     ("integral_pose.build",),
     ("integral_pose.train", "integral_pose.predict"),
+    ("integral_pose.topdown",),
     ("integral_pose.evaluate",),
     ("integral_pose.submit",),
     ("integral_pose.results",),

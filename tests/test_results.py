@@ -12,7 +12,7 @@ from experiments import figure2, table1, table2, table7, table10
 from integral_pose import checkpoints, results
 from integral_pose.errors import InputError
 from integral_pose.metrics import mpjpe, pckh
-from integral_pose.metrics.tallies import tallies
+from integral_pose.metrics.estimates import tallies
 from integral_pose.results import Cost, Evidence, Measured
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Metric, Table
 

@@ -30,7 +30,7 @@ def another(name: str) -> Dict[str, Any]:
     """A change of one field that makes sense."""
     words = {
         "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
-        "patch": 128, "protocol": 1, "extra": "mpii",
+        "patch": 128, "protocol": 1, "extra": "mpii", "boxes": "annotated", "joint_score": "one",
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
@@ -99,6 +99,8 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({**HOURGLASS, **IN_SPACE, "backbone": "coarse-to-fine", "stages": 3}, "one stage or two"),
         ({"stages": 2, "output": "direct"}, "so there are maps"),
         ({"data": "human36m"}, "Human3.6M"),
+        ({"boxes": "drawn"}, "boxes are detected or annotated"),
+        ({"joint_score": "two"}, "joint_score is one of"),
         ({"data": "synthetic-mpii-v2", "everybody": True}, "never trained on"),
     ],
     ids=str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import mxnet as mx
 import numpy as np
@@ -16,6 +16,7 @@ from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.run import Run
 from integral_pose.samples import Augmentation, Sample
+from symbols.confidence import MassNear
 from symbols.heads import DeconvolutionHead, DirectHead
 from symbols.hourglass import CoarseToFine, Hourglass
 from symbols.integral import HeatVectors, Integral
@@ -68,6 +69,40 @@ def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
     if run.output == "integral":
         return Integral(joints, run.cells, run.cells, depth)
     return HeatVectors(joints, run.cells, run.cells, depth) if run.on_vectors else None
+
+
+def maps_network(run: Run) -> OnPatches:
+    """The network of a run with maps, without what reads them: it gives logits, and has the same file of parameters."""
+    return network(replace(run, output="heat map", loss="softmax-ce", extra="", start=None))
+
+
+def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
+    """What reads a `maps_network`'s output: joints (N, K, C), fractions, and how sure each is (N, K).
+
+    That is a heat map's highest value, the highest values of heat vectors on average, or what an integral's map holds
+    near the joint; 1 where the run says so.
+    """
+    joints = len(catalogue.skeleton(run).joints)
+    readout, near = _readout(run, joints, run.depth), MassNear(joints, run.cells, run.cells, run.depth)
+
+    def scored(output: Any) -> Tuple[Array, Array]:
+        logits = last_stage(output)
+        said = readout(logits) if readout else logits
+        found = decode(said.asnumpy(), run)
+        if run.output == "heat map":
+            return found, _peaks(said.asnumpy(), run)
+        if run.joint_score == "one":
+            return found, np.ones(found.shape[:2])
+        return found, near(logits, said).asnumpy()
+
+    return scored
+
+
+def _peaks(maps: Array, run: Run) -> Array:
+    """The highest values of maps (N, K * D, H, W), or of vectors (N, K, 3, cells) on average: (N, K)."""
+    if run.on_vectors:
+        return np.asarray(maps.max(axis=3).mean(axis=2))
+    return np.asarray(maps.reshape(len(maps), -1, run.depth * run.cells**2).max(axis=2))
 
 
 def loss(run: Run) -> Any:
@@ -230,7 +265,12 @@ def devices(gpus: str) -> List[mx.Context]:
 
 def read(output: Any, run: Run) -> Array:
     """A network's output, an NDArray or a list of each stage's, to what its last stage says: joints (N, K, C)."""
-    return decode((output[-1] if isinstance(output, (list, tuple)) else output).asnumpy(), run)
+    return decode(last_stage(output).asnumpy(), run)
+
+
+def last_stage(output: Any) -> mx.nd.NDArray:
+    """A network's output, if it has several stages the last one's."""
+    return output[-1] if isinstance(output, (list, tuple)) else output
 
 
 def decode(output: Array, run: Run) -> Array:

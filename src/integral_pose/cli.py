@@ -17,12 +17,12 @@ import mxnet as mx
 from integral_pose import build, pictures, results
 from integral_pose.datasets import catalogue
 from integral_pose.errors import Busy, InputError, RunFailed
-from integral_pose.evaluate import check, evaluate, tested
+from integral_pose.evaluate import check, evaluate, outcome_file
 from integral_pose.metrics import flops
 from integral_pose.profiles import PROFILES
 from integral_pose.results import Evidence, Measured
 from integral_pose.run import Run
-from integral_pose.submit import can_submit, release, submission, submit
+from integral_pose.submit import asked_by_server, can_submit, submission, submit
 from integral_pose.tables import Table
 from integral_pose.train import Site, train
 
@@ -36,11 +36,11 @@ class Cell(NamedTuple):
     row: str
     column: str
     run: Run
-    submitted: bool  # to MPII's server
+    submitted: bool  # to the data set's server
 
     def is_finished(self, site: Site) -> bool:
         submits = self.submitted and can_submit(self.run, site)
-        return tested(self.run, site).exists() and (not submits or submission(self.run, site).exists())
+        return outcome_file(self.run, site).exists() and (not submits or submission(self.run, site).exists())
 
 
 def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
@@ -98,9 +98,9 @@ def _check(cells: Sequence[Cell], site: Site) -> None:
     Raises:
         InputError: they are not, or the test people cannot be scored.
     """
-    runs = {(cell.run.data, cell.run.extra, cell.run.protocol): cell.run for cell in cells}
+    runs = {(cell.run.data, cell.run.extra, cell.run.protocol, cell.run.boxes): cell.run for cell in cells}
     for run in runs.values():
-        check(catalogue.people(run, "test", site.data))
+        check(run, site.data)
         build.training_batches(run, site.data)
 
 
@@ -176,7 +176,7 @@ def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Me
     """All that has been evaluated, asked for now or before."""
     evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
     for cell in cells:
-        path = tested(cell.run, site)
+        path = outcome_file(cell.run, site)
         if path.exists():
             evidence[cell.row, cell.column].append(Evidence.read(path))
     measured = Measured(table, evidence)
@@ -193,21 +193,24 @@ def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Me
 
 
 def _submissions(cells: Sequence[Cell], site: Site) -> str:
-    """What of MPII's own test was written, and where."""
-    first = cells[0].run
-    if not can_submit(first, site):
-        return f"For MPII's own test nothing was written: {release(first, site)} names its people. Put it there."
+    """What was written for the data set's server, and where; or what would have to be there."""
+    missing = asked_by_server(cells[0].run, site)
+    if missing and not can_submit(cells[0].run, site):
+        return f"For the data set's own test nothing was written: {missing} names its people. Put it there."
     written = [cell for cell in cells if cell.is_finished(site)]
     lines = (f"  {cell.row}, seed {cell.run.seed}: {submission(cell.run, site)}" for cell in written)
-    return "\n".join(["For MPII's evaluation server:", *lines])
+    return "\n".join(["In the form that the data set's server takes:", *lines])
 
 
 def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:
-    if measured.table.picture == "curves":
-        path = folder / f"{measured.table.name}.png"
+    kind = measured.table.picture
+    path = folder / f"{measured.table.name}.{'png' if kind == 'curves' else 'jpg'}"
+    if kind == "curves":
         pictures.curves(measured, path)
+    elif kind == "scenes":
+        people = catalogue.candidates(replace(run, boxes="annotated"), site.data)
+        pictures.scenes(measured, people, catalogue.skeleton(run), path)
     else:
-        path = folder / f"{measured.table.name}.jpg"
         draw = pictures.skeletons if run.coordinates == 3 else pictures.grid
         draw(measured, catalogue.people(run, "test", site.data), catalogue.skeleton(run), path)
     return path

@@ -4,14 +4,15 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from integral_pose import build, checkpoints
+from integral_pose import build, checkpoints, topdown
+from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
-from integral_pose.metrics import mpjpe, pckh
+from integral_pose.metrics import average_precision, mpjpe, pckh
 from integral_pose.predict import predict
 from integral_pose.run import Run
 from integral_pose.samples import Pose, Sample, read_image
@@ -21,7 +22,15 @@ from integral_pose.train import DONE, PARAMETERS, Site
 TESTED = "test.npz"
 
 
-def tested(run: Run, site: Site) -> Path:
+class Outcome(NamedTuple):
+    """What a run says of its test people, and what follows from it."""
+
+    arrays: Dict[str, Array]
+    protocol: str
+    people: str  # their fingerprint
+
+
+def outcome_file(run: Run, site: Site) -> Path:
     """Where the run's predictions and errors are, once it is evaluated."""
     return site.folder(run) / (TESTED if run == run.training else f"test-{run.key}.npz")
 
@@ -33,7 +42,7 @@ def evaluate(run: Run, site: Site, wait: bool = True) -> Path:
         InputError: the data or the run's parameters cannot be read.
         Busy: another process works on the run, and `wait` is False.
     """
-    path = tested(run, site)
+    path = outcome_file(run, site)
     with site.held(run, wait):
         if not path.exists():
             _evaluate(run, site, path)
@@ -41,20 +50,34 @@ def evaluate(run: Run, site: Site, wait: bool = True) -> Path:
 
 
 def _evaluate(run: Run, site: Site, path: Path) -> None:
-    people = build.batches(run, "test", site.data, len(site.devices))
-    predictions = predict(
-        run, site.folder(run) / PARAMETERS, people, site.devices[0], site.workers, site.line
-    )
-    errors, protocol = (_in_space if run.coordinates == 3 else _in_image)(run, predictions, people.samples)
+    arrays, protocol, people = (_in_pictures if catalogue.has_scenes(run) else _of_people)(run, site)
     signature = {
         "key": run.training.key,
         "seed": run.seed,
         "data": f"{run.data}, {run.extra}" if run.extra else run.data,
         "protocol": f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}",
-        "people": fingerprint(people.samples),
+        "people": people,
         "commit": _trained_by(site.folder(run) / DONE),
     }
-    checkpoints.write(path, {"predictions": predictions, **errors}, signature)
+    checkpoints.write(path, arrays, signature)
+
+
+def _of_people(run: Run, site: Site) -> Outcome:
+    """One prediction for each of the test people."""
+    people = build.batches(run, "test", site.data, len(site.devices))
+    parameters = site.folder(run) / PARAMETERS
+    predictions = predict(run, parameters, people, site.devices[0], site.workers, site.line)
+    errors, protocol = (_in_space if run.coordinates == 3 else _in_image)(run, predictions, people.samples)
+    return Outcome({"predictions": predictions, **errors}, protocol, fingerprint(people.samples))
+
+
+def _in_pictures(run: Run, site: Site) -> Outcome:
+    """As many poses as are found in the test pictures, matched with the people there."""
+    found = topdown.poses(run, site)
+    matches = average_precision.match(catalogue.truth_file(run, site.data), found.images, found.joints, found.scores)
+    people = fingerprint(catalogue.people(run, "test", site.data))
+    protocol = f"{average_precision.protocol(matches)}|{topdown.protocol(run)}"
+    return Outcome({**dict(zip(topdown.SAVED, found)), **matches}, protocol, people)
 
 
 def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
@@ -89,16 +112,20 @@ def _poses(samples: Sequence[Sample]) -> List[Pose]:
     return [sample.pose for sample in samples if sample.pose]
 
 
-def check(samples: Sequence[Sample]) -> None:
-    """That people can be tested on.
+def check(run: Run, root: Path) -> None:
+    """That a run can be tested.
 
     Raises:
-        InputError: a picture or a head size is missing.
+        InputError: its test people, a picture, a head size or detections are missing.
     """
-    if not _poses(samples):
+    samples = catalogue.people(run, "test", root)
+    if catalogue.has_scenes(run):
+        catalogue.truth_file(run, root)
+        samples = [*samples, *catalogue.candidates(run, root).samples]
+    elif run.coordinates == 2:
         joints, annotated, head_sizes = _truth(samples)
         pckh.normalised_distances(joints, joints, annotated, head_sizes)
-    absent = next((sample.image for sample in samples if not sample.image.is_file()), None)
+    absent = next((image for image in dict.fromkeys(s.image for s in samples) if not image.is_file()), None)
     if absent:
         read_image(absent)
 

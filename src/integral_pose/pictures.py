@@ -7,6 +7,7 @@ from typing import Any, List, Sequence, Tuple
 import matplotlib
 import numpy as np
 
+from integral_pose.datasets.coco import Candidates
 from integral_pose.files import replacing
 from integral_pose.geometry import Array
 from integral_pose.metrics import pckh
@@ -20,6 +21,7 @@ from matplotlib import pyplot as plt  # the backend is chosen first: there may b
 LEFT, RIGHT, MIDDLE = "#e69f00", "#56b4e9", "#ffffff"  # told apart by colour-blind people
 TILE = 192  # px of a person in the grid
 PEOPLE = 8
+SCENES, DRAWN = 5, 0.3  # pictures of the grid with several people, and from which score on a pose is drawn
 SHOWN = ("Walking", "Sitting", "Photo")  # actions of the picture in space
 
 
@@ -54,6 +56,39 @@ def grid(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton, path
         for place, sample, of_person in zip(line, people, joints):
             _person(place, sample, of_person, skeleton)
     _save(figure, path)
+
+
+def scenes(measured: Measured, people: Candidates, skeleton: Skeleton, path: Path) -> None:
+    """The first test pictures with several people: as annotated, then with the poses that each row's first seed found.
+
+    Of a table with several columns only the first is drawn.
+    """
+    ids, counts = np.unique(people.images, return_counts=True)
+    shown = [int(i) for i in ids[counts > 1][:SCENES]]
+    joints = [np.where(sample.annotated[:, None] > 0, sample.joints, np.nan) for sample in people.samples]
+    lines: List[Tuple[str, Array, Any]] = [("annotated", people.images, joints)]
+    for (row, column), (evidence, *_) in measured.evidence.items():
+        if column == measured.table.columns[0]:
+            sure = evidence.arrays["pose_scores"] > DRAWN
+            lines.append((row, evidence.arrays["pictures"][sure], evidence.predictions[sure]))
+    figure, axes = plt.subplots(
+        len(lines), len(shown), figsize=(2.6 * len(shown), 2 * len(lines)), squeeze=False, layout="constrained"
+    )
+    files = dict(zip(people.images.tolist(), (sample.image for sample in people.samples)))
+    for line, (title, images, poses) in zip(axes, lines):
+        line[0].set_ylabel(title)
+        for place, image in zip(line, shown):
+            _scene(place, files[image], [poses[i] for i in np.flatnonzero(images == image)], skeleton)
+    _save(figure, path)
+
+
+def _scene(axes: Any, image: Path, poses: Sequence[Array], skeleton: Skeleton) -> None:
+    """A whole picture with limbs over it."""
+    pixels = read_image(image)
+    axes.imshow(pixels[:, :, ::-1])
+    for joints in poses:
+        _limbs(axes, joints, skeleton)
+    axes.set(xticks=[], yticks=[], xlim=(0, pixels.shape[1]), ylim=(pixels.shape[0], 0))
 
 
 def _person(axes: Any, sample: Sample, joints: Array, skeleton: Skeleton) -> None:

@@ -2,18 +2,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Iterable, Tuple
 
 import mxnet as mx
 import numpy as np
 from tqdm import tqdm
 
 from integral_pose import build
-from integral_pose.batches import Batches
+from integral_pose.batches import Batch, Batches
 from integral_pose.geometry import Array
 from integral_pose.run import Run
 from integral_pose.samples import Sample, decode, decode_pose, patch_of
 from integral_pose.skeletons import Skeleton
+from symbols.pose_net import OnPatches
 
 
 def predict(
@@ -27,14 +28,47 @@ def predict(
     Raises:
         InputError: the parameters are not this run's, or a picture cannot be read.
     """
-    net = build.network(run)
+    net = _loaded(build.network(run), parameters, device)
+    parts = [joints_of(net, batch.images, run, people.skeleton, device) for batch in _progress(people, workers, line)]
+    return _all_decoded(np.concatenate(parts), run, people)
+
+
+def predict_scored(
+    run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
+) -> Tuple[Array, Array]:
+    """Joints of everybody, as `predict` gives them, and how sure each is, (N, K), as `build.scored_readout` says.
+
+    A direct regression does not tell: its joints' scores are 1.
+
+    Raises:
+        InputError: as `predict`.
+    """
+    if run.output == "direct":
+        joints = predict(run, parameters, people, device, workers, line)
+        return joints, np.ones(joints.shape[:2])
+    net = _loaded(build.maps_network(run), parameters, device)
+    readout = build.scored_readout(run)
+
+    def said(images: Array) -> Tuple[Array, Array]:
+        return readout(net(mx.nd.array(images, ctx=device)))
+
+    parts = [_flip_tested(said, batch.images, run, people.skeleton) for batch in _progress(people, workers, line)]
+    fractions, scores = (np.concatenate(arrays) for arrays in zip(*parts))
+    return _all_decoded(fractions, run, people), scores
+
+
+def _loaded(net: OnPatches, parameters: Path, device: mx.Context) -> OnPatches:
     build.load(net, parameters, [device])
     net.hybridize(static_alloc=True)
-    progress = tqdm(
-        people.once(workers), total=-(-len(people.samples) // people.size), unit="batch", desc="predict", leave=False,
-        position=line,
-    )
-    fractions = np.concatenate([joints_of(net, batch.images, run, people.skeleton, device) for batch in progress])
+    return net
+
+
+def _progress(people: Batches, workers: int, line: int) -> Iterable[Batch]:
+    batches = -(-len(people.samples) // people.size)
+    return tqdm(people.once(workers), total=batches, unit="batch", desc="predict", leave=False, position=line)
+
+
+def _all_decoded(fractions: Array, run: Run, people: Batches) -> Array:
     return np.stack([_decoded(f, sample, run, people.skeleton) for f, sample in zip(fractions, people.samples)])
 
 
@@ -47,10 +81,22 @@ def joints_of(
     their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
     integrals and direct regression, in 2D and in 3D.
     """
-    joints = _said(net, images, run, device)
+    def said(images: Array) -> Tuple[Array, Array]:
+        joints = build.read(net(mx.nd.array(images, ctx=device)), run)
+        return joints, np.ones(joints.shape[:2])
+
+    return _flip_tested(said, images, run, skeleton)[0]
+
+
+def _flip_tested(
+    said: Callable[[Array], Tuple[Array, Array]], images: Array, run: Run, skeleton: Skeleton
+) -> Tuple[Array, Array]:
+    """What is said of patches: joints (N, K, C) and their scores (N, K); if the run asks for it, of both views."""
+    joints, scores = said(images)
     if not run.flip_test:
-        return joints
-    return (joints + unmirrored(_said(net, images[:, :, :, ::-1], run, device), skeleton)) / 2
+        return joints, scores
+    mirrored, mirrored_scores = said(images[:, :, :, ::-1])
+    return (joints + unmirrored(mirrored, skeleton)) / 2, (scores + mirrored_scores[:, list(skeleton.mirror)]) / 2
 
 
 def unmirrored(fractions: Array, skeleton: Skeleton) -> Array:
@@ -62,10 +108,6 @@ def unmirrored(fractions: Array, skeleton: Skeleton) -> Array:
     exchanged = fractions[:, list(skeleton.mirror)]
     exchanged[:, :, 0] = 1 - exchanged[:, :, 0]
     return exchanged
-
-
-def _said(net: Callable[[mx.nd.NDArray], Any], images: Array, run: Run, device: mx.Context) -> Array:
-    return build.read(net(mx.nd.array(images, ctx=device)), run)
 
 
 def _decoded(fractions: Array, sample: Sample, run: Run, skeleton: Skeleton) -> Array:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Dict
 
-from integral_pose.datasets.synthetic import human36m, mpii
+from integral_pose.datasets.synthetic import coco, human36m, mpii
 from integral_pose.run import Run
 
 MPII, HUMAN36M = f"synthetic-mpii-v{mpii.VERSION}", f"synthetic-human36m-v{human36m.VERSION}"
+COCO = f"synthetic-coco-v{coco.VERSION}"
 
 
 def paper(run: Run) -> Run:
@@ -28,7 +29,7 @@ def quick(run: Run) -> Run:
     """
     in_space = run.coordinates == 3
     halves = _in_two_halves(
-        run, **_people(run, 4000, 1000, "2x4x2"), width=0.25, patch=run.patch // (4 if in_space else 2),
+        run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_space else 2),
         pretrained=False, batch=16, steps=2000 if in_space else 500, rate=3e-3, low_rate=3e-4, drop_at=0.75,
         validate_every=500 if in_space else 125,
     )
@@ -43,13 +44,15 @@ def quick(run: Run) -> Run:
 def smoke(run: Run) -> Run:
     """A sliver of the network and two steps: shows that every row runs, and nothing else."""
     return _in_two_halves(
-        run, **_people(run, 60, 12, "1x1x1"), width=0.0625, patch=run.patch // 4, pretrained=False,
+        run, **_people(run, 60, 12, "1x1x1", "20-6"), width=0.0625, patch=run.patch // 4, pretrained=False,
         batch=4, steps=2, drop_at=0.5, validate_every=2,
     )
 
 
-def _people(run: Run, train: int, test: int, clips: str) -> Dict[str, Any]:
-    """Synthetic people in place of the run's; `clips` is sub-actions x cameras x frames of a clip."""
+def _people(run: Run, train: int, test: int, clips: str, pictures: str) -> Dict[str, Any]:
+    """Synthetic people in place of the run's; `clips` is sub-actions x cameras x frames, `pictures` are COCO's."""
+    if run.data == "coco":
+        return {"data": f"{COCO}-{pictures}"}
     if run.data == "mpii":
         return {"data": MPII, "train_people": train, "test_people": test, "everybody": False}
     return {"data": f"{HUMAN36M}-{clips}", "extra": f"{MPII}-{train}-{test}" if run.extra else ""}

@@ -16,7 +16,7 @@ from integral_pose import checkpoints
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
 from integral_pose.geometry import Array
-from integral_pose.metrics.tallies import tallies
+from integral_pose.metrics import estimates
 from integral_pose.tables import Claim, Metric, Row, Table
 
 RESAMPLINGS = 2000
@@ -31,7 +31,7 @@ COLUMNS = (
 class Evidence:
     """What one run's numbers are computed from, and their signature."""
 
-    arrays: Mapping[str, Array]  # predictions, and the errors that `metrics.tallies` sums up
+    arrays: Mapping[str, Array]  # predictions, and the errors that `metrics.estimates` takes
     signature: Mapping[str, Any]
 
     @classmethod
@@ -48,14 +48,14 @@ class Evidence:
 
     @property
     def predictions(self) -> Array:
-        """(N, K, 2) in image px or (N, K, 3) in camera mm."""
+        """(N, K, 2) in image px or (N, K, 3) in camera mm; in COCO's pictures, of N poses that were found."""
         return self.arrays["predictions"]
 
 
 class Measured:
     """A table's measured values: each the mean over seeds, with people resampled together in all its cells.
 
-    What several cameras saw at one moment is resampled together.
+    What several cameras saw at one moment is resampled together, and so is a picture with several people.
 
     Args:
         evidence: (row name, column) to the evidence of each seed.  Cells may be missing; seeds of one cell and cells of
@@ -67,7 +67,7 @@ class Measured:
 
     def __init__(self, table: Table, evidence: Mapping[Tuple[str, str], Sequence[Evidence]]) -> None:
         self.table, self.evidence = table, evidence
-        self._tallies: Dict[Tuple[str, str, str], Tuple[Array, Array]] = {}
+        self._resampled: Dict[Tuple[str, str, str], Array] = {}
         first, *others = (e for cell in evidence.values() for e in cell)
         for other in others:
             if other.signature["people"] != first.signature["people"]:
@@ -75,11 +75,9 @@ class Measured:
                     f"Runs {first.signature['key']} and {other.signature['key']} were tested on different people, so "
                     "their numbers cannot stand in one table. Delete test.npz in the run folder that used other data."
                 )
-        moments = first.arrays.get("moments", np.arange(len(first.predictions)))
-        number = int(moments.max()) + 1
+        number = estimates.units(first.arrays)
         rng = np.random.default_rng(0)
-        draws = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLINGS).astype(np.float32)
-        self._draws = draws[:, moments]
+        self._draws = rng.multinomial(number, np.full(number, 1 / number), size=RESAMPLINGS).astype(np.float32)
 
     def has(self, rows: Sequence[str]) -> bool:
         """Whether every cell of these rows was measured, all with the same seeds."""
@@ -89,26 +87,23 @@ class Measured:
 
     def value(self, row: str, column: str, metric: str) -> float:
         """The mean over the seeds: `Values` as measured."""
-        sums, counts = self._tally(row, column, metric)
-        return float(sums.sum() / counts.sum())
+        return float(self._estimate(row, column, metric, np.ones((1, self._draws.shape[1])))[0])
 
     def resampled(self, row: str, column: str, metric: str) -> Array:
         """The same on each resampling of the test people, (RESAMPLINGS,): `Values` as they might have been.
 
         A resampling without anybody who counts gives nan.
         """
-        sums, counts = self._tally(row, column, metric)
-        with np.errstate(invalid="ignore"):
-            return np.asarray((self._draws @ sums) / (self._draws @ counts))
-
-    def _tally(self, row: str, column: str, metric: str) -> Tuple[Array, Array]:
         where = (row, column, metric)
-        if where not in self._tallies:
-            measure = next(m for m in (*self.table.metrics, *self.table.beside) if m.name == metric)
-            seeds = [tallies(e.arrays, measure) for e in self.evidence[row, column]]
-            sums, counts = (np.mean(part, axis=0) for part in zip(*seeds))
-            self._tallies[where] = sums, counts
-        return self._tallies[where]
+        if where not in self._resampled:
+            self._resampled[where] = self._estimate(row, column, metric, self._draws)
+        return self._resampled[where]
+
+    def _estimate(self, row: str, column: str, metric: str, weights: Array) -> Array:
+        """On each of several weightings, (R,)."""
+        measure = next(m for m in (*self.table.metrics, *self.table.beside) if m.name == metric)
+        seeds = [estimates.estimate(e.arrays, measure, weights) for e in self.evidence[row, column]]
+        return np.asarray(np.mean(seeds, axis=0))
 
 
 def interval(resampled: Any) -> Tuple[float, float]:
@@ -270,8 +265,10 @@ def _by_row(measured: Measured) -> List[List[str]]:
     lines = [["", "", *table.columns]]
     for row in table.rows:
         ours = [_joined(measured, row, column, table.metrics) for column in table.columns]
+        if row.paper and any(ours):
+            lines.append([row.name, "paper", *row.paper.split()])
         if any(ours):
-            lines += [[row.name, "paper", *row.paper.split()], ["", "ours", *ours]]
+            lines.append(["" if row.paper else row.name, "ours", *ours])
     return lines
 
 

@@ -15,6 +15,8 @@ MAP_LOSSES = ("gaussian-mse", "softmax-ce", "disc-bce")
 LOSSES = (*MAP_LOSSES, "joint-l1")
 HOURGLASSES = ("hourglass", "coarse-to-fine")  # Newell's, and Pavlakos' for volumes
 BACKBONES = ("resnet18", "resnet50", "resnet101", *HOURGLASSES)
+BOXES = ("detected", "annotated")
+JOINT_SCORES = ("mass", "one")
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
 
@@ -47,6 +49,12 @@ class Run:
     colour: float = 0.0  # and gain of each colour channel
     flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints with those of the mirrored patch
 
+    # Scenes of several people, COCO's
+    boxes: str = field(default="detected", metadata=AT_TEST)  # in which poses are predicted, or "annotated"
+    rescored: bool = field(default=True, metadata=AT_TEST)  # a pose's score is its box's times its joints'
+    suppressed: bool = field(default=True, metadata=AT_TEST)  # all but the best of poses that are nearly the same
+    joint_score: str = field(default="mass", metadata=AT_TEST)  # of an integral: of the map near the joint, or "one"
+
     # Network
     backbone: str = "resnet50"
     width: float = 1.0  # multiplies every number of channels
@@ -74,6 +82,8 @@ class Run:
             f"a {self.output} output cannot be trained by {self.loss}: heat maps are compared with heat maps, joints "
             "with joints",
         )
+        _demand(self.boxes in BOXES, f"boxes are {' or '.join(BOXES)}, not {self.boxes!r}")
+        _demand(self.joint_score in JOINT_SCORES, f"joint_score is one of {JOINT_SCORES}, not {self.joint_score!r}")
         _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
         in_space = "human36m" in self.data
         _demand(in_space == (self.coordinates == 3), "Human3.6M is trained on in 3 coordinates, and nothing else is")

@@ -28,6 +28,9 @@ class Metric:
 
 AT_05, AT_01, AUC = Metric("@0.5", "%"), Metric("@0.1", "%"), Metric("AUC", "%")
 PCKH = (AT_05, AT_01, AUC)
+AP, AP50, AP75, APM, APL, AR = (
+    Metric(name, "%", measure="OKS") for name in ("AP", "AP50", "AP75", "APM", "APL", "AR")
+)
 MPJPE, PA_MPJPE, PA_MPJPE_SCALED = (
     Metric(name, "mm", "lower", name) for name in ("MPJPE", "PA MPJPE", "PA MPJPE, scaled")
 )
@@ -85,8 +88,8 @@ class Claim:
 class Table:
     """Rows, columns and metrics of one table; `caption` is shown above it, `picture` is drawn beside it.
 
-    `beside` are metrics that the paper does not print; they are written to the CSV. `submission` asks for MPII's file
-    of each run.
+    `beside` are metrics that the paper does not print; they are written to the CSV. `submission` asks for the file
+    that the data set's server takes, of each run.
     """
 
     name: str
@@ -97,7 +100,7 @@ class Table:
     metrics: Tuple[Metric, ...] = PCKH
     beside: Tuple[Metric, ...] = ()
     costs: Optional[Costs] = None
-    picture: str = "predictions"  # or "curves"
+    picture: str = "predictions"  # or "curves", or "scenes" with the poses found in them
     submission: bool = False
 
     def cells(self) -> Iterator[Tuple[Row, int]]:

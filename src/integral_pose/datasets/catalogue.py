@@ -7,15 +7,17 @@ from typing import List
 
 import numpy as np
 
-from integral_pose.datasets import human36m, mpii
+from integral_pose.datasets import coco, human36m, mpii
+from integral_pose.datasets.coco import Candidates
+from integral_pose.datasets.synthetic import coco as synthetic_coco
 from integral_pose.datasets.synthetic import human36m as synthetic_human36m
 from integral_pose.datasets.synthetic import mpii as synthetic_mpii
 from integral_pose.errors import InputError
 from integral_pose.run import Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import HUMAN36M, MPII, Skeleton
+from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton
 
-SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x2
+SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x2, synthetic-coco-v1-1300-400
 
 
 def people(run: Run, split: str, root: Path) -> List[Sample]:
@@ -47,7 +49,31 @@ def extra_people(run: Run, root: Path) -> List[Sample]:
 
 def skeleton(run: Run) -> Skeleton:
     """The joints that the run's network says."""
-    return HUMAN36M if _kind(run.data) == "human36m" else MPII
+    return {"human36m": HUMAN36M, "coco": COCO}.get(_kind(run.data), MPII)
+
+
+def has_scenes(run: Run) -> bool:
+    """Whether the run's test pictures show several people, who have to be found first: COCO's do."""
+    return _kind(run.data) == "coco"
+
+
+def candidates(run: Run, root: Path) -> Candidates:
+    """The boxes in which the run looks for the people of its test pictures.
+
+    Raises:
+        InputError: the data set or its detections are missing or malformed.
+    """
+    folder = _coco_folder(run.data, root)
+    return coco.annotated(folder) if run.boxes == "annotated" else coco.detected(folder)
+
+
+def truth_file(run: Run, root: Path) -> Path:
+    """The annotations of the run's test pictures.
+
+    Raises:
+        InputError: they are missing.
+    """
+    return coco.truth_file(_coco_folder(run.data, root))
 
 
 def is_synthetic(run: Run) -> bool:
@@ -64,6 +90,8 @@ def _kind(data: str) -> str:
 def _read(run: Run, data: str, split: str, root: Path) -> List[Sample]:
     if _kind(data) == "human36m":
         return human36m.read(_human36m_folder(data, root), split, run.protocol)
+    if _kind(data) == "coco":
+        return coco.read(_coco_folder(data, root), split)
     return mpii.read(mpii_folder(run, data, root), split, run.everybody)
 
 
@@ -88,6 +116,30 @@ def _human36m_folder(data: str, root: Path) -> Path:
         subactions, cameras, frames = (int(number) for number in data.split("-")[3].split("x"))
         return synthetic_human36m.make(root / data, subactions, cameras, frames, seed=0)
     return root / data if (root / data).is_dir() else root
+
+
+def _coco_folder(data: str, root: Path) -> Path:
+    """The same for COCO, whose pictures count in the names of synthetic ones."""
+    if data.startswith(SYNTHETIC):
+        train, val = (int(number) for number in data.split("-")[3:5])
+        return synthetic_coco.make(root / data, train, val, seed=0)
+    return root / data if (root / data).is_dir() else root
+
+
+def official_test(run: Run, root: Path) -> Path:
+    """The file, there or not, that names the people or pictures of MPII's or COCO's own test, which has no joints."""
+    if has_scenes(run):
+        return _coco_folder(run.data, root) / "annotations" / coco.PARTS[coco.TEST_DEV].annotations
+    return mpii_folder(run, run.data, root) / "annot" / mpii.RELEASE
+
+
+def test_dev(run: Run, root: Path) -> Candidates:
+    """The detected boxes of COCO's own test.
+
+    Raises:
+        InputError: the detections are missing or malformed.
+    """
+    return coco.detected(_coco_folder(run.data, root), part=coco.TEST_DEV)
 
 
 def _renamed(sample: Sample, own: Skeleton, other: Skeleton) -> Sample:
