@@ -12,6 +12,7 @@ from integral_pose.datasets.synthetic import coco, human36m, mpii
 from integral_pose.run import Run
 
 MPII, HUMAN36M = f"synthetic-mpii-v{mpii.VERSION}", f"synthetic-human36m-v{human36m.VERSION}"
+STEPS = {"mpii": 500, "coco": 1000, "human36m": 2000}  # of each half in quick
 COCO = f"synthetic-coco-v{coco.VERSION}"
 
 
@@ -24,20 +25,20 @@ def quick(run: Run) -> Run:
     """A quarter of the width, half the patch, in 3D a quarter of it: minutes on two CPU cores.
 
     So few steps need a higher rate and smaller mini-batches; and maps that were trained to a peak of 1 need sharpening
-    before an integral over their softmax can start from them. H3 would spend its first half on learning that most cells
-    are empty, so its maps begin nearly empty.
+    before an integral over their softmax can start from them, the more the more cells they have. H3 would spend its
+    first half on learning that most cells are empty, so its maps begin nearly empty.
     """
     in_space = run.coordinates == 3
+    steps = STEPS[run.data]
     halves = _in_two_halves(
         run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_space else 2),
-        pretrained=False, batch=16, steps=2000 if in_space else 500, rate=3e-3, low_rate=3e-4, drop_at=0.75,
-        validate_every=500 if in_space else 125,
+        pretrained=False, batch=16, steps=steps, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=steps // 4,
     )
     first = halves.start
     if first and first.loss == "disc-bce":
         return replace(halves, start=replace(first, prior=0.01))
     if first and first.loss == "gaussian-mse" and run.output == "integral" and not first.on_vectors:
-        return replace(halves, logit_scale=30.0 if in_space else 20.0)
+        return replace(halves, logit_scale=20.0 if run.data == "mpii" else 30.0)
     return halves
 
 
