@@ -2,12 +2,14 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass, fields, replace
 from typing import Any, Dict
 
 import pytest
 
-from integral_pose.run import Run
+from integral_pose.errors import InputError
+from integral_pose.run import Run, read
 
 HEAT_MAP = Run(output="heat map", loss="gaussian-mse")
 IN_SPACE = {"data": "human36m", "coordinates": 3}
@@ -134,3 +136,42 @@ def test_heat_maps_are_read_by_their_projections_where_2d_people_are_mixed_in(ru
     assert (run.depth, in_space.depth) == (1, run.cells)
     assert not run.on_vectors
     assert in_space.on_vectors == (run is HEAT_MAP and bool(extra))
+
+
+@pytest.mark.parametrize("run", [
+    Run(), Run(logit_scale=20, seed=3, start=Run(output="heat map", loss="softmax-ce", seed=3)),
+    Run(data="human36m", coordinates=3, extra="mpii", mirror=False, width=0.5),
+])
+def test_settings_give_back_the_run(run, tmp_path):
+    stored = json.loads(json.dumps(run.settings))
+    assert Run.from_settings(stored) == run and Run.from_settings(stored).key == run.key
+    path = tmp_path / "run.json"
+    path.write_text(json.dumps({"key": run.key, "label": "I1", **run.settings}))
+    assert read(path) == run
+
+
+@pytest.mark.parametrize("settings, said", [
+    ({"colour_of_hair": 1}, "no field 'colour_of_hair'"), ({"start": {"sed": 1}}, "no field 'sed'"),
+    ({"start": 3}, "start is the settings"), ({"seed": "3"}, "seed is of type int"), ({"seed": True}, "type int"),
+    ({"mirror": 1}, "mirror is of type bool"), ({"patch": 250}, "multiple of 32"), ({"width": "1"}, "type float"),
+])
+def test_settings_of_no_run_are_refused(settings, said):
+    with pytest.raises(ValueError, match=said):
+        Run.from_settings(settings)
+
+
+@pytest.mark.parametrize("content, said", [
+    ('{"key": "0000000000", "seed": 4}', "its key is 0000000000"), ('{"seed": 4}', "its key is None"),
+    ("[1]", "does not describe a run"), ("{", "does not describe a run"), ('{"sed": 4}', "no field 'sed'"),
+    ("[" * 100_000, "does not describe a run"), (b"\xff\xfe", "does not describe a run"),
+])
+def test_a_damaged_or_edited_run_json_is_refused(content, said, tmp_path):
+    path = tmp_path / "run.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(InputError, match=f"run.json: .*{said}"):
+        read(path)
+
+
+def test_a_missing_run_json_is_named(tmp_path):
+    with pytest.raises(InputError, match="Name the folder of a trained run"):
+        read(tmp_path)

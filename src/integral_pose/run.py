@@ -8,7 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Dict, List, Optional, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from integral_pose.errors import InputError
 
 OUTPUTS = ("direct", "heat map", "integral")
 MAP_LOSSES = ("gaussian-mse", "softmax-ce", "disc-bce")
@@ -169,6 +172,26 @@ class Run:
         changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
         return {name: value.settings if isinstance(value, Run) else value for name, value in changed.items()}
 
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Run:
+        """Inverse of `settings`.
+
+        Raises:
+            ValueError: a field is unknown, of another type, or does not go with another.
+        """
+        defaults = {f.name: f.default for f in fields(cls)}
+        values = dict(settings)
+        for name, value in settings.items():
+            _demand(name in defaults, f"a run has no field {name!r}")
+            if name == "start":
+                _demand(isinstance(value, Mapping), "start is the settings of a run")
+                values[name] = cls.from_settings(value)
+            else:
+                kind = type(defaults[name])
+                fits = type(value) is kind or (kind is float and type(value) is int)
+                _demand(fits, f"{name} is of type {kind.__name__}, not {value!r}")
+        return cls(**values)
+
     @property
     def key(self) -> str:
         """Ten hexadecimal digits that name the run's folder and sign its numbers."""
@@ -178,6 +201,29 @@ class Run:
     def chain(self) -> List[Run]:
         """This run and what it starts from, the first to train first."""
         return [*(self.start.chain if self.start else []), self]
+
+
+def read(path: Path) -> Run:
+    """The run that a run.json describes.
+
+    Raises:
+        InputError: it is missing or damaged, or its run would be another one today.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        run = Run.from_settings({name: value for name, value in stored.items() if name not in ("key", "label")})
+    except OSError:
+        raise InputError(
+            f"{path}: there is no such file. Name the folder of a trained run, such as runs/quick/1a2b3c4d5e."
+        ) from None
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: does not describe a run of this version of the program ({error}).") from error
+    if stored.get("key") != run.key:
+        raise InputError(
+            f"{path}: was edited, or written by another version of the program: its key is {stored.get('key')} and its "
+            f"settings give {run.key}. Go back to that version, or train the run anew."
+        )
+    return run
 
 
 def _demand(condition: bool, message: str) -> None:

@@ -1,0 +1,154 @@
+"""Finds the people in pictures and writes their boxes in COCO's result format."""
+from __future__ import annotations
+
+import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from tqdm import tqdm
+
+from integral_pose import build
+from integral_pose.detect import DETECTORS, Detector, image_id, records
+from integral_pose.errors import InputError
+from integral_pose.files import replacing
+from integral_pose.samples import read_image
+
+DEFAULT = next(iter(DETECTORS))
+PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
+EXAMPLE = f"""examples:
+  python -m scripts.detect photo.jpg --out boxes.json
+  python -m scripts.detect my-pictures --out boxes.json --detector ssd_512_mobilenet1.0_coco
+  python -m scripts.detect --coco data/coco --out detections.json --gpus 0
+
+What is written is a JSON list with a record for each person found:
+  {{"image_id": 785, "category_id": 1, "bbox": [277.12, 45.7, 225.09, 333.56], "score": 0.99997}}
+bbox is x, y, width and height in px, counted from the picture's top left edge. image_id is COCO's number where the
+file's name ends in its 12 digits (000000000785.jpg), and the file's name where it does not (photo.jpg). Both COCO's own
+tools and `--boxes FILE` take the file.
+
+Detectors, all trained on COCO by GluonCV's authors, the most accurate first; the last ones are for CPUs:
+  {(chr(10) + "  ").join(DETECTORS)}
+GluonCV downloads the weights on first use into --models. Without a network, fetch them elsewhere: the message that
+appears then names the file. --weights takes a file of your own instead, written by the network's save_parameters."""
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs the command; returns its exit code, 2 for wrong input."""
+    args = _parser().parse_args(argv)
+    try:
+        _check(args)
+        pictures = coco_pictures(args.coco) if args.coco else find(args.pictures)
+        detector = Detector(args.detector, args.weights, args.models, _device(args.gpus))
+        found = detect(detector, pictures, args.least)
+        _write(args.out, found)
+    except InputError as error:
+        print(f"detect: {error}", file=sys.stderr)
+        return 2
+    print(f"{len(found)} people in {len(pictures)} pictures, written to {args.out}")
+    return 0
+
+
+def detect(detector: Detector, pictures: Sequence[Path], least: float) -> List[Dict[str, Any]]:
+    """The records of all people whose score is `least` or more, picture by picture.
+
+    Raises:
+        InputError: a picture cannot be read.
+    """
+    found: List[Dict[str, Any]] = []
+    for path in tqdm(pictures, unit="picture", desc="detect", leave=False):
+        boxes, scores = detector.people(read_image(path))
+        found += records(path, boxes[scores >= least], scores[scores >= least])
+    return found
+
+
+def find(places: Sequence[Path]) -> List[Path]:
+    """The pictures among files and folders; of a folder those directly in it, by name.
+
+    Raises:
+        InputError: there is none, or two would have the same image_id.
+    """
+    pictures: List[Path] = []
+    for place in places:
+        pictures += _in_folder(place) if place.is_dir() else [place]
+    missing = next((path for path in pictures if not path.is_file()), None)
+    if missing:
+        raise InputError(f"{missing}: there is no such file or folder. Check the path.")
+    twice = [name for name, times in Counter(map(image_id, pictures)).items() if times > 1]
+    if twice:
+        raise InputError(f"{twice[0]}: several pictures would have this image_id. Give their folders one at a time.")
+    return pictures
+
+
+def coco_pictures(folder: Path) -> List[Path]:
+    """All pictures of val2017 in COCO's folder.
+
+    Raises:
+        InputError: there are none.
+    """
+    places = [folder / "val2017", folder / "images" / "val2017"]
+    there = next((place for place in places if place.is_dir()), None)
+    if not there:
+        raise InputError(f"{folder}: has no folder val2017. Unzip COCO's val2017.zip there, or name its folder.")
+    return find([there])
+
+
+def _in_folder(folder: Path) -> List[Path]:
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+    if not pictures:
+        raise InputError(f"{folder}: has no pictures. They are files ending in {', '.join(PICTURES)}.")
+    return pictures
+
+
+def _device(gpus: str) -> Any:
+    devices = build.devices(gpus)
+    if len(devices) > 1:
+        raise InputError(f"--gpus {gpus}: pictures are looked at one by one, so name one GPU.")
+    return devices[0]
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What would otherwise come to light after the last picture."""
+    if not 0 <= args.least <= 1:
+        raise InputError(f"--least {args.least}: scores are between 0 and 1.")
+    folder = next(parent for parent in args.out.absolute().parents if parent.exists())
+    if args.out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"--out {args.out}: no file can be written there. Name another one.")
+
+
+def _write(path: Path, found: List[Dict[str, Any]]) -> None:
+    try:
+        with replacing(path) as draft:
+            draft.write_text("[" + ",\n".join(map(json.dumps, found)) + "]\n")
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be written ({error.strerror}). Name another file.") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.detect", description=__doc__, epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("pictures", nargs="*", type=Path, default=[], metavar="PICTURE",
+                      help="pictures, or folders of pictures")
+    what.add_argument("--coco", type=Path, metavar="FOLDER", help="COCO's folder: all pictures of its val2017")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="the file to write")
+    parser.add_argument("--detector", choices=tuple(DETECTORS), default=DEFAULT, metavar="NAME",
+                        help=f"one of those below (default: {DEFAULT})")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights, where they are not in --models")
+    parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="FOLDER",
+                        help="where weights are, and are downloaded to (default: %(default)s)")
+    parser.add_argument("--least", type=float, default=0.05, metavar="SCORE",
+                        help="leave out people with a lower score (default: %(default)s)")
+    parser.add_argument("--gpus", default="", metavar="NUMBER", help="as in --gpus 0 (default: the CPU)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
