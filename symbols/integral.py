@@ -89,10 +89,10 @@ class HeatVectors(OnLogits):
 
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
         probabilities = self._probabilities(F, logits)
-        down = F.ones_like(F.slice_axis(probabilities, axis=3, begin=0, end=1))  # (N, K D, H, 1)
-        across = F.ones_like(F.slice_axis(probabilities, axis=2, begin=0, end=1))  # (N, K D, 1, W)
-        columns = self._by_depth(F, F.linalg_gemm2(down, probabilities, transpose_a=True))
-        rows = self._by_depth(F, F.linalg_gemm2(probabilities, across, transpose_b=True))
+        row = F.ones_like(F.slice_axis(probabilities, axis=2, begin=0, end=1))  # (N, K D, 1, W), and H = W; they are
+        column = F.ones_like(F.slice_axis(probabilities, axis=3, begin=0, end=1))  # not transposed, for ONNX's sake
+        columns = self._by_depth(F, F.linalg_gemm2(row, probabilities))
+        rows = self._by_depth(F, F.linalg_gemm2(probabilities, column))
         return F.stack(F.sum(columns, axis=2), F.sum(rows, axis=2), F.sum(rows, axis=3), axis=2)
 
     def _by_depth(self, F: Any, sums: Tensor) -> Tensor:
