@@ -15,6 +15,7 @@
 ##   ROWS="H1 I1"       only these rows of the table
 ##   SEEDS=3            seeds per row
 ##   RESULTS=results    folder of the CSV files and pictures
+##   EXPORT=1           with setup: what scripts/export.py needs for ONNX
 ##   CUDA=1             MXNet for NVIDIA GPUs; CUDA=0 goes back to the CPU. The choice is remembered
 ##   PYTHON=python3.10  the Python, 3.8 to 3.11, that .venv is made with
 .PHONY: help
@@ -37,11 +38,11 @@ $(READY): requirements/$(MXNET).txt requirements/runtime.txt setup.py
 	fi; \
 	"$$python" scripts/bootstrap.py install --venv $(VENV) --mxnet $(MXNET)
 
-$(VENV)/ready-dev: requirements/dev.txt | $(READY)
-	@$(VENV)/bin/python scripts/bootstrap.py install-dev --venv $(VENV)
+$(VENV)/ready-dev $(VENV)/ready-export: $(VENV)/ready-%: requirements/%.txt | $(READY)
+	@$(VENV)/bin/python scripts/bootstrap.py install-$* --venv $(VENV)
 
 .PHONY: setup environment
-setup: environment
+setup: environment $(if $(filter 1,$(EXPORT)),$(VENV)/ready-export)
 environment: $(READY)
 	@$(VENV)/bin/python scripts/bootstrap.py check --venv $(VENV)
 
@@ -49,7 +50,7 @@ environment: $(READY)
 PYTEST := $(VENV)/bin/python -m pytest
 
 .PHONY: test check
-test: environment $(VENV)/ready-dev
+test: environment $(VENV)/ready-dev $(VENV)/ready-export
 	$(PYTEST) --cov=src --cov=symbols --cov-report=term-missing:skip-covered --cov-fail-under=90
 	@# Without oneDNN, MXNet raises where it would otherwise write past the end of an array.
 	MXNET_MKLDNN_ENABLED=0 $(PYTEST) -m memory

@@ -15,6 +15,7 @@ from typing import Callable, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, TOO_NEW = (3, 8), (3, 12)
+EXTRAS = {"install-dev": "dev", "install-export": "export"}  # steps, and the lock files that they install
 
 
 class Refusal(Exception):
@@ -153,10 +154,10 @@ def prove(venv: Path) -> None:
         raise Refusal(f"The packages are there but do not load ({reason}): remove {venv} and run `make setup` again.")
 
 
-def install_dev(venv: Path) -> None:
-    """Add what the tests and checks need."""
-    pip(venv, "install", "--no-deps", *locks("dev"))
-    (venv / "ready-dev").touch()
+def install_extra(venv: Path, name: str) -> None:
+    """Add what not everybody needs: "dev" for the tests and checks, "export" for ONNX."""
+    pip(venv, "install", "--no-deps", *locks(name))
+    (venv / f"ready-{name}").touch()
 
 
 def check_environment(venv: Path) -> None:
@@ -172,7 +173,7 @@ def check_environment(venv: Path) -> None:
 def parse(arguments: List[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("step", choices=("install", "install-dev", "check"))
+    parser.add_argument("step", choices=("install", *EXTRAS, "check"))
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="folder of the environment")
     parser.add_argument("--mxnet", choices=("cpu", "cuda"), default="cpu", help="which wheel of MXNet to install")
     return parser.parse_args(arguments)
@@ -193,7 +194,7 @@ def run(options: argparse.Namespace) -> None:
         if options.step == "install":
             install(options.venv, options.mxnet)
         else:
-            install_dev(options.venv)
+            install_extra(options.venv, EXTRAS[options.step])
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

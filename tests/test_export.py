@@ -52,7 +52,7 @@ every_network = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def onnx():
     """Skips where the export's packages are missing."""
     for package in ("onnx", "onnxruntime"):
-        pytest.importorskip(package, reason="requirements/export.txt is not installed")
+        pytest.importorskip(package, reason="make setup EXPORT=1 is not installed")
 
 
 def trained(run, runs, **done):
@@ -182,7 +182,7 @@ def test_without_onnx_the_command_says_what_to_install(tmp_path, monkeypatch, ca
     folder, out = trained(TINY, tmp_path), tmp_path / "out"
     assert command.main([str(folder), "--out", str(out)]) == 2
     printed = capsys.readouterr().err
-    assert f"needs {package}" in printed and "requirements/export.txt" in printed and printed.count("\n") == 1
+    assert f"needs {package}" in printed and "make setup EXPORT=1" in printed and printed.count("\n") == 1
     assert command.main([str(folder), "--out", str(out), "--formats", "mxnet"]) == 0
 
 
@@ -249,7 +249,7 @@ def test_the_example_imports_what_it_says_and_no_more():
 
 
 def test_the_example_maps_boxes_as_patches_are_cut():
-    pytest.importorskip("onnxruntime", reason="requirements/export.txt is not installed")
+    pytest.importorskip("onnxruntime", reason="make setup EXPORT=1 is not installed")
     to_patch = runpy.run_path(str(EXAMPLE))["to_patch"]
     patch = Patch(Box(30 + 20 - 0.5, 8 + 35 - 0.5, 1.25 * 70), 64)
     np.testing.assert_allclose(to_patch(export.card(TINY, ""), (30, 8, 40, 70)), patch.matrix, atol=1e-9)

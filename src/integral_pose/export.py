@@ -33,8 +33,7 @@ CARD = "integral_pose"  # the ONNX file's metadata entry
 AGREEMENT = 1e-4  # of the patch: how far the graph's joints may be from the network's
 OPSET, IR_VERSION = 13, 8  # what MXNet's converters write, whatever version onnx itself stands for
 NEEDED = (
-    "Exporting to ONNX needs onnx 1.17.0: install it with `.venv/bin/python -m pip install --no-deps -r "
-    "requirements/export.txt`, or ask for `--formats mxnet`."
+    "Exporting to ONNX needs onnx 1.17.0: install it with `make setup EXPORT=1`, or ask for `--formats mxnet`."
 )
 RUN_FILE = "run.json"
 
