@@ -4,6 +4,7 @@
 ## make table6_stages   what each stage of COCO's evaluation is worth
 ## make tables          all of them; a run that several need is trained once
 ## make smoke           all of them with two training steps on a handful of images, to see that they run
+## make report          RESULTS.md and one HTML page, results/report/index.html, of what is in results/
 ## make test            the test suite, with at least 90 % of the lines of src/ and symbols/ covered
 ## make check           ruff, mypy and the order of the layers
 ## make setup           only the set-up: .venv with the packages of requirements/
@@ -73,6 +74,10 @@ tables smoke: $(BUILT)
 
 $(BUILT): %: environment
 	@$(VENV)/bin/python -m experiments.$* $(OPTIONS)
+
+.PHONY: report
+report: environment
+	@$(VENV)/bin/python -m scripts.report $(if $(PROFILE),--profile $(PROFILE)) $(if $(RESULTS),--results '$(RESULTS)')
 
 $(filter-out $(BUILT),$(PAPER)):
 	@echo "$@ is not built yet: experiments/ has $(or $(BUILT),no table so far)." >&2; exit 2

@@ -11,7 +11,7 @@ setup(
     python_requires=">=3.8,<3.12",
     package_dir={"": "src", "symbols": "symbols"},
     packages=[*find_packages("src"), "symbols"],
-    package_data={"integral_pose": ["py.typed"], "symbols": ["py.typed"]},
+    package_data={"integral_pose": ["py.typed", "report/style.css"], "symbols": ["py.typed"]},
     # MXNet itself is not named: its wheel is called mxnet or mxnet-cu112, and the two must never be installed together.
     install_requires=[
         "gluoncv==0.10.5.post0",

@@ -14,7 +14,7 @@ from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequenc
 
 import mxnet as mx
 
-from integral_pose import build, pictures, results
+from integral_pose import build, curves, pictures, results
 from integral_pose.datasets import catalogue
 from integral_pose.errors import Busy, InputError, RunFailed
 from integral_pose.evaluate import check, evaluate, outcome_file
@@ -184,12 +184,23 @@ def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Me
     results.write_csv(measured, costs, folder / f"{table.name}.csv")
     if table.claims:
         results.write_claims(measured, folder / f"{table.name}-claims.csv")
+    _write_curves(measured, cells, site, folder)
     print(results.render(measured, costs))
     picture = _draw(measured, cells[0].run, site, folder)
     print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the picture.")
     if table.submission:
         print(_submissions(cells, site))
     return measured
+
+
+def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder: Path) -> None:
+    """How what was evaluated had been trained, and PCKh at every threshold, for the report."""
+    name, done = measured.table.name, [cell for cell in cells if (cell.row, cell.column) in measured.evidence]
+    logs = ((cell.row, cell.column, cell.run) for cell in done)
+    curves.write_training(logs, site.folder, folder / f"{name}-training.csv")
+    if measured.table.metrics[0].measure == "PCKh":
+        distances = {where: [e.arrays["distances"] for e in seeds] for where, seeds in measured.evidence.items()}
+        curves.write_pckh(distances, folder / f"{name}-curves.csv")
 
 
 def _submissions(cells: Sequence[Cell], site: Site) -> str:

@@ -12,15 +12,15 @@ from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
 import numpy as np
 
-from integral_pose import checkpoints
+from integral_pose import checkpoints, layout
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
 from integral_pose.geometry import Array
+from integral_pose.layout import Cost
 from integral_pose.metrics import estimates
-from integral_pose.tables import Claim, Metric, Row, Table
+from integral_pose.tables import Claim, Table
 
 RESAMPLINGS = 2000
-NOTES = {True: "", False: " (the paper's own numbers contradict it)", None: " (the paper prints no such numbers)"}
 COLUMNS = (
     "table", "row", "column", "metric", "paper", "ours", "low", "high", "unit", "better", "seeds", "data", "protocol",
     "run_key", "commit",
@@ -139,15 +139,6 @@ def verdicts(measured: Measured) -> List[Verdict]:
     return found
 
 
-@dataclass(frozen=True)
-class Cost:
-    """Multiply-adds and parameters of a column's network at the paper's scale."""
-
-    flops: float  # 1e9
-    parameters: float  # 1e6, the network's
-    classifier: float  # 1e6, the backbone's as a classifier of ImageNet: what the paper prints
-
-
 def write_csv(measured: Measured, costs: Sequence[Cost], path: Path) -> None:
     """One line a row, column and metric; then the costs."""
     with replacing(path) as draft, open(draft, "w", newline="") as handle:
@@ -225,16 +216,8 @@ def _cost_lines(table: Table, costs: Sequence[Cost]) -> Iterator[Dict[str, Any]]
 
 def render(measured: Measured, costs: Sequence[Cost]) -> str:
     """The table as the paper lays it out, ours below the paper's; then the claims."""
-    table = measured.table
-    lines = _layout(measured)
-    return "\n".join([_title(measured), *_aligned([*lines, *_cost_rows(table, costs)]), *_claims(measured)])
-
-
-def _layout(measured: Measured) -> List[List[str]]:
-    if len(measured.table.columns) > 1:
-        return _by_row(measured)
-    others = any(not row.runs for row in measured.table.rows)
-    return _by_method(measured) if others else _by_metric(measured)
+    lines = layout.lines(measured.table, lambda *where: _shown(measured, *where), costs)
+    return "\n".join([_title(measured), *layout.aligned(lines), *_claims(measured)])
 
 
 def _title(measured: Measured) -> str:
@@ -246,77 +229,11 @@ def _title(measured: Measured) -> str:
     )
 
 
-def _by_metric(measured: Measured) -> List[List[str]]:
-    """Table 1's layout: methods across, metrics down."""
-    table, column = measured.table, measured.table.columns[0]
-    rows = [row for row in table.rows if (row.name, column) in measured.evidence]
-    lines = [["", "", *(row.name for row in rows)]]
-    for place, metric in enumerate(table.metrics):
-        if any(row.paper for row in rows):
-            lines.append([metric.name, "paper", *(f"{row.numbers(0)[place]:.1f}" if row.paper else "" for row in rows)])
-        ours = (_shown(measured, row.name, column, metric) for row in rows)
-        lines.append(["" if lines[-1][1] == "paper" else metric.name, "ours", *ours])
-    return lines
-
-
-def _by_row(measured: Measured) -> List[List[str]]:
-    """The layout of Tables 2 and 3: settings across, methods down, metrics joined by slashes."""
-    table = measured.table
-    lines = [["", "", *table.columns]]
-    for row in table.rows:
-        ours = [_joined(measured, row, column, table.metrics) for column in table.columns]
-        if row.paper and any(ours):
-            lines.append([row.name, "paper", *row.paper.split()])
-        if any(ours):
-            lines.append(["" if row.paper else row.name, "ours", *ours])
-    return lines
-
-
-def _by_method(measured: Measured) -> List[List[str]]:
-    """The layout of Tables 6 and 10 to 12: metrics across, everybody's methods down."""
-    table, column = measured.table, measured.table.columns[0]
-    lines = [["", "", *(metric.name for metric in table.metrics)]]
-    for row in table.rows:
-        if row.paper:
-            lines.append([row.name, "paper", *("-" if math.isnan(n) else f"{n:.1f}" for n in row.numbers(0))])
-        if (row.name, column) in measured.evidence:
-            ours = (_shown(measured, row.name, column, metric) for metric in table.metrics)
-            lines.append(["" if row.paper else row.name, "ours", *ours])
-    return lines
-
-
-def _joined(measured: Measured, row: Row, column: str, metrics: Sequence[Metric]) -> str:
-    if (row.name, column) not in measured.evidence:
-        return ""
-    return "/".join(_shown(measured, row.name, column, metric) for metric in metrics)
-
-
-def _shown(measured: Measured, row: str, column: str, metric: Metric) -> str:
+def _shown(measured: Measured, row: str, column: str, metric: str) -> str:
     """A value to one decimal, rounded from the three of the CSV so that the two never disagree."""
-    return f"{float(f'{measured.value(row, column, metric.name):.3f}'):.1f}"
-
-
-def _cost_rows(table: Table, costs: Sequence[Cost]) -> List[List[str]]:
-    if not table.costs:
-        return []
-    return [
-        ["FLOPs", "paper", *(f"{number:.1f}G" for number in table.costs.flops)],
-        ["", "ours", *(f"{cost.flops:.1f}G" for cost in costs)],
-        ["params", "paper", *(f"{number:.0f}M" for number in table.costs.parameters)],
-        ["", "ours", *(f"{cost.classifier:.0f}M" for cost in costs)],
-        ["", "all of it", *(f"{cost.parameters:.1f}M" for cost in costs)],
-    ]
-
-
-def _aligned(lines: Sequence[Sequence[str]]) -> List[str]:
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return [
-        "  ".join(
-            word.ljust(width) if place < 2 else word.rjust(width)
-            for place, (word, width) in enumerate(zip(line, widths))
-        ).rstrip()
-        for line in lines
-    ]
+    if (row, column) not in measured.evidence:
+        return ""
+    return f"{float(f'{measured.value(row, column, metric):.3f}'):.1f}"
 
 
 def _claims(measured: Measured) -> List[str]:
@@ -326,6 +243,6 @@ def _claims(measured: Measured) -> List[str]:
     lines = ["", "What the paper says, on our numbers (smallest margin, 95 % of resamplings of the test people):"]
     for v in found:
         outcome = "held    " if v.held else "not held"
-        said = v.claim.text + NOTES[v.claim.in_paper]
+        said = v.claim.text + layout.NOTES[v.claim.in_paper]
         lines.append(f"  {outcome} {v.margin:+6.1f} [{v.low:+.1f}, {v.high:+.1f}]  {said}")
     return lines

@@ -1,0 +1,178 @@
+"""All that the results folder says of a table: numbers, claims, curves, its picture.  Nothing is computed anew."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+
+from integral_pose import csv_files, curves
+from integral_pose.errors import InputError
+from integral_pose.layout import Cost
+from integral_pose.tables import Claim, Metric, Table
+
+Where = Tuple[str, str, str]  # row, column, metric
+TITLES = {"table": "Table", "figure": "Figure"}
+COSTS = ("multiply-adds", "parameters, network", "parameters, backbone as classifier")
+
+
+def _optional(text: str) -> Optional[float]:
+    return float(text) if text else None
+
+
+NUMBER: csv_files.Kinds = {
+    "row": str, "column": str, "metric": str, "ours": _optional, "low": _optional, "high": _optional, "seeds": str,
+    "data": str, "protocol": str, "run_key": str, "commit": str,
+}
+VERDICT: csv_files.Kinds = {
+    "claim": str, "held": {"True": True, "False": False}.__getitem__, "margin": float, "low": float, "high": float,
+}
+
+
+class Number(NamedTuple):
+    """One measured number, the middle 95 % of the resamplings, and its signature."""
+
+    ours: float
+    low: float
+    high: float
+    seeds: str
+    data: str
+    protocol: str
+    keys: str
+    commit: str
+
+
+class Verdict(NamedTuple):
+    """A claim on our numbers: whether it held, and by how much."""
+
+    claim: Claim
+    held: bool
+    margin: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A table and all that was measured of it; nothing at all if it was not trained."""
+
+    table: Table
+    measured: Dict[Where, Number] = field(default_factory=dict)
+    costs: Sequence[Cost] = ()
+    verdicts: Sequence[Verdict] = ()
+    training: Sequence[curves.Validation] = ()
+    pckh: Sequence[curves.Point] = ()
+    picture: Optional[Path] = None
+
+    @property
+    def title(self) -> str:
+        """As the paper calls it: "Table 6", "Table 6, stages", "Figure 2"."""
+        kind, number, rest = _parts(self.table.name)
+        name = f"{TITLES.get(kind, kind.capitalize())} {number}".strip()
+        return f"{name}, {rest.replace('_', ' ')}" if rest else name
+
+    def shown(self, row: str, column: str, metric: str) -> str:
+        """A number to one decimal, "" if there is none."""
+        number = self.measured.get((row, column, metric))
+        return f"{number.ours:.1f}" if number else ""
+
+    def cells(self) -> Dict[Tuple[str, str], Number]:
+        """The first number of each measured row and column: its signature is that of the cell."""
+        first: Dict[Tuple[str, str], Number] = {}
+        for (row, column, _), number in self.measured.items():
+            first.setdefault((row, column), number)
+        return first
+
+    def said(self, what: str) -> List[str]:
+        """What the signatures say of "seeds", "data" or "commit", each once, in their order."""
+        separator = ", " if what == "data" else " "
+        words = (word for cell in self.cells().values() for word in getattr(cell, what).split(separator))
+        return list(dict.fromkeys(words))
+
+    def unjudged(self) -> List[Tuple[Claim, str]]:
+        """Claims without a verdict, and why."""
+        judged = [verdict.claim for verdict in self.verdicts]
+        trained = [row.name for row in self.table.rows if row.runs]
+        reasons = ("not all of its rows are trained", "other people's numbers are on the paper's data")
+        return [
+            (claim, reasons[any(row not in trained for row in claim.rows)])
+            for claim in self.table.claims if claim not in judged
+        ]
+
+
+def order(name: str) -> Tuple[bool, int, str]:
+    """Sorts tables by their number, and puts figures behind them."""
+    kind, number, rest = _parts(name)
+    return kind != "table", int(number or 0), rest
+
+
+def _parts(name: str) -> Tuple[str, str, str]:
+    """table6_stages: table, 6 and stages."""
+    found = re.fullmatch(r"([a-z]+)(\d*)_?(.*)", name)
+    assert found
+    return found[1], found[2], found[3]
+
+
+def read(table: Table, folder: Path) -> Numbers:
+    """What `folder`, that of a profile, has of a table.
+
+    Raises:
+        InputError: a file is damaged, or of another version of the table.
+    """
+    path = folder / f"{table.name}.csv"
+    if not path.exists():
+        return Numbers(table)
+    remedy = f"Run make {table.name} again, which writes the file anew; what is trained is not trained again."
+    beside = {kind: folder / f"{table.name}-{kind}.csv" for kind in ("claims", "training", "curves")}
+    lines = csv_files.read(path, NUMBER, remedy)
+    return Numbers(
+        table,
+        _measured(table, lines, path, remedy),
+        _costs(table, lines, path, remedy),
+        _verdicts(table, beside["claims"], remedy) if beside["claims"].exists() else (),
+        curves.read_training(beside["training"], remedy) if beside["training"].exists() else (),
+        curves.read_pckh(beside["curves"], remedy) if beside["curves"].exists() else (),
+        next((file for file in (folder / f"{table.name}.jpg", folder / f"{table.name}.png") if file.exists()), None),
+    )
+
+
+def _measured(table: Table, lines: Sequence[Dict[str, Any]], path: Path, remedy: str) -> Dict[Where, Number]:
+    """Every number of ours; other people's rows have none."""
+    rows, metrics = {row.name for row in table.rows}, _names(table.metrics) | _names(table.beside)
+    found = {}
+    for line in lines:
+        where = row, column, metric = line["row"], line["column"], line["metric"]
+        if row == "all":
+            continue
+        if row not in rows or column not in table.columns or metric not in metrics:
+            raise InputError(f"{path}: {table.name} has no {metric} of {row}, {column}. {remedy}")
+        if line["ours"] is not None:
+            found[where] = Number(*list(line.values())[3:])
+    missing = [(row, column, m.name) for row, column, _ in found for m in table.metrics
+               if (row, column, m.name) not in found]
+    if missing:
+        raise InputError(f"{path}: the line of {', '.join(missing[0])} is missing. {remedy}")
+    return found
+
+
+def _names(metrics: Sequence[Metric]) -> Set[str]:
+    return {metric.name for metric in metrics}
+
+
+def _costs(table: Table, lines: Sequence[Dict[str, Any]], path: Path, remedy: str) -> List[Cost]:
+    if not table.costs:
+        return []
+    found = {(line["column"], line["metric"]): line["ours"] for line in lines if line["row"] == "all"}
+    if any(found.get((column, name)) is None for column in table.columns for name in COSTS):
+        raise InputError(f"{path}: a line of what the networks cost is missing. {remedy}")
+    return [Cost(*(found[column, name] for name in COSTS)) for column in table.columns]
+
+
+def _verdicts(table: Table, path: Path, remedy: str) -> List[Verdict]:
+    claims = {claim.text: claim for claim in table.claims}
+    found = []
+    for text, *numbers in (line.values() for line in csv_files.read(path, VERDICT, remedy)):
+        if text not in claims:
+            raise InputError(f'{path}: {table.name} has no claim "{text}". {remedy}')
+        found.append(Verdict(claims[text], *numbers))
+    return found

@@ -1,0 +1,80 @@
+"""Training logs and PCKh curves as CSV files."""
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable
+
+import numpy as np
+import pytest
+
+from integral_pose import csv_files, curves
+from integral_pose.errors import InputError
+from integral_pose.metrics import pckh
+from integral_pose.run import Run
+
+H1 = Run(output="heat map", loss="gaussian-mse", seed=3)
+I1 = replace(H1, output="integral", loss="joint-l1", start=H1)
+HEADER = ("step", "rate", "train_loss", "validation_loss", "validation_error_px", "images_per_s")
+
+
+def logged(root: Path, run: Run, validations: int) -> None:
+    """A log as training writes it; the numbers say which line they are of."""
+    lines = [(10 * i, 1e-3, i + 0.5, i + 0.25, i + 0.125, 80.0) for i in range(1, validations + 1)]
+    csv_files.write(root / run.key / "log.csv", HEADER, lines)
+
+
+def folder(root: Path) -> Callable[[Run], Path]:
+    return lambda run: root / run.training.key
+
+
+def test_each_phase_is_read_back(tmp_path: Path) -> None:
+    logged(tmp_path, H1, 2)
+    logged(tmp_path, I1, 3)
+    curves.write_training([("I1", "b", I1)], folder(tmp_path), tmp_path / "out" / "t.csv")
+    found = curves.read_training(tmp_path / "out" / "t.csv", "")
+    assert [(v.row, v.column, v.seed, v.phase, v.key, v.step) for v in found] == [
+        *(("I1", "b", 3, 1, H1.key, step) for step in (10, 20)),
+        *(("I1", "b", 3, 2, I1.key, step) for step in (10, 20, 30)),
+    ]
+    assert found[-1][6:] == (3.5, 3.25, 3.125)
+
+
+def test_a_run_tested_in_another_way_has_the_log_of_its_training(tmp_path: Path) -> None:
+    logged(tmp_path, H1, 2)
+    curves.write_training([("H1", "b", replace(H1, flip_test=True))], folder(tmp_path), tmp_path / "t.csv")
+    assert {v.key for v in curves.read_training(tmp_path / "t.csv", "")} == {H1.key}
+
+
+@pytest.mark.parametrize("validations", [0, 1, 39, 40, 41, 300])
+def test_long_logs_are_thinned_from_the_first_line_to_the_last(tmp_path: Path, validations: int) -> None:
+    logged(tmp_path, H1, validations)
+    curves.write_training([("H1", "b", H1)], folder(tmp_path), tmp_path / "t.csv")
+    steps = [v.step for v in curves.read_training(tmp_path / "t.csv", "")]
+    assert len(set(steps)) == len(steps) == min(validations, curves.MOST_LINES)
+    assert steps == sorted(steps) and (not steps or (steps[0], steps[-1]) == (10, 10 * validations))
+
+
+def test_a_run_without_a_log_is_left_out(tmp_path: Path) -> None:
+    curves.write_training([("H1", "b", H1)], folder(tmp_path), tmp_path / "t.csv")
+    assert curves.read_training(tmp_path / "t.csv", "") == []
+
+
+def test_a_damaged_log_is_named(tmp_path: Path) -> None:
+    logged(tmp_path, H1, 4)
+    log = tmp_path / H1.key / "log.csv"
+    log.write_text(log.read_text()[:-2])
+    with pytest.raises(InputError, match=rf"{H1.key}/log.csv, line 5.*Delete it"):
+        curves.write_training([("H1", "b", H1)], folder(tmp_path), tmp_path / "t.csv")
+
+
+def test_pckh_is_the_mean_over_seeds_at_every_threshold(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    seeds = [rng.exponential(0.3, (7, 16)) for _ in range(3)]
+    curves.write_pckh({("H1", "b"): seeds, ("I1", "b"): seeds[:1]}, tmp_path / "c.csv")
+    found = curves.read_pckh(tmp_path / "c.csv", "")
+    ours = [point for point in found if point.row == "H1"]
+    assert [point.threshold for point in ours] == pytest.approx(list(pckh.THRESHOLDS))
+    mean = np.mean([pckh.curve(seed) for seed in seeds], axis=0)
+    assert [point.pckh for point in ours] == pytest.approx(mean, abs=1e-3)
+    assert len(found) == 2 * 51 and mean[-1] > 0
