@@ -12,7 +12,7 @@ from integral_pose.datasets.synthetic import coco, human36m, mpii
 from integral_pose.run import Run
 
 MPII, HUMAN36M = f"synthetic-mpii-v{mpii.VERSION}", f"synthetic-human36m-v{human36m.VERSION}"
-STEPS = {"mpii": 500, "coco": 1000, "human36m": 2000}  # of each half in quick
+STEPS = {"mpii": 500, "coco": 2500, "human36m": 2000}  # of each half in quick
 COCO = f"synthetic-coco-v{coco.VERSION}"
 
 
