@@ -10,8 +10,10 @@ setup(
     license="MIT",
     python_requires=">=3.8,<3.12",
     package_dir={"": "src", "symbols": "symbols"},
-    packages=[*find_packages("src"), "symbols"],
-    package_data={"integral_pose": ["py.typed", "report/style.css"], "symbols": ["py.typed"]},
+    packages=[*find_packages("src"), "symbols", "symbols.native"],
+    package_data={
+        "integral_pose": ["py.typed", "report/style.css"], "symbols": ["py.typed"], "symbols.native": ["*.cc"],
+    },
     # MXNet itself is not named: its wheel is called mxnet or mxnet-cu112, and the two must never be installed together.
     install_requires=[
         "gluoncv==0.10.5.post0",

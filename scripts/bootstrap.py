@@ -142,6 +142,7 @@ def install(venv: Path, mxnet: str) -> None:
     pip(venv, "install", "--no-deps", "--quiet", "--editable", ".")
     provide_quadmath(site_packages)
     prove(venv)
+    compile_operator(venv)
     ready.touch()
 
 
@@ -152,6 +153,11 @@ def prove(venv: Path) -> None:
     if run.returncode:
         reason = run.stderr.decode().strip().splitlines()[-1]
         raise Refusal(f"The packages are there but do not load ({reason}): remove {venv} and run `make setup` again.")
+
+
+def compile_operator(venv: Path) -> None:
+    """Compile the integral operator where there is a compiler; the program works without."""
+    subprocess.call([str(venv / "bin" / "python"), "-m", "symbols.native"], cwd=str(ROOT))
 
 
 def install_extra(venv: Path, name: str) -> None:

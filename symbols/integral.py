@@ -4,10 +4,12 @@ Coordinates are fractions of the map: cell i of n has its centre at (i + 0.5) / 
 """
 from __future__ import annotations
 
-from typing import Any, Tuple
+from typing import Any, List, Tuple
 
 import mxnet as mx
 from mxnet.gluon import HybridBlock
+
+from symbols import native
 
 Tensor = Any  # mx.nd.NDArray or mx.sym.Symbol
 
@@ -34,11 +36,36 @@ class OnMaps(HybridBlock):
 
 
 class OnLogits(OnMaps):
-    """What works on the logits (N, K * D, H, W) of K joints' maps."""
+    """What works on the logits (N, K * D, H, W) of K joints' maps.
 
-    def __init__(self, joints: int, height: int, width: int, depth: int = 1) -> None:
+    Args:
+        fused: whether the compiled operator may be taken, where it is there and the logits are on the CPU. A symbol
+            with it is of no use to another program, so `portable` takes it out of a network before an export.
+    """
+
+    def __init__(self, joints: int, height: int, width: int, depth: int = 1, fused: bool = True) -> None:
         super().__init__(joints * depth, height, width)
         self._joints, self._cells = joints, (depth, height, width)
+        self.fused = fused and native.loaded()
+
+    @property
+    def _in_one_pass(self) -> bool:
+        """Whether to take the compiled operator; Gluon makes the logits' device, or the first one, the current one."""
+        return self.fused and mx.current_context().device_type.startswith("cpu")
+
+    def _marginals(self, F: Any, logits: Tensor) -> List[Tensor]:
+        """The probabilities of columns (N, K, W), rows (N, K, H) and planes (N, K, D), by the compiled operator.
+
+        The reshape brings the logits out of oneDNN's layout, once and not at each reading, and the cast takes float16.
+        Either adds up gradients where asked to, which an extension cannot; inside a network both work in place. The
+        attribute keeps MXNet from making one of the reshapes of all who read the same logits, as their gradients would
+        then be added up behind it.
+        """
+        depth, height, width = self._cells
+        with mx.AttrScope(__reader__=self.name):
+            logits = F.cast(F.reshape(logits, (0, 0, 0, -1)), "float32")
+        sizes = {"joints": self._joints, "depth": depth, "height": height, "width": width}
+        return list(F.softmax_marginals(logits, **sizes))[:3]
 
     def _probabilities(self, F: Any, logits: Tensor) -> Tensor:
         """Eq. 3, one softmax over all cells of a joint, in float32: (N, K * D, H, W)."""
@@ -50,44 +77,54 @@ class OnLogits(OnMaps):
 class Integral(OnLogits):
     """Logits (N, K * D, H, W) -> joints (N, K, C), C = 2 (x, y) where D = 1 and 3 (x, y, z) else.
 
-    Eq. 4, summed one axis after the other: each contraction takes the basis [centre, 1], so that the
-    first, the only one to read the whole map, yields all that the next ones need.
+    Eq. 4, of the marginals where these come in one pass. Else summed one axis after the other: each contraction takes
+    the basis [centre, 1], so that the first, the only one to read the whole map, yields all that the next ones need.
 
     Raises:
         ValueError, mx.MXNetError: the map's size is not the one the block was built for.
     """
 
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
+        if self._in_one_pass:
+            marginals = zip(self._marginals(F, logits), reversed(self._cells))
+            means = [F.dot(shares, centres(F, cells)) for shares, cells in marginals]
+            return F.stack(*means[: 2 if self._cells[0] == 1 else 3], axis=2)
+        return self._by_contractions(F, logits)
+
+    def _by_contractions(self, F: Any, logits: Tensor) -> Tensor:
         depth, height, width = self._cells
         probabilities = self._probabilities(F, logits)
         rows = F.dot(probabilities, _basis(F, width))  # (N, K D, H, [x, 1])
         planes = F.dot(F.transpose(rows, (0, 1, 3, 2)), _basis(F, height))  # (N, K D, [x, 1], [y, 1])
         volumes = reshape_axes(F, planes, 1, 4, (self._joints, depth, 4))  # (N, K, D, [xy, x, y, 1])
-        if depth == 1:
-            return F.slice_axis(F.sum(volumes, axis=2), axis=2, begin=1, end=3)
         moments = F.dot(F.transpose(volumes, (0, 1, 3, 2)), _basis(F, depth))  # (N, K, 4, [z, 1])
-        in_plane = F.slice(moments, begin=(None, None, 1, 1), end=(None, None, 3, 2))
-        in_depth = F.slice(moments, begin=(None, None, 3, 0), end=(None, None, 4, 1))
-        return F.squeeze(F.concat(in_plane, in_depth, dim=2), axis=3)
+        found = F.slice(moments, begin=(None, None, 1, 1), end=(None, None, 3, 2))
+        if depth > 1:
+            in_depth = F.slice(moments, begin=(None, None, 3, 0), end=(None, None, 4, 1))
+            found = F.concat(found, in_depth, dim=2)
+        total = F.slice(moments, begin=(None, None, 3, 1), end=(None, None, 4, 2))  # 1, but for softmax's rounding
+        return F.squeeze(F.broadcast_div(found, total), axis=3)
 
 
 class HeatVectors(OnLogits):
     """Logits (N, K * D, H, W), D = H = W -> heat vectors (N, K, 3, cells) along x, y and z: Eq. 5.
 
-    Two contractions with ones read the whole map, to sum its columns for x and its rows for y and z; F.sum over
-    these axes takes several times as long.
+    Without the compiled operator two contractions with ones read the whole map, to sum its columns for x and its rows
+    for y and z; F.sum over these axes takes several times as long.
 
     Raises:
         ValueError: the three sides differ, so that the vectors would not stack; or as `Integral`.
         mx.MXNetError: as `Integral`.
     """
 
-    def __init__(self, joints: int, height: int, width: int, depth: int) -> None:
+    def __init__(self, joints: int, height: int, width: int, depth: int, fused: bool = True) -> None:
         if not height == width == depth:
             raise ValueError(f"heat vectors of {width}, {height} and {depth} cells along x, y and z do not stack")
-        super().__init__(joints, height, width, depth)
+        super().__init__(joints, height, width, depth, fused)
 
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
+        if self._in_one_pass:
+            return F.stack(*self._marginals(F, logits), axis=2)
         probabilities = self._probabilities(F, logits)
         row = F.ones_like(F.slice_axis(probabilities, axis=2, begin=0, end=1))  # (N, K D, 1, W), and H = W; they are
         column = F.ones_like(F.slice_axis(probabilities, axis=3, begin=0, end=1))  # not transposed, for ONNX's sake
@@ -98,6 +135,17 @@ class HeatVectors(OnLogits):
     def _by_depth(self, F: Any, sums: Tensor) -> Tensor:
         """(N, K * D, 1, cells) or (N, K * D, cells, 1) -> (N, K, D, cells)."""
         return reshape_axes(F, F.reshape(sums, (0, 0, -1)), 1, 2, (self._joints, self._cells[0]))
+
+
+def portable(net: HybridBlock) -> HybridBlock:
+    """The same network, of MXNet's own operators only and not hybridized: what it traced before is forgotten."""
+
+    def plain(block: HybridBlock) -> None:
+        if isinstance(block, OnLogits):
+            block.fused = False
+
+    net.hybridize(False)
+    return net.apply(plain)
 
 
 class Expectation(HybridBlock):

@@ -1,13 +1,16 @@
 """The integral operator against loops, limits and identities, in every form that it is used in."""
 from __future__ import annotations
 
+import json
+
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet.gluon import HybridBlock
+from mxnet.gluon import HybridBlock, nn
 
-from symbols.integral import Expectation, HeatVectors, Integral
-from tests.forms import IN_GRAPHS, gradient, run
+from symbols import native
+from symbols.integral import Expectation, HeatVectors, Integral, portable
+from tests.forms import IN_GRAPHS, exported, gradient, hybrid_parent, run
 
 pytestmark = pytest.mark.memory
 N, K, D, H, W = 2, 3, 4, 5, 7
@@ -17,6 +20,16 @@ every_block = pytest.mark.parametrize("kind, size", [
     pytest.param(Integral, (1, H, W), id="integral-2D"), pytest.param(Integral, (D, H, W), id="integral-3D"),
     pytest.param(HeatVectors, (S, S, S), id="heat-vectors"),
 ])
+
+
+@pytest.fixture(autouse=True, params=[True, False], ids=["fused", "plain"])
+def fused(request, monkeypatch):
+    """Runs the test once with the compiled operator, where it is built, and once with MXNet's own."""
+    if request.param and not native.loaded():
+        pytest.skip("the compiled operator is not built: `make setup` does where g++ is")
+    if not request.param:
+        monkeypatch.setattr(native, "loaded", lambda: False)
+    return request.param
 
 
 def made(kind, size, hybridize):
@@ -210,3 +223,128 @@ def test_an_expectation_refuses_another_length(hybridize):
     block.hybridize(hybridize)
     with pytest.raises(mx.MXNetError):
         run(block, np.ones((N, K, H)))
+
+
+def operators(symbol):
+    return {node["op"] for node in json.loads(symbol.tojson())["nodes"]}
+
+
+@every_block
+def test_takes_the_compiled_operator_where_it_is(fused, kind, size):
+    assert (native.OPERATOR in operators(made(kind, size, False)(mx.sym.var("data")))) == fused
+
+
+@every_block
+def test_takes_mxnets_own_operators_when_told_to_and_off_the_cpu(kind, size):
+    depth, height, width = size
+    told = kind(K, height, width, depth, fused=False)
+    assert native.OPERATOR not in operators(told(mx.sym.var("data")))
+    with mx.gpu(0):  # where Gluon traces a block that is given logits on a GPU
+        assert native.OPERATOR not in operators(made(kind, size, False)(mx.sym.var("data")))
+
+
+@every_block
+def test_a_portable_network_is_exported_without_the_compiled_operator(tmp_path, kind, size):
+    logits = draw(*size)
+    net = hybrid_parent(made(kind, size, True), tmp_path, mx.nd.array(logits))
+    before = run(net, logits)[0]
+    assert portable(net) is net
+    with pytest.raises(RuntimeError, match="hybridize"):  # and nothing of what was traced before is written
+        net.export(str(tmp_path / "too-early"))
+    read = exported(net, tmp_path, mx.nd.array(logits))
+    assert native.OPERATOR not in (tmp_path / "block-symbol.json").read_text()
+    for form in (net, read):
+        np.testing.assert_allclose(run(form, logits)[0], before, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 95, 161), (40, 48, 56)], ids=["2D", "3D"])
+def test_a_large_map_is_summed_without_loss(hybridize, size):
+    logits = draw(*size)
+    shares = probabilities(logits, size[0])
+    along = [(np.arange(cells) + 0.5) / cells for cells in size]
+    joints = np.stack([shares.sum((2, 3)) @ along[2], shares.sum((2, 4)) @ along[1], shares.sum((3, 4)) @ along[0]], 2)
+    found = run(made(Integral, size, hybridize), logits)[0]
+    np.testing.assert_allclose(found, joints[..., :found.shape[2]], atol=1e-6)
+
+
+@every_block
+def test_adds_to_a_gradient_when_asked(hybridize, kind, size):
+    block, values = made(kind, size, hybridize), draw(*size)
+    once, logits = gradient(block, values), mx.nd.array(values)
+    logits.attach_grad("add")
+    for _ in range(3):
+        with mx.autograd.record():
+            output = block(logits)
+        output.backward()
+    np.testing.assert_allclose(logits.grad.asnumpy(), 3 * once, atol=1e-6)
+
+
+@every_block
+def test_logits_that_others_read_too_get_the_sum_of_the_gradients(hybridize, kind, size):
+    readers = 10  # MXNet adds in place from 8 on
+
+    class Shared(HybridBlock):
+        def __init__(self):
+            super().__init__()
+            self.blocks = [made(kind, size, False) for _ in range(readers)]
+            for block in self.blocks:
+                self.register_child(block)
+
+        def hybrid_forward(self, F, logits):
+            return F.add_n(*[block(logits) * (i + 1) for i, block in enumerate(self.blocks)])
+
+    shared, logits = Shared(), draw(*size)
+    shared.hybridize(hybridize, static_alloc=True, static_shape=True)
+    expected = gradient(made(kind, size, False), logits) * sum(range(1, readers + 1))
+    np.testing.assert_allclose(gradient(shared, logits), expected, atol=1e-4)
+
+
+@every_block
+def test_is_the_same_behind_a_convolution(hybridize, kind, size):
+    """Whose output oneDNN lays out in its own way, in memory that static_alloc uses again."""
+    depth, height, width = size
+    net = nn.HybridSequential()
+    net.add(nn.Conv2D(K * depth, 3, padding=1, in_channels=16), made(kind, size, False))
+    net.initialize(mx.init.Normal(1))
+    net.hybridize(hybridize, static_alloc=True, static_shape=True)
+    for _ in range(3):
+        images = mx.nd.random.normal(0, 1, (N, 16, height, width))
+        logits = net[0](images).asnumpy()
+        with mx.autograd.record():
+            output = net(images)
+        output.backward(mx.nd.arange(output.size).reshape(output.shape))
+        np.testing.assert_allclose(output.asnumpy(), run(made(kind, size, False), logits)[0], atol=1e-6)
+        slopes = gradient(made(kind, size, False), logits, head=np.arange(output.size).reshape(output.shape))
+        np.testing.assert_allclose(net[0].bias.grad().asnumpy(), slopes.sum(axis=(0, 2, 3)), atol=1e-4)
+
+
+@every_block
+def test_two_devices_at_once_equal_one(hybridize, kind, size):
+    block, batches = made(kind, size, hybridize), [draw(*size) for _ in range(2)]
+    parts = [mx.nd.array(batch, ctx=mx.cpu(i)) for i, batch in enumerate(batches)]
+    for part in parts:
+        part.attach_grad()
+    with mx.autograd.record():
+        outputs = [block(part) for part in parts]
+    mx.autograd.backward(outputs)
+    for part, output, batch in zip(parts, outputs, batches):
+        assert output.context == part.context
+        np.testing.assert_allclose(output.asnumpy(), run(made(kind, size, False), batch)[0], atol=1e-7)
+        np.testing.assert_allclose(part.grad.asnumpy(), gradient(made(kind, size, False), batch), atol=1e-7)
+
+
+@every_block
+def test_a_logit_that_is_no_number_shows(hybridize, kind, size):
+    logits = draw(*size)
+    logits[0, 0, 1, 2] = np.nan
+    found = run(made(kind, size, hybridize), logits)[0]
+    assert np.isnan(found[0, 0]).any() and np.isfinite(found[1:]).all() and np.isfinite(found[0, 1:]).all()
+
+
+@both_depths
+def test_minus_infinity_leaves_a_cell_out(hybridize, depth):
+    logits = draw(depth)
+    logits[:, :, :2] = -np.inf
+    joints = run(made(Integral, (depth, H, W), hybridize), logits)[0]
+    logits[:, :, :2] = -1e4
+    np.testing.assert_allclose(joints, by_loop(logits, depth), atol=1e-6)

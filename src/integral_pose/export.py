@@ -26,6 +26,7 @@ from integral_pose.run import Run
 from integral_pose.samples import DEVIATION, MEAN
 from integral_pose.train import DONE, PARAMETERS
 from symbols.argmax import HighestCell, HighestOfVectors
+from symbols.integral import portable
 from symbols.pose_net import OnPatches
 
 IMAGES, JOINTS = "images", "joints"  # the graph's input and output
@@ -48,7 +49,7 @@ class Graph:
             InputError: they are missing, damaged or another run's.
         """
         self.run, self.card = of, card(of, commit)
-        self.net: OnPatches = build.network(of)
+        self.net: OnPatches = portable(build.network(of))
         build.load(self.net, parameters, [mx.cpu()])
         self.symbol = joints_symbol(self.net, of)
 
