@@ -1,3 +1,4 @@
+## make demo            shows in seconds what two small networks that come with the program say of pictures
 ## make table1          sets everything up on first use, trains what is missing, prints Table 1 beside the paper's
 ## make table1 … table12, figure2
 ##                      the same for any other table or figure
@@ -60,6 +61,11 @@ check: environment $(VENV)/ready-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(PYTEST) -q tests/test_layers.py
+
+# ---------------------------------------------------------------- a look at it
+.PHONY: demo
+demo: environment
+	@$(VENV)/bin/python -m scripts.demo
 
 # ---------------------------------------------------------------- tables and figures
 PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) table6_stages figure2

@@ -33,6 +33,7 @@ def another(name: str) -> Dict[str, Any]:
     words = {
         "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
         "patch": 128, "protocol": 1, "extra": "mpii", "boxes": "annotated", "joint_score": "one",
+        "skeleton": "b|b",
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
@@ -58,7 +59,7 @@ def test_a_new_field_leaves_keys_alone_until_it_is_used(changes: Dict[str, Any])
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Run) if f.name != "coordinates"])  # that follows from `data`
 def test_each_field_changes_the_key(name: str) -> None:
-    base = {"loss": HEAT_MAP, "extra": Run(**IN_SPACE)}.get(name, Run())
+    base = {"loss": HEAT_MAP, "extra": Run(**IN_SPACE), "skeleton": Run(data="own-1", skeleton="a|a")}.get(name, Run())
     changed = replace(base, **another(name))
     assert changed != base and changed.key != base.key
     assert replace(changed, **{name: getattr(base, name)}).key == base.key

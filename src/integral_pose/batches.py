@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Callable, Deque, Iterator, NamedTuple, Optional, Sequence, Union
+from typing import Callable, Deque, Iterator, NamedTuple, Optional, Sequence, TypeVar, Union
 
 import cv2
 import numpy as np
@@ -14,6 +14,8 @@ from integral_pose.samples import Augmentation, Jitter, Sample, cut, encode, nor
 from integral_pose.skeletons import Skeleton
 
 cv2.setNumThreads(1)  # the workers are the threads
+Made = TypeVar("Made")
+
 
 class Batch(NamedTuple):
     """What a network sees and should say."""
@@ -58,11 +60,11 @@ class Batches:
 
     def stream(self, start: int, workers: int) -> Iterator[Batch]:
         """Batches from step `start` on, made ahead by `workers` threads."""
-        return _ahead(self.batch, start, None, workers)
+        return ahead(self.batch, start, None, workers)
 
     def once(self, workers: int) -> Iterator[Batch]:
         """Everybody once, in order."""
-        return _ahead(self.in_order, 0, -(-len(self.samples) // self.size), workers)
+        return ahead(self.in_order, 0, -(-len(self.samples) // self.size), workers)
 
     def _draw(self, epoch: int, index: int) -> Batch:
         jitter = self.augmentation.draw(self._rng(epoch, 1 + index)) if self.augmentation else Jitter()
@@ -105,15 +107,15 @@ class Mixed:
 
     def stream(self, start: int, workers: int) -> Iterator[Batch]:
         """Batches from step `start` on, made ahead by `workers` threads."""
-        return _ahead(self.batch, start, None, workers)
+        return ahead(self.batch, start, None, workers)
 
 
 Source = Union[Batches, Mixed]  # of what a run is trained on
 
 
-def _ahead(make: Callable[[int], Batch], start: int, stop: Optional[int], workers: int) -> Iterator[Batch]:
+def ahead(make: Callable[[int], Made], start: int, stop: Optional[int], workers: int) -> Iterator[Made]:
     """make(start), make(start + 1), … in order, a few of them under way at any time."""
-    waiting: Deque[Future[Batch]] = deque()
+    waiting: Deque[Future[Made]] = deque()
     pool = ThreadPoolExecutor(max(1, workers))
     number = start
     try:

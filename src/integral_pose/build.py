@@ -206,7 +206,7 @@ def load(
         InputError: the file is missing, damaged or of another network.
     """
     try:
-        net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra)
+        net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra, cast_dtype=True)  # from halves
     except (OSError, ValueError, AssertionError, AttributeError, mx.MXNetError) as error:  # Attribute: a nameless array
         reason = str(error).strip().splitlines()[-1][:200]  # MXNet's own errors begin with a traceback
         raise InputError(

@@ -9,10 +9,10 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from integral_pose import build, checkpoints, topdown
-from integral_pose.datasets import catalogue
+from integral_pose.datasets import catalogue, own
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
-from integral_pose.metrics import average_precision, mpjpe, pckh
+from integral_pose.metrics import average_precision, mpjpe, pck, pckh
 from integral_pose.predict import predict
 from integral_pose.run import Run
 from integral_pose.samples import Pose, Sample, read_image
@@ -67,7 +67,8 @@ def _of_people(run: Run, site: Site) -> Outcome:
     people = build.batches(run, "test", site.data, len(site.devices))
     parameters = site.folder(run) / PARAMETERS
     predictions = predict(run, parameters, people, site.devices[0], site.workers, site.line)
-    errors, protocol = (_in_space if run.coordinates == 3 else _in_image)(run, predictions, people.samples)
+    measure = _in_space if run.coordinates == 3 else _in_boxes if catalogue.is_own(run) else _in_image
+    errors, protocol = measure(run, predictions, people.samples)
     return Outcome({"predictions": predictions, **errors}, protocol, fingerprint(people.samples))
 
 
@@ -85,6 +86,13 @@ def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[
     distances = pckh.normalised_distances(predictions, *_truth(samples))
     known = ", whom it was trained on too" if run.everybody else ""
     return {"distances": distances}, f"{pckh.protocol(len(predictions))}{known}|box: annotated"
+
+
+def _in_boxes(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, K, 2) in image px, of people who bring no other measure than their box; and the protocol."""
+    sides = np.array([sample.box.side / own.MARGIN for sample in samples])
+    distances = pck.distances(predictions, *_truth(samples)[:2], sides)
+    return {"distances": distances, "sides": sides}, f"{pck.protocol(len(predictions))}|box: annotated"
 
 
 def _in_space(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
@@ -122,7 +130,7 @@ def check(run: Run, root: Path) -> None:
     if catalogue.has_scenes(run):
         catalogue.truth_file(run, root)
         samples = [*samples, *catalogue.candidates(run, root).samples]
-    elif run.coordinates == 2:
+    elif run.coordinates == 2 and not catalogue.is_own(run):
         joints, annotated, head_sizes = _truth(samples)
         pckh.normalised_distances(joints, joints, annotated, head_sizes)
     absent = next((image for image in dict.fromkeys(s.image for s in samples) if not image.is_file()), None)

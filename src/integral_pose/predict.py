@@ -43,18 +43,25 @@ def predict_scored(
     Raises:
         InputError: as `predict`.
     """
-    if run.output == "direct":
-        joints = predict(run, parameters, people, device, workers, line)
-        return joints, np.ones(joints.shape[:2])
-    net = _loaded(build.maps_network(run), parameters, device)
-    readout = build.scored_readout(run)
-
-    def said(images: Array) -> Tuple[Array, Array]:
-        return readout(net(mx.nd.array(images, ctx=device)))
-
-    parts = [_flip_tested(said, batch.images, run, people.skeleton) for batch in _progress(people, workers, line)]
+    said = scorer(run, parameters, people.skeleton, device)
+    parts = [said(batch.images) for batch in _progress(people, workers, line)]
     fractions, scores = (np.concatenate(arrays) for arrays in zip(*parts))
     return _all_decoded(fractions, run, people), scores
+
+
+def scorer(
+    run: Run, parameters: Path, skeleton: Skeleton, device: mx.Context
+) -> Callable[[Array], Tuple[Array, Array]]:
+    """A trained network as a function of patches (N, 3, size, size) to joints (N, K, C), fractions, and scores (N, K).
+
+    Raises:
+        InputError: the parameters are not this run's.
+    """
+    if run.output == "direct":
+        net = _loaded(build.network(run), parameters, device)
+        return lambda images: _flip_tested(_certain(net, run, device), images, run, skeleton)
+    net, readout = _loaded(build.maps_network(run), parameters, device), build.scored_readout(run)
+    return lambda images: _flip_tested(lambda i: readout(net(mx.nd.array(i, ctx=device))), images, run, skeleton)
 
 
 def _loaded(net: OnPatches, parameters: Path, device: mx.Context) -> OnPatches:
@@ -81,11 +88,18 @@ def joints_of(
     their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
     integrals and direct regression, in 2D and in 3D.
     """
+    return _flip_tested(_certain(net, run, device), images, run, skeleton)[0]
+
+
+def _certain(
+    net: Callable[[mx.nd.NDArray], Any], run: Run, device: mx.Context
+) -> Callable[[Array], Tuple[Array, Array]]:
+    """What a network says, with a score of 1 for each joint."""
     def said(images: Array) -> Tuple[Array, Array]:
         joints = build.read(net(mx.nd.array(images, ctx=device)), run)
         return joints, np.ones(joints.shape[:2])
 
-    return _flip_tested(said, images, run, skeleton)[0]
+    return said
 
 
 def _flip_tested(

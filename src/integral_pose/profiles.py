@@ -29,7 +29,8 @@ def quick(run: Run) -> Run:
     first half on learning that most cells are empty, so its maps begin nearly empty.
     """
     in_space = run.coordinates == 3
-    steps = STEPS[run.data]
+    like = "mpii" if run.data.startswith("own-") else run.data  # somebody's own are looked at one by one, as MPII's
+    steps = STEPS[like]
     halves = _in_two_halves(
         run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_space else 2),
         pretrained=False, batch=16, steps=steps, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=steps // 4,
@@ -38,7 +39,7 @@ def quick(run: Run) -> Run:
     if first and first.loss == "disc-bce":
         return replace(halves, start=replace(first, prior=0.01))
     if first and first.loss == "gaussian-mse" and run.output == "integral" and not first.on_vectors:
-        return replace(halves, logit_scale=20.0 if run.data == "mpii" else 30.0)
+        return replace(halves, logit_scale=20.0 if like == "mpii" else 30.0)
     return halves
 
 
@@ -51,7 +52,12 @@ def smoke(run: Run) -> Run:
 
 
 def _people(run: Run, train: int, test: int, clips: str, pictures: str) -> Dict[str, Any]:
-    """Synthetic people in place of the run's; `clips` is sub-actions x cameras x frames, `pictures` are COCO's."""
+    """Synthetic people in place of the run's, unless those are somebody's own.
+
+    `clips` is sub-actions x cameras x frames, `pictures` are COCO's.
+    """
+    if run.data.startswith("own-"):
+        return {}
     if run.data == "coco":
         return {"data": f"{COCO}-{pictures}"}
     if run.data == "mpii":

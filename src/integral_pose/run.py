@@ -38,6 +38,7 @@ class Run:
 
     # People
     data: str = "mpii"
+    skeleton: str = ""  # the joints of one's own people, as `skeletons.written` gives them; data sets have theirs
     coordinates: int = 2  # 3: x, y and depth, on a 3D data set
     extra: str = ""  # 2D data set that gives half of each mini-batch (Strategy 2)
     protocol: int = 2  # of Human3.6M: who is trained on, who tested
@@ -88,6 +89,8 @@ class Run:
         _demand(self.boxes in BOXES, f"boxes are {' or '.join(BOXES)}, not {self.boxes!r}")
         _demand(self.joint_score in JOINT_SCORES, f"joint_score is one of {JOINT_SCORES}, not {self.joint_score!r}")
         _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
+        own = self.data.startswith("own-")
+        _demand(own == bool(self.skeleton), "own data, which are called own-…, bring a skeleton, and no others do")
         in_space = "human36m" in self.data
         _demand(in_space == (self.coordinates == 3), "Human3.6M is trained on in 3 coordinates, and nothing else is")
         _demand(self.protocol in (1, 2), f"Human3.6M has protocols 1 and 2, not {self.protocol}")

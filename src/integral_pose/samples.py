@@ -90,8 +90,11 @@ def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
     return Patch(moved, size, jitter.turn, jitter.mirror)
 
 
-def read_image(path: Path) -> Array:
-    """The picture as (height, width, 3) BGR uint8, without turning it by its EXIF tag.
+def read_image(path: Path, upright: bool = False) -> Array:
+    """The picture as (height, width, 3) BGR uint8.
+
+    Args:
+        upright: turn it by its EXIF tag. Annotations of data sets are of pictures that were not turned.
 
     Raises:
         InputError: the file is missing, truncated, or cannot be decoded.
@@ -100,7 +103,7 @@ def read_image(path: Path) -> Array:
         raise InputError(
             f"{path}: the image is missing. Put the data set's images there, or name its folder with --data."
         )
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION))
     if image is None or _cut_short(path.read_bytes()):
         raise InputError(f"{path}: the image cannot be decoded; it may be truncated. Copy it again from its source.")
     return image

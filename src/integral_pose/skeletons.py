@@ -11,7 +11,7 @@ from typing import Dict, Tuple
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A tree of K named joints.
+    """A tree of K named joints; of people's own data, where limbs are missing, several trees.
 
     Left and right joints share a name but for the prefix ``l_`` or ``r_``.
     """
@@ -48,6 +48,24 @@ class Skeleton:
         """For each of this skeleton's joints, its index in `other`, -1 where it has none."""
         where: Dict[str, int] = {joint: i for i, joint in enumerate(other.joints)}
         return tuple(where.get(joint, -1) for joint in self.joints)
+
+
+def written(skeleton: Skeleton) -> str:
+    """A skeleton in one line: its joints and, from the root outwards, its paths."""
+    return f"{','.join(skeleton.joints)}|{','.join(skeleton.paths)}"
+
+
+def parsed(text: str) -> Skeleton:
+    """Inverse of `written`: the root is where the first path begins.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    joints, bar, paths = text.partition("|")
+    skeleton = Skeleton(tuple(joints.split(",")), paths.split("-")[0].split(",")[0], tuple(paths.split(",")))
+    if not (joints and bar and {name for path in skeleton.paths for name in path.split("-")} <= set(skeleton.joints)):
+        raise ValueError(f"{text[:100]!r} is no skeleton")
+    return skeleton
 
 
 @lru_cache(maxsize=None)

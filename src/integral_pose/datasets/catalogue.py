@@ -7,7 +7,7 @@ from typing import List
 
 import numpy as np
 
-from integral_pose.datasets import coco, human36m, mpii
+from integral_pose.datasets import coco, human36m, mpii, own
 from integral_pose.datasets.coco import Candidates
 from integral_pose.datasets.synthetic import coco as synthetic_coco
 from integral_pose.datasets.synthetic import human36m as synthetic_human36m
@@ -15,7 +15,7 @@ from integral_pose.datasets.synthetic import mpii as synthetic_mpii
 from integral_pose.errors import InputError
 from integral_pose.run import Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton
+from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton, parsed
 
 SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x2, synthetic-coco-v1-1300-400
 
@@ -49,6 +49,8 @@ def extra_people(run: Run, root: Path) -> List[Sample]:
 
 def skeleton(run: Run) -> Skeleton:
     """The joints that the run's network says."""
+    if is_own(run):
+        return parsed(run.skeleton)
     return {"human36m": HUMAN36M, "coco": COCO}.get(_kind(run.data), MPII)
 
 
@@ -81,6 +83,11 @@ def is_synthetic(run: Run) -> bool:
     return run.data.startswith(SYNTHETIC)
 
 
+def is_own(run: Run) -> bool:
+    """Whether the run's people are somebody's own, with a skeleton of their own."""
+    return _kind(run.data) == "own"
+
+
 def _kind(data: str) -> str:
     """ "synthetic-human36m-v1-2x4x2" -> "human36m"."""
     name = data[len(SYNTHETIC):] if data.startswith(SYNTHETIC) else data
@@ -92,6 +99,8 @@ def _read(run: Run, data: str, split: str, root: Path) -> List[Sample]:
         return human36m.read(_human36m_folder(data, root), split, run.protocol)
     if _kind(data) == "coco":
         return coco.read(_coco_folder(data, root), split)
+    if is_own(run):
+        return own.read(root / data, split)
     return mpii.read(mpii_folder(run, data, root), split, run.everybody)
 
 

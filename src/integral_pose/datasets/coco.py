@@ -55,7 +55,9 @@ class Candidates(NamedTuple):
     scores: Array  # (N,), how sure it is that there is a person; 1 for annotated ones
 
 
-class _Pictures(NamedTuple):
+class Pictures(NamedTuple):
+    """Those that a file lists."""
+
     paths: Dict[int, Path]  # by image id
     sizes: Dict[int, Tuple[float, float]]  # width and height, px
 
@@ -104,11 +106,11 @@ def detected(folder: Path, detections: Optional[Path] = None, part: str = "val")
     path = detections or _detections(folder, part)
     pictures = _pictures(folder, part)
     records = _persons(Records.of(path, "detection", read_json(path)))
-    images, scores = _images(records, pictures), records.numbers("score")
+    images, scores = image_ids(records, pictures), records.numbers("score")
     records.refuse(scores < 0, "`score` must not be below 0")
-    squares, _ = _squares(_boxes(records), images, pictures)
+    around, _ = squares(boxes(records), images, pictures)
     nothing = np.zeros((JOINTS, 2)), np.zeros(JOINTS)
-    samples = [Sample(pictures.paths[image], *nothing, Box(*square)) for image, square in zip(images.tolist(), squares)]
+    samples = [Sample(pictures.paths[image], *nothing, Box(*square)) for image, square in zip(images.tolist(), around)]
     return Candidates(samples, images, scores)
 
 
@@ -129,13 +131,13 @@ def check_truth(path: Path) -> None:
     Raises:
         InputError: the file is missing, is not JSON, or lacks something.
     """
-    content = _content(path)
+    content = content_of(path)
     if not isinstance(content.get("categories"), list):
         raise InputError(f"{path}: lacks the list `categories`. Copy it again from its source.")
-    pictures = _index(path, content, path.parent)
+    pictures = index(path, content, path.parent)
     records = _annotated_persons(path, content)
-    _images(records, pictures)
-    _boxes(records)
+    image_ids(records, pictures)
+    boxes(records)
     records.numbers("keypoints", 3 * JOINTS)
     records.refuse(records.numbers("area") < 0, "`area` must not be below 0")
     records.numbers("num_keypoints")
@@ -180,16 +182,16 @@ def read_results(path: Path) -> Tuple[Array, Array, Array]:
 
 def _people(folder: Path, part: str) -> Candidates:
     path = _annotations(folder, part)
-    content = _content(path)
-    pictures = _index(path, content, folder / PARTS[part].images)
+    content = content_of(path)
+    pictures = index(path, content, folder / PARTS[part].images)
     records = _annotated_persons(path, content)
     records = records.where(records.integers("iscrowd") == 0)
-    images, keypoints = _images(records, pictures), records.numbers("keypoints", 3 * JOINTS).reshape(-1, JOINTS, 3)
-    squares, extents = _squares(_boxes(records), images, pictures)
+    images, keypoints = image_ids(records, pictures), records.numbers("keypoints", 3 * JOINTS).reshape(-1, JOINTS, 3)
+    around, extents = squares(boxes(records), images, pictures)
     labelled = keypoints[..., 2] > 0
     chosen = np.flatnonzero(labelled.any(axis=1) & (extents > 0).all(axis=1))
     samples = [
-        Sample(pictures.paths[int(images[i])], keypoints[i, :, :2], labelled[i].astype(float), Box(*squares[i]))
+        Sample(pictures.paths[int(images[i])], keypoints[i, :, :2], labelled[i].astype(float), Box(*around[i]))
         for i in chosen.tolist()
     ]
     return Candidates(samples, images[chosen], np.ones(len(chosen)))
@@ -219,19 +221,29 @@ def _detections(folder: Path, part: str) -> Path:
     )
 
 
-def _content(path: Path) -> Dict[str, Any]:
+def content_of(path: Path) -> Dict[str, Any]:
+    """What a file of annotations holds.
+
+    Raises:
+        InputError: it is missing, is not JSON, or lists no images.
+    """
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
         raise InputError(f"{path}: has no list `images`, so it is not laid out as COCO's. Take it from its source.")
     return content
 
 
-def _pictures(folder: Path, part: str) -> _Pictures:
+def _pictures(folder: Path, part: str) -> Pictures:
     path = _annotations(folder, part)
-    return _index(path, _content(path), folder / PARTS[part].images)
+    return index(path, content_of(path), folder / PARTS[part].images)
 
 
-def _index(path: Path, content: Dict[str, Any], folder: Path) -> _Pictures:
+def index(path: Path, content: Dict[str, Any], folder: Path) -> Pictures:
+    """The pictures that a file lists; their files are in `folder`.
+
+    Raises:
+        InputError: an image lacks its `id`, `width`, `height` or `file_name`.
+    """
     records = Records.of(path, "image", content["images"])
     ids, widths, heights = records.integers("id"), records.numbers("width"), records.numbers("height")
     records.refuse(_repeated(ids), "`id` is another image's too")
@@ -239,7 +251,7 @@ def _index(path: Path, content: Dict[str, Any], folder: Path) -> _Pictures:
     names = [row.get("file_name") for row in records.rows]
     records.refuse([not isinstance(name, str) or not name for name in names], "`file_name` must be a file's name")
     paths = dict(zip(ids.tolist(), (folder / str(name) for name in names)))
-    return _Pictures(paths, dict(zip(ids.tolist(), zip(widths.tolist(), heights.tolist()))))
+    return Pictures(paths, dict(zip(ids.tolist(), zip(widths.tolist(), heights.tolist()))))
 
 
 def _annotated_persons(path: Path, content: Dict[str, Any]) -> Records:
@@ -253,7 +265,12 @@ def _persons(records: Records) -> Records:
     return records.where(records.integers("category_id") == PERSON)
 
 
-def _images(records: Records, pictures: _Pictures) -> Array:
+def image_ids(records: Records, pictures: Pictures) -> Array:
+    """Which picture each record is of, (N,).
+
+    Raises:
+        InputError: it is none of them.
+    """
     images = records.integers("image_id")
     records.refuse([image not in pictures.paths for image in images.tolist()], "`image_id` is of an unknown image")
     return images
@@ -267,20 +284,24 @@ def _repeated(ids: Array) -> Array:
     return again
 
 
-def _boxes(records: Records) -> Array:
-    """Left, top, width, height; (N, 4)."""
-    boxes = records.numbers("bbox", 4)
-    records.refuse((boxes[:, 2:] < 0).any(axis=1), "`bbox` must be left, top, width and height, neither below 0")
-    return boxes
+def boxes(records: Records) -> Array:
+    """Left, top, width, height; (N, 4).
+
+    Raises:
+        InputError: a record has something else as its `bbox`.
+    """
+    edges = records.numbers("bbox", 4)
+    records.refuse((edges[:, 2:] < 0).any(axis=1), "`bbox` must be left, top, width and height, neither below 0")
+    return edges
 
 
-def _squares(boxes: Array, images: Array, pictures: _Pictures) -> Tuple[List[List[float]], Array]:
+def squares(edges: Array, images: Array, pictures: Pictures) -> Tuple[List[List[float]], Array]:
     """The squares to look at, (N) of centre x, y and side, and what the picture holds of the boxes, (N, 2).
 
     A box of which the picture holds nothing gets a pixel, so that a detector's every box has its pose.
     """
     sizes = np.array([pictures.sizes[image] for image in images.tolist()], float).reshape(-1, 2)
     with np.errstate(over="ignore"):  # a box may end at any distance: it is cut off at the picture's edge
-        near, far = np.clip(boxes[:, :2], 0, sizes), np.clip(boxes[:, :2] + boxes[:, 2:], 0, sizes)
+        near, far = np.clip(edges[:, :2], 0, sizes), np.clip(edges[:, :2] + edges[:, 2:], 0, sizes)
     sides = np.maximum(MARGIN * (far - near).max(axis=1, initial=0), 1)
     return np.column_stack([(near + far) / 2 - 0.5, sides]).tolist(), far - near

@@ -1,0 +1,231 @@
+"""The command that finds joints in people's own pictures."""
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, List
+
+import integral_pose  # isort: skip  # noqa: F401
+
+import cv2
+import numpy as np
+import pytest
+
+from integral_pose import detect, joint_files
+from integral_pose.errors import InputError
+from scripts import predict
+from tests import trained_forms
+
+ROOT = Path(__file__).parents[1]
+SIZES = {"a.jpg": (80, 120), "b.png": (90, 70), "c.webp": (64, 64)}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures in photos/, a film, and two runs in runs/smoke/."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    for name, (height, width) in SIZES.items():
+        pixels = cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (width, height))
+        cv2.imwrite(str(folder / "photos" / name), pixels)
+    video = joint_files.Video(folder / "film.mp4", 10)
+    for _ in range(5):
+        video.add(cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (96, 80)))
+    video.close()
+    for changes in ({}, {"data": "human36m", "coordinates": 3}):
+        run = trained_forms.tiny(**changes)
+        trained_forms.write(run, folder / "runs" / "smoke" / run.key, f"{run.coordinates}D")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+
+
+class Found(detect.Detector):
+    """Two people in every picture, of whom one is hardly there."""
+
+    def __init__(self, *arguments: Any) -> None: ...
+
+    def people(self, image: Any) -> Any:
+        return np.array([[2.0, 3, 20, 30], [5, 5, 20, 30]]), np.array([0.9, 0.2])
+
+
+def key(coordinates: int = 2) -> str:
+    changes = {"data": "human36m", "coordinates": 3} if coordinates == 3 else {}
+    return trained_forms.tiny(**changes).key
+
+
+def content(out: Path) -> Any:
+    return json.loads((out / "joints.json").read_text())
+
+
+def test_a_folder_gives_joints_and_overlays(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["photos", "--run", key()[:4], "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("3 people in 3 pictures") and "images/s" in said.out
+    assert "synthetic people" in said.err
+    found = content(tmp_path)
+    assert [(one["image"], one["person"], one["box"]) for one in found["people"]] == [
+        (name, 0, [0, 0, width, height]) for name, (height, width) in SIZES.items()]
+    assert found["joints"] == list(found["people"][0]["joints"]) and "l_wrist" in found["joints"]
+    assert found["boxes"] == "all of each picture" and found["run"] == key() and found["failed"] == []
+    assert "share of the joint's heat map" in found["units"]["confidence"]
+    for name, (height, width) in SIZES.items():
+        drawn = cv2.imread(str(tmp_path / "overlays" / name))
+        assert drawn.shape[0] % height == 0 and drawn.shape[1] % width == 0
+    with open(tmp_path / "joints.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == 3 * 16
+    for row in rows:
+        joint = next(one for one in found["people"] if one["image"] == row["image"])["joints"][row["joint"]]
+        assert {name: float(row[name]) for name in joint} == joint
+
+
+def test_in_space_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path)]) == 0
+    assert "1.15 times the picture's longer side, which is assumed" in " ".join(capsys.readouterr().err.split())
+    found = content(tmp_path)
+    assert found["focal_px"] == "1.15 x the longer side" and any("assumed" in note for note in found["notes"])
+    assert [found["people"][0]["joints"]["pelvis"][axis] for axis in joint_files.MM] == [0, 0, 0]
+    assert cv2.imread(str(tmp_path / "overlays" / "a.jpg")).shape == (320, 480 + 160, 3)
+    before = found["people"]
+    assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path), "--focal", "90"]) == 0
+    found = content(tmp_path)
+    assert found["focal_px"] == 90 and not any("assumed" in note for note in found["notes"])
+    assert found["people"] != before
+    said = capsys.readouterr().err
+    assert "joints.json, joints.csv, overlays of an earlier prediction will be replaced" in " ".join(said.split())
+
+
+def test_damaged_pictures_are_passed_over_and_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in SIZES:
+        (tmp_path / name).write_bytes((place / "photos" / name).read_bytes())
+    (tmp_path / "cut.jpg").write_bytes((place / "photos" / "a.jpg").read_bytes()[:400])
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert "cut.jpg" in said.err and said.out.startswith("3 people in 3 pictures, 1 could not be used")
+    assert len(content(tmp_path / "out")["failed"]) == 1
+    assert predict.main([str(tmp_path / "cut.jpg"), "--run", key(), "--out", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_film_gives_a_film(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["film.mp4", "--run", key(3), "--out", str(tmp_path), "--batch", "2"]) == 0
+    assert capsys.readouterr().out.startswith("5 people in 5 frames")
+    found = content(tmp_path)
+    assert [one["frame"] for one in found["people"]] == [0, 1, 2, 3, 4] and found["film"] == "film.mp4"
+    video = cv2.VideoCapture(str(tmp_path / "overlays" / "film.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    assert video.read()[1].shape == (400, 480 + 200, 3)
+    assert (tmp_path / "joints.csv").read_text().startswith("frame,person,joint,x,y,x_mm")
+    assert predict.main(["film.mp4", "--run", key(), "--out", str(tmp_path), "--frames", "2", "--no-overlays"]) == 0
+    assert len(content(tmp_path)["people"]) == 2
+    assert not list((tmp_path / "overlays").iterdir())
+
+
+def test_boxes_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    boxes = [{"image_id": "b.png", "category_id": 1, "bbox": [3, 4, 30, 50], "score": 0.8},
+             {"image_id": "b.png", "category_id": 1, "bbox": [20, 4, 40, 50], "score": 0.3},
+             {"image_id": "a.jpg", "category_id": 1, "bbox": [300, 4, 40, 50], "score": 0.9}]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    command = ["photos", "--run", key(), "--boxes", str(tmp_path / "boxes.json"), "--out", str(tmp_path / "out")]
+    assert predict.main(command) == 1
+    assert "a.jpg: the box" in capsys.readouterr().err
+    found = content(tmp_path / "out")
+    assert [(one["image"], one["box"], one["score"]) for one in found["people"]] == [("b.png", [3, 4, 30, 50], 0.8)]
+    assert found["pictures"] == 2
+    assert predict.main([*command, "--least", "0.2"]) == 1
+    assert [one["person"] for one in content(tmp_path / "out")["people"]] == [0, 1]
+
+
+def test_the_detectors_boxes_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "Detector", Found)
+    assert predict.main(["photos/a.jpg", "--run", key(), "--boxes", "detect", "--out", str(tmp_path)]) == 0
+    assert [one["box"] for one in content(tmp_path)["people"]] == [[2, 3, 20, 30]]
+
+
+def test_without_the_detectors_weights_it_says_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise InputError("put the weights into data/models, or name such a file with --weights.")
+
+    monkeypatch.setattr(detect.Detector, "__init__", refuse)
+    assert predict.main(["photos", "--run", key(), "--boxes", "detect", "--out", str(tmp_path / "out")]) == 2
+    assert "--weights" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def commands(page: str) -> List[List[str]]:
+    """What a page of docs/ has people type, without the program."""
+    lines = (ROOT / "docs" / page).read_text().splitlines()
+    return [shlex.split(line)[3:] for line in lines if line.startswith(".venv/bin/python -m scripts.predict")]
+
+
+@pytest.mark.parametrize("words", commands("predict.md"), ids=" ".join)
+def test_the_commands_of_the_page_work(
+    words: List[str], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").symlink_to(place / "runs")
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    for name, source in {"photos": "photos", "photo.jpg": "photos/a.jpg", "other.png": "photos/b.png",
+                         "dance.mp4": "film.mp4"}.items():
+        (tmp_path / name).symlink_to(place / source)
+    (tmp_path / "boxes.json").write_text('{"photo.jpg": [[1, 2, 30, 40]]}')
+    monkeypatch.setattr(predict, "Detector", Found)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda what, real=cv2.VideoCapture: real(what or "dance.mp4"))
+    words = [word.replace("quick/1a2b3c4d5e", f"smoke/{key()}").replace("1a2b3c", key()[:6]) for word in words]
+    assert predict.main(words) == 0
+    out = Path(words[words.index("--out") + 1] if "--out" in words else "predictions")
+    assert content(out)["people"] and list((out / "overlays").iterdir())
+
+
+def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path) -> None:
+    assert predict.main(["photos/a.jpg", "--out", str(tmp_path)]) == 0
+    assert content(tmp_path)["run"] == json.loads((ROOT / "models" / "people.json").read_text())["key"]
+
+
+def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
+    for options in ([], ["--flip"]):
+        assert predict.main(["photos/a.jpg", "--run", key(), *options, "--out", str(tmp_path / str(len(options)))]) == 0
+    assert content(tmp_path / "0")["people"] != content(tmp_path / "1")["people"]
+
+
+@pytest.mark.parametrize("options, said", [
+    (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
+    (["photos", "film.mp4"], "by itself"), (["camera", "photos"], "by itself"),
+    (["photos", "--run", "zz"], "there is no such run"), (["photos", "--least", "7"], "--least 7"),
+    (["photos", "--checkpoint", "photos/a.jpg"], "a.json or run.json"), (["photos", "--focal", "-3"], "--focal -3"),
+    (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),
+    (["photos", "--boxes", "nowhere.json"], "nowhere.json: there is no such file"),
+    (["photos", "--out", "film.mp4"], "is a file"), (["photos", "--out", "/proc/nothing"], "cannot be written"),
+])
+def test_wrong_input_gets_a_sentence(options: List[str], said: str, capsys: pytest.CaptureFixture) -> None:
+    network = [] if {"--run", "--checkpoint"} & set(options) else ["--run", key()]
+    out = [] if "--out" in options else ["--out", "never"]
+    assert predict.main([*options, *network, *out]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not Path("never").exists()
+
+
+def test_damaged_parameters_are_named(tmp_path: Path, place: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = place / "runs" / "smoke" / key()
+    (tmp_path / "run.json").write_bytes((folder / "run.json").read_bytes())
+    (tmp_path / "net.params").write_bytes((folder / "net.params").read_bytes()[:5000])
+    assert predict.main(["photos", "--checkpoint", str(tmp_path / "net.params"), "--out", str(tmp_path / "out")]) == 2
+    assert "net.params: these are not the parameters" in " ".join(capsys.readouterr().err.split())
+
+
+def test_it_runs_as_a_command_and_its_help_teaches() -> None:
+    command = [sys.executable, "-m", "scripts.predict", "--help"]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert asked.returncode == 0
+    for word in ("examples:", "joints.csv", "--boxes", "camera --frames", "whole"):
+        assert word in asked.stdout
