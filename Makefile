@@ -7,6 +7,7 @@
 ## make smoke           all of them with two training steps on a handful of images, to see that they run
 ## make report          RESULTS.md and one HTML page, results/report/index.html, of what is in results/
 ## make test            the test suite, with at least 90 % of the lines of src/ and symbols/ covered
+## make test-horovod    what several workers do, on this machine; builds Horovod on first use
 ## make check           ruff, mypy and the order of the layers
 ## make setup           only the set-up: .venv with the packages of requirements/
 ##
@@ -19,6 +20,8 @@
 ##   RESULTS=results    folder of the CSV files and pictures
 ##   EXPORT=1           with setup: what scripts/export.py needs for ONNX
 ##   CUDA=1             MXNet for NVIDIA GPUs; CUDA=0 goes back to the CPU. The choice is remembered
+##   HOROVOD=1          with `setup`: Horovod too, for several machines (docs/scaling.md)
+##   AMP=1              float16 on the GPUs
 ##   PYTHON=python3.10  the Python, 3.8 to 3.11, that .venv is made with
 .PHONY: help
 help:
@@ -43,19 +46,25 @@ $(READY): requirements/$(MXNET).txt requirements/runtime.txt setup.py $(wildcard
 $(VENV)/ready-dev $(VENV)/ready-export: $(VENV)/ready-%: requirements/%.txt | $(READY)
 	@$(VENV)/bin/python scripts/bootstrap.py install-$* --venv $(VENV)
 
+$(VENV)/ready-horovod: requirements/horovod.txt requirements/horovod-build.txt $(READY)
+	@$(VENV)/bin/python scripts/bootstrap.py install-horovod --venv $(VENV)
+
 .PHONY: setup environment
-setup: environment $(if $(filter 1,$(EXPORT)),$(VENV)/ready-export)
+setup: environment $(if $(filter 1,$(EXPORT)),$(VENV)/ready-export) $(if $(filter 1,$(HOROVOD)),$(VENV)/ready-horovod)
 environment: $(READY)
 	@$(VENV)/bin/python scripts/bootstrap.py check --venv $(VENV)
 
 # ---------------------------------------------------------------- tests
 PYTEST := $(VENV)/bin/python -m pytest
 
-.PHONY: test check
+.PHONY: test test-horovod check
 test: environment $(VENV)/ready-dev $(VENV)/ready-export
 	$(PYTEST) --cov=src --cov=symbols --cov-report=term-missing:skip-covered --cov-fail-under=90
 	@# Without oneDNN, MXNet raises where it would otherwise write past the end of an array.
 	MXNET_MKLDNN_ENABLED=0 $(PYTEST) -m memory
+
+test-horovod: $(VENV)/ready-dev $(VENV)/ready-horovod
+	$(PYTEST) tests/test_crew.py
 
 check: environment $(VENV)/ready-dev
 	$(VENV)/bin/ruff check .
@@ -71,7 +80,7 @@ demo: environment
 PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) table6_stages figure2
 BUILT := $(foreach name,$(PAPER),$(if $(wildcard experiments/$(name).py),$(name)))
 
-OPTIONS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(DATA),--data '$(DATA)') $(if $(GPUS),--gpus $(GPUS)) \
+OPTIONS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(DATA),--data '$(DATA)') $(if $(GPUS),--gpus $(GPUS)) $(if $(AMP),--amp) \
   $(if $(ROWS),--rows $(foreach row,$(ROWS),'$(row)')) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(RESULTS),--results '$(RESULTS)')
 
 .PHONY: tables smoke $(PAPER)

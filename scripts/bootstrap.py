@@ -7,7 +7,9 @@ can read it, because an unsuitable Python should hear what to do instead of prin
 import argparse
 import ctypes
 import fcntl
+import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,15 @@ from typing import Callable, List, Optional, Tuple
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, TOO_NEW = (3, 8), (3, 12)
 EXTRAS = {"install-dev": "dev", "install-export": "export"}  # steps, and the lock files that they install
+COMPILERS = ("g++", "make")
+HOROVOD = {
+    "HOROVOD_WITH_MXNET": "1",
+    "HOROVOD_WITHOUT_PYTORCH": "1",
+    "HOROVOD_WITHOUT_TENSORFLOW": "1",
+    "HOROVOD_WITH_GLOO": "1",
+    "HOROVOD_WITHOUT_MPI": "1",
+    "HOROVOD_CPU_OPERATIONS": "GLOO",
+}
 
 
 class Refusal(Exception):
@@ -113,10 +124,10 @@ def create_environment(venv: Path) -> Path:
     return venv / "lib" / f"python{version}" / "site-packages"
 
 
-def pip(venv: Path, *arguments: str) -> None:
+def pip(venv: Path, *arguments: str, **variables: str) -> None:
     """Run the environment's pip in the project's folder; pip's own messages go to the terminal."""
     command = [str(venv / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", *arguments]
-    if subprocess.call(command, cwd=str(ROOT)):
+    if subprocess.call(command, cwd=str(ROOT), env={**os.environ, **variables}):
         raise Refusal(
             f"pip could not {arguments[0]} the locked packages: read its message above, check the network or the "
             "proxy, and run `make setup` again."
@@ -133,7 +144,7 @@ def install(venv: Path, mxnet: str) -> None:
     site_packages = create_environment(venv)
     check_torch(site_packages)
     ready, other = venv / f"ready-{mxnet}", "cuda" if mxnet == "cpu" else "cpu"
-    for stamp in venv.glob("ready-c*"):
+    for stamp in (*venv.glob("ready-c*"), *venv.glob("ready-horovod")):
         stamp.unlink()
     # Both wheels fill the folder mxnet/: removing one breaks the other, so a change of mind removes both.
     if list(site_packages.glob("mxnet-*.dist-info" if other == "cpu" else "mxnet_cu112-*.dist-info")):
@@ -166,6 +177,38 @@ def install_extra(venv: Path, name: str) -> None:
     (venv / f"ready-{name}").touch()
 
 
+def check_compiler(find: Callable[[str], Optional[str]] = shutil.which) -> None:
+    """Refuse to build Horovod where nothing compiles it."""
+    missing = [program for program in COMPILERS if not find(program)]
+    if missing:
+        raise Refusal(
+            f"{' and '.join(missing)}, which Horovod is compiled with, cannot be found: `apt-get install g++ make` "
+            "installs both, and one machine with one or more GPUs does without Horovod."
+        )
+
+
+def check_toolkit(find: Callable[[str], Optional[str]] = shutil.which) -> None:
+    """Refuse to build Horovod against MXNet for GPUs where CUDA's headers are not; pip's wheels have none."""
+    if not os.environ.get("HOROVOD_CUDA_HOME") and not find("nvcc"):
+        raise Refusal(
+            "nvcc cannot be found, so CUDA's headers, which Horovod is compiled with for GPUs, may be missing too: "
+            "install the CUDA toolkit 11.2 and put its bin/ into PATH or name its folder in HOROVOD_CUDA_HOME."
+        )
+
+
+def install_horovod(venv: Path) -> None:
+    """Build Horovod against the MXNet of the environment, by the CMake there; it takes three minutes of one core."""
+    check_compiler()
+    if (venv / "ready-cuda").exists():
+        check_toolkit()
+    pip(venv, "install", "--no-deps", *locks("horovod-build"))
+    programs = os.pathsep.join([str((venv / "bin").resolve()), os.environ.get("PATH", os.defpath)])
+    # A wheel that pip kept from another environment may have been built against the other MXNet.
+    fresh = ("--no-cache-dir", "--force-reinstall", "--no-build-isolation")
+    pip(venv, "install", "--no-deps", *fresh, *locks("horovod"), PATH=programs, **HOROVOD)
+    (venv / "ready-horovod").touch()
+
+
 def check_environment(venv: Path) -> None:
     """The quick look before every run: what a finished set-up may have lost since."""
     site_packages = next((venv / "lib").glob("python3.*/site-packages"))
@@ -179,7 +222,7 @@ def check_environment(venv: Path) -> None:
 def parse(arguments: List[str]) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("step", choices=("install", *EXTRAS, "check"))
+    parser.add_argument("step", choices=("install", *EXTRAS, "install-horovod", "check"))
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="folder of the environment")
     parser.add_argument("--mxnet", choices=("cpu", "cuda"), default="cpu", help="which wheel of MXNet to install")
     return parser.parse_args(arguments)
@@ -199,8 +242,10 @@ def run(options: argparse.Namespace) -> None:
         fcntl.flock(turn, fcntl.LOCK_EX)
         if options.step == "install":
             install(options.venv, options.mxnet)
-        else:
+        elif options.step in EXTRAS:
             install_extra(options.venv, EXTRAS[options.step])
+        else:
+            install_horovod(options.venv)
 
 
 def main(arguments: Optional[List[str]] = None) -> int:

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 from typing import List, Tuple
 
+import mxnet as mx
 import numpy as np
 import pytest
 
 from experiments import table1, table2, table7, table11
 from experiments.table1 import TABLE
-from integral_pose import build, cli
+from integral_pose import build, cli, crew
 from integral_pose.evaluate import TESTED
 from integral_pose.metrics import mpjpe
 from integral_pose.profiles import smoke
@@ -78,6 +79,7 @@ def test_rows_of_earlier_calls_stay_in_the_csv(finished: Path, smoke_people: Pat
     (["--gpus", "one"], "numbers joined by commas"),
     (["--profile", "paper", "--data", "nowhere"], "nowhere"),
     (["--seeds", "0"], "not a positive number"),
+    (["--amp"], "float16 needs GPUs"),
 ])
 def test_bad_options_leave_with_2_and_a_remedy(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: List[str], message: str
@@ -197,6 +199,53 @@ def test_table_11_is_a_run_of_table_7_by_action(smoke_people: Path, tmp_path: Pa
     assert float(ours["PA MPJPE, scaled"]["ours"]) < float(ours["Avg"]["ours"])
     assert (tmp_path / "results/smoke/table11.jpg").read_bytes().startswith(b"\xff\xd8")
     assert ours["Avg"]["run_key"] == smoke(table7.TABLE.rows[3].runs[1]).key
+
+
+def worker(monkeypatch: pytest.MonkeyPatch, rank: int, of: int) -> None:
+    """Makes this process one of the workers on a machine with four GPUs."""
+    own = crew.Crew()
+    own.rank, own.size, own.local_rank, own.local_size = rank, of, rank, of
+    monkeypatch.setattr(crew, "assembled", lambda: own)
+    monkeypatch.setattr(build, "devices", lambda gpus: [mx.gpu(int(number)) for number in gpus.split(",")])
+
+
+@pytest.mark.parametrize(("rank", "of", "gpus"), [(0, 1, [0, 1, 2, 3]), (1, 2, [1, 3]), (3, 4, [3])])
+def test_workers_of_a_machine_share_its_gpus(
+    monkeypatch: pytest.MonkeyPatch, rank: int, of: int, gpus: List[int]
+) -> None:
+    worker(monkeypatch, rank, of)
+    site = cli._site(cli._parser(TABLE).parse_args(["--gpus", "0,1,2,3"]))
+    assert [device.device_id for device in site.devices] == gpus and site.crew.size == of
+    assert site.alone.crew.size == 1
+
+
+@pytest.mark.parametrize(("argv", "message"), [
+    (["--gpus", "0,1,2,3"], "3 workers on one machine cannot share 4 GPU(s)"), (["--jobs", "2"], "Leave --jobs out"),
+])
+def test_what_workers_cannot_share_is_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, argv: List[str], message: str
+) -> None:
+    worker(monkeypatch, 1, 3)
+    code, text = left_with(capsys, *argv)
+    assert code == 2 and message in " ".join(text.split())
+
+
+def test_the_loss_of_another_worker_is_told_and_ends_the_process(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At once: MXNet would print the error again on its way out."""
+    ended: List[int] = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with pytest.raises(SystemExit), cli._told():
+        raise mx.MXNetError(f"Traceback\n{crew.LOST}. This was caused by")
+    assert ended == [1] and "Another worker of this job has ended" in capsys.readouterr().err
+
+
+def test_float16_has_runs_of_its_own() -> None:
+    cells, halves = (list(cli._cells(TABLE, "smoke", 2, amp)) for amp in (False, True))
+    assert not {link.key for cell in cells for link in cell.run.chain} & {
+        link.key for cell in halves for link in cell.run.chain}
+    assert {cell.run.seed for cell in cells} == {0, 1} and len(cells) == len(halves)
 
 
 def test_rows_of_other_people_cannot_be_trained(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

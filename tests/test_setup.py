@@ -116,7 +116,7 @@ def pip_calls(monkeypatch: pytest.MonkeyPatch) -> List[List[str]]:
     """Records what bootstrap would have pip do; nothing is installed."""
     calls: List[List[str]] = []
 
-    def record(command: List[str], cwd: str = "") -> int:
+    def record(command: List[str], cwd: str, env: Dict[str, str]) -> int:
         calls.append(command[command.index("pip") + 2 :])
         return 0
 
@@ -150,12 +150,45 @@ def test_keeping_the_mxnet_wheel_removes_nothing(
     assert {call[0] for call in pip_calls} == {"install"}
 
 
+def test_horovod_is_built_after_what_it_is_built_with(
+    tmp_path: Path, pip_calls: List[List[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "check_compiler", lambda: None)
+    bootstrap.install_horovod(tmp_path)
+    assert [call[-1] for call in pip_calls] == ["requirements/horovod-build.txt", "requirements/horovod.txt"]
+    assert "--no-build-isolation" in pip_calls[1] and (tmp_path / "ready-horovod").exists()
+    bootstrap.install(tmp_path, "cpu")
+    assert not (tmp_path / "ready-horovod").exists(), "another MXNet needs another build"
+
+
+def test_horovod_without_a_compiler_is_refused() -> None:
+    bootstrap.check_compiler(find=str)
+    with pytest.raises(bootstrap.Refusal, match=r"^g\+\+ and make, which") as refused:
+        bootstrap.check_compiler(find=lambda program: None)
+    assert_one_sentence(str(refused.value), remedy="apt-get install g++ make")
+
+
+def test_horovod_for_gpus_without_cuda_headers_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOROVOD_CUDA_HOME", raising=False)
+    bootstrap.check_toolkit(find=str)
+    with pytest.raises(bootstrap.Refusal) as refused:
+        bootstrap.check_toolkit(find=lambda program: None)
+    assert_one_sentence(str(refused.value), remedy="HOROVOD_CUDA_HOME")
+
+
+def test_workers_of_one_machine_share_its_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda process: range(12))
+    for workers, threads in (("1", 12), ("3", 4), ("20", 1)):
+        monkeypatch.setenv("HOROVOD_LOCAL_SIZE", workers)
+        assert runtime.cores() == threads and runtime.settings()["OMP_NUM_THREADS"] == str(threads)
+
+
 def test_a_failing_pip_is_told_in_one_sentence_and_leaves_no_stamp(
     tmp_path: Path, pip_calls: List[List[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environment(tmp_path)
     (tmp_path / "ready-cpu").touch()
-    monkeypatch.setattr(bootstrap.subprocess, "call", lambda command, cwd="": 1)
+    monkeypatch.setattr(bootstrap.subprocess, "call", lambda command, cwd, env: 1)
     with pytest.raises(bootstrap.Refusal) as refused:
         bootstrap.install(tmp_path, "cpu")
     assert_one_sentence(str(refused.value), remedy="run `make setup` again")
@@ -180,7 +213,7 @@ def test_every_line_of_a_lock_is_an_exact_pin(lock: Path) -> None:
 
 @pytest.mark.parametrize("mxnet", ["cpu", "cuda"])
 def test_an_environment_gets_each_distribution_once_and_one_mxnet(mxnet: str) -> None:
-    together = names(mxnet, "runtime", "dev")
+    together = names(mxnet, "runtime", "dev", "horovod-build", "horovod")
     assert len(together) == len(set(together))
     assert len({"mxnet", "mxnet-cu112"}.intersection(together)) == 1
 

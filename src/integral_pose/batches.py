@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Callable, Deque, Iterator, NamedTuple, Optional, Sequence, TypeVar, Union
+from typing import Callable, Deque, Iterator, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 import cv2
 import numpy as np
@@ -40,17 +40,29 @@ class Batches:
     seed: int = 0
     coordinates: int = 2  # C; 3 for depth too
     source: int = 0  # numbers the data sets of a mixed run, so that their draws differ
+    share: Tuple[int, int] = (0, 1)  # of several processes, which this is: each makes its part of every mini-batch
 
     @property
     def per_epoch(self) -> int:
         """Batches in an epoch; what does not fill the last one waits for the next shuffle."""
         return max(1, len(self.samples) // self.size)
 
+    @property
+    def people(self) -> int:
+        """In a mini-batch, all parts together."""
+        return min(self.size, len(self.samples))
+
+    @property
+    def own(self) -> slice:
+        """The people of a mini-batch that are this process's part."""
+        rank, parts = self.share
+        return slice(self.people * rank // parts, self.people * (rank + 1) // parts)
+
     def batch(self, step: int) -> Batch:
-        """The mini-batch of a training step, counted from 0."""
+        """The mini-batch of a training step, counted from 0, or this process's part of it."""
         epoch, place = divmod(step, self.per_epoch)
         order = self._rng(epoch, 0).permutation(len(self.samples))
-        chosen = order[place * self.size : (place + 1) * self.size]
+        chosen = order[place * self.size : (place + 1) * self.size][self.own]
         return self._collate([self._draw(epoch, int(i)) for i in chosen])
 
     def in_order(self, number: int) -> Batch:
@@ -100,8 +112,13 @@ class Mixed:
         """Batches until the smaller data set has been seen."""
         return min(self.first.per_epoch, self.second.per_epoch)
 
+    @property
+    def people(self) -> int:
+        """In a mini-batch, all parts together."""
+        return self.first.people + self.second.people
+
     def batch(self, step: int) -> Batch:
-        """The mini-batch of a training step, counted from 0."""
+        """The mini-batch of a training step, counted from 0, or this process's part of both halves."""
         halves = zip(self.first.batch(step), self.second.batch(step))
         return Batch(*(np.stack(pair, axis=1).reshape(-1, *pair[0].shape[1:]) for pair in halves))
 

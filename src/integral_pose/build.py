@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock
 
+from integral_pose import precision
 from integral_pose.batches import Batches, Mixed, Source
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
@@ -41,6 +42,7 @@ REDOWNLOAD = "Delete it to have GluonCV download it again."
 
 def network(run: Run) -> OnPatches:
     """The run's network, without values yet; an hourglass or several stages give a list of each stage's output."""
+    precision.choose(run.amp)
     joints = len(catalogue.skeleton(run).joints)
     if not run.of_resnets:
         return _hourglass(run, joints)
@@ -135,12 +137,23 @@ def batches(run: Run, split: str, root: Path, share: int = 1) -> Batches:
     return in_batches(run, people, f"the {split} split of {run.data} in {root}", run.batch // share)
 
 
-def training_batches(run: Run, root: Path) -> Source:
-    """The run's mini-batches, jittered; half of each is of 2D people where the run mixes them in."""
+def training_batches(run: Run, root: Path, share: Tuple[int, int] = (0, 1), devices: int = 1) -> Source:
+    """The run's mini-batches, jittered; half of each is of 2D people where the run mixes them in.
+
+    Args:
+        share: which process of how many this is: each makes its part of every mini-batch.
+        devices: that this part is split over.
+
+    Raises:
+        InputError: the data are missing or malformed, or too few for a mini-batch or for each to have one person.
+    """
     augmentation = Augmentation(run.shift, run.scale, run.turn, run.mirror, run.colour)
     size = run.batch // 2 if run.extra else run.batch
     own = in_batches(run, catalogue.people(run, "train", root), f"the train split of {run.data} in {root}", size)
-    own = replace(own, augmentation=augmentation)
+    own = replace(own, augmentation=augmentation, share=share)
+    if own.people // share[1] < devices:
+        raise InputError(f"{share[1]} worker(s) with {devices} device(s) each cannot share {own.people} people, which "
+                         "is what each mini-batch has, or half of it where data are mixed. Start fewer.")
     if not run.extra:
         return own
     extra = in_batches(run, catalogue.extra_people(run, root), f"the train split of {run.extra} in {root}", size)
@@ -148,7 +161,7 @@ def training_batches(run: Run, root: Path) -> Source:
         if len(part.samples) < size:
             raise InputError(f"{root}: the train split of {data} has {len(part.samples)} people, fewer than the {size} "
                              "that it gives to each mini-batch. Add people, or make the run's `batch` smaller.")
-    return Mixed(own, replace(extra, augmentation=augmentation, source=1))
+    return Mixed(own, replace(extra, augmentation=augmentation, share=share, source=1))
 
 
 def in_batches(run: Run, samples: Sequence[Sample], what: str, size: int) -> Batches:

@@ -9,12 +9,13 @@ import textwrap
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Sequence, Tuple
 
 import mxnet as mx
 
-from integral_pose import build, curves, pictures, results
+from integral_pose import build, crew, curves, pictures, results
 from integral_pose.datasets import catalogue
 from integral_pose.errors import Busy, InputError, RunFailed
 from integral_pose.evaluate import check, evaluate, outcome_file
@@ -22,11 +23,12 @@ from integral_pose.metrics import flops
 from integral_pose.profiles import PROFILES
 from integral_pose.results import Evidence, Measured
 from integral_pose.run import Run
+from integral_pose.runtime import cores
 from integral_pose.submit import asked_by_server, can_submit, submission, submit
 from integral_pose.tables import Table
 from integral_pose.train import Site, train
 
-CORES = len(os.sched_getaffinity(0))
+CORES = cores()
 MOST_JOBS = 4  # each takes about a gigabyte
 
 
@@ -63,12 +65,16 @@ def _told() -> Iterator[None]:
     except RunFailed as error:
         _leave(1, str(error))
     except mx.MXNetError as error:
+        if crew.LOST in str(error):
+            _say("Another worker of this job has ended; its message, or horovodrun's, says why. The same command, with "
+                 "as many workers as you like, goes on from the last checkpoint.")
+            os._exit(1)  # MXNet's own end would raise the error again
         _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished before is kept.")
     except KeyboardInterrupt:
         _leave(130, "Stopped. The same command goes on from the last checkpoint.")
 
 
-def reproduce(table: Table, options: argparse.Namespace) -> Measured:
+def reproduce(table: Table, options: argparse.Namespace) -> None:
     """Trains and evaluates what is missing of a table; prints it and writes its CSV files and picture.
 
     Raises:
@@ -80,16 +86,17 @@ def reproduce(table: Table, options: argparse.Namespace) -> Measured:
     if unknown:
         raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(rows)}.")
     site = _site(options)
-    cells = list(_cells(table, options.profile, options.seeds))
-    wanted = [cell for cell in cells if cell.row in asked and not cell.is_finished(site)]
+    cells = list(_cells(table, options.profile, options.seeds, options.amp))
+    wanted = site.crew.first(lambda: [cell for cell in cells if cell.row in asked and not cell.is_finished(site)])
     if wanted:
-        _check(wanted, site)
-        jobs = _jobs(options, wanted)
+        site.crew.first(lambda: _check(wanted, site))
+        jobs = _jobs(options, wanted, site.crew.size > 1)
         if jobs:
             _share(wanted, options, jobs)
         else:
             _work(wanted, site)
-    return _report(table, cells, site, options.results / options.profile)
+    if site.crew.leads:
+        _report(table, cells, site, options.results / options.profile)
 
 
 def _check(cells: Sequence[Cell], site: Site) -> None:
@@ -101,7 +108,7 @@ def _check(cells: Sequence[Cell], site: Site) -> None:
     runs = {(cell.run.data, cell.run.extra, cell.run.protocol, cell.run.boxes): cell.run for cell in cells}
     for run in runs.values():
         check(run, site.data)
-        build.training_batches(run, site.data)
+        build.training_batches(run, site.data, (0, site.crew.size), len(site.devices))
 
 
 def _rows(table: Table) -> List[str]:
@@ -110,8 +117,26 @@ def _rows(table: Table) -> List[str]:
 
 
 def _site(options: argparse.Namespace, line: int = 0) -> Site:
-    devices = tuple(build.devices(options.gpus))
-    return Site(options.data, options.runs / options.profile, devices, options.workers, line)
+    if options.amp and not options.gpus:
+        raise InputError("--amp: float16 needs GPUs, which MXNet's operators have it for. Name them with --gpus.")
+    own = crew.assembled()
+    if own.size > 1 and options.jobs:
+        raise InputError(f"--jobs {options.jobs}: the workers that horovodrun has started share each row already. "
+                         "Leave --jobs out.")
+    devices = _own_devices(build.devices(options.gpus), own) if options.gpus else build.devices("")
+    return Site(options.data, options.runs / options.profile, tuple(devices), options.workers, line, own)
+
+
+def _own_devices(gpus: Sequence[mx.Context], own: crew.Crew) -> Sequence[mx.Context]:
+    """Of a machine's GPUs those of one of the workers there.
+
+    Raises:
+        InputError: they cannot be shared equally.
+    """
+    if len(gpus) % own.local_size:
+        raise InputError(f"--gpus: {own.local_size} workers on one machine cannot share {len(gpus)} GPU(s) equally. "
+                         "Start one worker for each GPU, or one for all of them.")
+    return gpus[own.local_rank :: own.local_size]
 
 
 def _work(cells: Sequence[Cell], site: Site) -> None:
@@ -121,21 +146,27 @@ def _work(cells: Sequence[Cell], site: Site) -> None:
         for cell in cells:
             try:
                 train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait)
-                evaluate(cell.run, site, wait)
-                if cell.submitted:
-                    submit(cell.run, site, wait)
+                site.crew.first(partial(_test, cell, site.alone, wait))
             except Busy:
                 busy.append(cell)
         cells = busy
 
 
-def _jobs(options: argparse.Namespace, cells: Sequence[Cell]) -> int:
+def _test(cell: Cell, site: Site, wait: bool) -> None:
+    """Evaluates; writes what a server asks for."""
+    evaluate(cell.run, site, wait)
+    if cell.submitted:
+        submit(cell.run, site, wait)
+
+
+def _jobs(options: argparse.Namespace, cells: Sequence[Cell], crewed: bool) -> int:
     """Processes to share the work, 0 for this one alone.
 
     On a CPU small networks gain more from processes than from threads, a single one too: on two cores I* of Table 10
     trained at 191 images/s on two threads, at 354 on one.
     """
-    if options.jobs == 1 or (not options.jobs and (options.profile == "paper" or options.gpus)):
+    alone = options.profile == "paper" or options.gpus or crewed
+    if options.jobs == 1 or (not options.jobs and alone):
         return 0
     return min(options.jobs or MOST_JOBS, CORES, len(cells))
 
@@ -161,18 +192,19 @@ def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> No
         _work(cells, _site(options, line))
 
 
-def _cells(table: Table, profile: str, seeds: int) -> Iterator[Cell]:
+def _cells(table: Table, profile: str, seeds: int, amp: bool) -> Iterator[Cell]:
     for seed in range(seeds):
         for row, index in table.cells():
-            run = PROFILES[profile](_seeded(row.runs[index], seed))
+            run = _everywhere(PROFILES[profile](row.runs[index]), seed=seed, amp=amp)
             yield Cell(row.name, table.columns[index], run, table.submission)
 
 
-def _seeded(run: Run, seed: int) -> Run:
-    return replace(run, seed=seed, start=_seeded(run.start, seed) if run.start else None)
+def _everywhere(run: Run, **changes: Any) -> Run:
+    """The run with changes that what it starts from has too."""
+    return replace(run, start=_everywhere(run.start, **changes) if run.start else None, **changes)
 
 
-def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Measured:
+def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> None:
     """All that has been evaluated, asked for now or before."""
     evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
     for cell in cells:
@@ -190,7 +222,6 @@ def _report(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> Me
     print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the picture.")
     if table.submission:
         print(_submissions(cells, site))
-    return measured
 
 
 def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder: Path) -> None:
@@ -238,8 +269,13 @@ def _cost(run: Run) -> results.Cost:
 
 
 def _leave(status: int, message: str) -> NoReturn:
-    print("\n" + textwrap.fill(message, 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
+    _say(message)
     sys.exit(status)
+
+
+def _say(paragraph: str) -> None:
+    text = textwrap.fill(paragraph, 100, break_long_words=False, break_on_hyphens=False)
+    print("\n" + text, file=sys.stderr, flush=True)
 
 
 def _parser(table: Table) -> argparse.ArgumentParser:
@@ -255,6 +291,8 @@ def _parser(table: Table) -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                         help="folder of the data sets (docs/data.md); synthetic people are made there (default: data)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
+    parser.add_argument("--amp", action="store_true",
+                        help="float16 where MXNet's lists allow it; on GPUs only, and trains runs of its own")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
                         + " ".join(_rows(table)))
     parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="seeds of each row (default: 1)")

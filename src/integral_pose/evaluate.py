@@ -55,7 +55,7 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
         "key": run.training.key,
         "seed": run.seed,
         "data": f"{run.data}, {run.extra}" if run.extra else run.data,
-        "protocol": f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}",
+        "protocol": f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}{'|amp: float16' if run.amp else ''}",
         "people": people,
         "commit": _trained_by(site.folder(run) / DONE),
     }

@@ -76,6 +76,7 @@ class Run:
     patience: int = 10  # validations without a better loss that make it saturated
     max_epochs: int = 300
     seed: int = 0
+    amp: bool = False  # float16 where MXNet's lists allow it; on GPUs
 
     def __post_init__(self) -> None:
         _demand(self.output in OUTPUTS, f"output is one of {OUTPUTS}, not {self.output!r}")

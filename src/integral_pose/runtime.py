@@ -54,7 +54,7 @@ def settings() -> Dict[str, str]:
     """The environment variables to set where the user has not."""
     return {
         # MXNet takes one thread when this is missing; more than about 16 only wait for one another.
-        "OMP_NUM_THREADS": str(min(len(os.sched_getaffinity(0)), MOST_THREADS)),
+        "OMP_NUM_THREADS": str(min(cores(), MOST_THREADS)),
         # Waiting threads that spin make a machine shared with another process ten times slower; a short spin, which
         # GNU's OpenMP reads besides the policy, spares small networks the waking of threads.
         "OMP_WAIT_POLICY": "passive",
@@ -62,6 +62,11 @@ def settings() -> Dict[str, str]:
         # cuDNN's own timing picks other algorithms, hence other last digits, from run to run.
         "MXNET_CUDNN_AUTOTUNE_DEFAULT": "0",
     }
+
+
+def cores() -> int:
+    """Cores of this process: those it may run on, shared with the other workers that horovodrun started here."""
+    return max(1, len(os.sched_getaffinity(0)) // int(os.environ.get("HOROVOD_LOCAL_SIZE", "1")))
 
 
 def load_cuda_libraries() -> None:

@@ -10,10 +10,11 @@ import json
 import math
 import subprocess
 import time
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, ContextManager, Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import mxnet as mx
 import numpy as np
@@ -21,15 +22,16 @@ from mxnet import autograd, gluon
 from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
-from integral_pose import build, checkpoints
+from integral_pose import build, checkpoints, precision
 from integral_pose.batches import Batch
+from integral_pose.crew import Crew
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.files import only_here, remove_drafts, replacing
 from integral_pose.geometry import Array
 from integral_pose.run import Run
 
 REPORT_EVERY = 10  # steps between waits for the devices
-Losses = Tuple[int, List[mx.nd.NDArray]]  # people in a mini-batch, and each device's summed loss, still on the device
+Losses = List[mx.nd.NDArray]  # of a mini-batch: each device's summed loss, still on the device
 DONE, PARAMETERS, CHECKPOINT = "trained.json", "net.params", "checkpoint.npz"
 
 
@@ -42,14 +44,24 @@ class Site:
     devices: Tuple[mx.Context, ...]
     workers: int = 2
     line: int = 0  # of the terminal, for the progress bar
+    crew: Crew = field(default_factory=Crew)  # the processes that train together
 
     def folder(self, run: Run) -> Path:
         """Where the run's files are; runs that differ only in how they are tested share it."""
         return self.runs / run.training.key
 
-    def held(self, run: Run, wait: bool = True) -> ContextManager[None]:
-        """The run's lock: who holds it is the only one to write into its folder."""
-        return only_here(self.folder(run).with_suffix(".lock"), wait)
+    @property
+    def alone(self) -> Site:
+        """The same for what the crew's leader does by itself."""
+        return replace(self, crew=Crew())
+
+    @contextmanager
+    def held(self, run: Run, wait: bool = True) -> Iterator[None]:
+        """The run's lock: who holds it is the only one to write into its folder. A crew's leader holds it for all."""
+        lock = only_here(self.folder(run).with_suffix(".lock"), wait)
+        with ExitStack() as stack:
+            self.crew.first(lambda: stack.enter_context(lock))
+            yield
 
 
 @dataclass
@@ -92,17 +104,23 @@ def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
     for link in run.training.chain:
         folder = site.folder(link)
         with site.held(link, wait):
-            if not (folder / DONE).exists():
+            if not site.crew.first((folder / DONE).exists):
                 _Training(link, site, label).to_the_end()
     return site.folder(run)
 
 
-def forward_backward(net: Any, loss: Any, batch: Batch, devices: Sequence[mx.Context]) -> List[mx.nd.NDArray]:
-    """Gradients of the summed loss of a mini-batch, split over devices; each device's summed loss, on the device."""
+def forward_backward(
+    net: Any, loss: Any, batch: Batch, devices: Sequence[mx.Context], scaled: Callable[[Losses], Losses] = list
+) -> Losses:
+    """Gradients of the summed loss of a mini-batch, split over devices; each device's summed loss, on the device.
+
+    `scaled` makes of the losses what gradients are taken of: by default the same.
+    """
     parts = zip(*(gluon.utils.split_and_load(array, list(devices), even_split=False) for array in batch))
     with autograd.record():
         losses = [loss(net(images), joints, weights).sum() for images, joints, weights in parts]
-    autograd.backward(losses)
+        larger = scaled(losses)
+    autograd.backward(larger)
     return [part.detach() for part in losses]
 
 
@@ -133,35 +151,55 @@ class _Training:
     commit: str = field(default_factory=commit)
 
     def __post_init__(self) -> None:
-        run, site = self.run, self.site
+        run, site, crew = self.run, self.site, self.site.crew
         self.folder = site.folder(run)
-        remove_drafts(self.folder)
-        self.batches = build.training_batches(run, site.data)
-        self.held_out = build.batches(run, "held-out", site.data, len(site.devices))
+        if crew.leads:
+            remove_drafts(self.folder)
+        self.batches = build.training_batches(run, site.data, (crew.rank, crew.size), len(site.devices))
+        held_out = build.batches(run, "held-out", site.data, len(site.devices))
+        self.held_out = replace(held_out, samples=crew.own(held_out.samples))
         self.net, self.loss = build.network(run), build.loss(run)
-        build.initialise(self.net, run, site.devices, site.data)
-        if run.start:
-            build.hand_over(self.net, run, site.folder(run.start) / PARAMETERS, site.devices)
+        self._initialise()
         build.hybridize(self.net, run)
         self.trainer = gluon.Trainer(
             self.net.collect_params(), "adam", {"learning_rate": run.rate}, kvstore="device", update_on_kvstore=False
         )
+        # Or the first step starts the store, and copies one device's running statistics to all while they are written.
+        self.trainer.allreduce_grads()
+        self.scaled: Callable[[Losses], Losses] = precision.scaling(self.trainer) if run.amp else list
+
+    def _initialise(self) -> None:
+        """First values: the leader's, which alone needs the files that they come from."""
+        run, site, crew = self.run, self.site, self.site.crew
+        build.initialise(self.net, run if crew.leads else replace(run, pretrained=False), site.devices, site.data)
+        if run.start and crew.leads:
+            build.hand_over(self.net, run, site.folder(run.start) / PARAMETERS, site.devices)
+        if crew.size > 1:
+            parameters = self._parameters()
+            values = crew.first(lambda: {name: p.list_data()[0].asnumpy() for name, p in parameters.items()})
+            for name, parameter in parameters.items():
+                parameter.set_data(mx.nd.array(values[name]))
 
     def to_the_end(self) -> None:
         """From the checkpoint, or the beginning, to the last step."""
         started = time.time()
         self._resume()
-        self._write_settings()
+        leads = self.site.crew.leads
+        if leads:
+            self._write_settings()
         stream = self.batches.stream(self.schedule.step, self.site.workers)
         most = self.run.steps or self.run.max_epochs * self.batches.per_epoch
-        with SummaryWriter(str(self.folder), purge_step=self.schedule.step) as events, tqdm(
+        with SummaryWriter(str(self.folder), purge_step=self.schedule.step, write_to_disk=leads) as events, tqdm(
             total=most, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True,
-            position=self.site.line,
+            position=self.site.line, disable=not leads,
         ) as bar:
             while not self.schedule.done:
                 self._round(stream, events, bar)
+        if leads:
+            self._close(time.time() - started)
+
+    def _close(self, seconds: float) -> None:
         with replacing(self.folder / DONE) as draft:
-            seconds = time.time() - started
             draft.write_text(json.dumps({"commit": self.commit, "seconds": seconds, **asdict(self.schedule)}, indent=1))
         (self.folder / CHECKPOINT).unlink()
 
@@ -181,11 +219,13 @@ class _Training:
         self._agree_on_statistics()
         tested, error = self._validate()
         self._demand_finite(tested, self.schedule.step - 1)
-        if self.schedule.validated(self.run, tested, self.batches.per_epoch):
+        improved = self.schedule.validated(self.run, tested, self.batches.per_epoch)
+        if improved and self.site.crew.leads:
             with replacing(self.folder / PARAMETERS) as draft:
                 self.net.save_parameters(str(draft))
         self._log(events, train_loss=trained, validation_loss=tested, validation_error_px=error, images_per_s=speed)
-        self._save()
+        if self.site.crew.leads:
+            self._save()
 
     def _steps(self, batches: Iterable[Batch], bar: tqdm) -> float:
         """Trains on the batches; returns their mean loss a person.  The only waits for devices are the reports."""
@@ -193,9 +233,8 @@ class _Training:
         totals: List[float] = []
         for batch in batches:
             self.trainer.set_learning_rate(self.schedule.rate(self.run))
-            people = len(batch.images)
-            pending.append((people, forward_backward(self.net, self.loss, batch, self.site.devices)))
-            self.trainer.step(people)
+            pending.append(forward_backward(self.net, self.loss, batch, self.site.devices, self.scaled))
+            self.site.crew.step(self.trainer, self.batches.people)
             self.schedule.step += 1
             bar.update()
             if len(pending) == REPORT_EVERY:
@@ -206,12 +245,14 @@ class _Training:
 
     def _report(self, pending: List[Losses], bar: tqdm) -> List[float]:
         """The mean losses of the last steps, all of them finite."""
-        losses = [sum(float(part.asscalar()) for part in parts) / people for people, parts in pending]
+        if not pending:
+            return []
+        sums = [sum(float(part.asscalar()) for part in parts) for parts in pending]
+        losses = [float(loss) / self.batches.people for loss in self.site.crew.total(np.array(sums))]
         for loss, step in zip(losses, range(self.schedule.step - len(losses), self.schedule.step)):
             self._demand_finite(loss, step)
-        if losses:
-            speed = bar.format_dict["rate"] or 0
-            bar.set_postfix_str(f"loss {losses[-1]:.4g}, {speed * self.run.batch:.0f} images/s", refresh=False)
+        speed = bar.format_dict["rate"] or 0
+        bar.set_postfix_str(f"loss {losses[-1]:.4g}, {speed * self.run.batch:.0f} images/s", refresh=False)
         return losses
 
     def _demand_finite(self, loss: float, step: int) -> None:
@@ -222,31 +263,36 @@ class _Training:
             )
 
     def _agree_on_statistics(self) -> None:
-        """Each device has its own running statistics: all go on from their mean, so that one set can be saved."""
+        """Each device of each process has its own running statistics: all go on from their mean, which is saved."""
         mx.nd.waitall()  # a backward pass writes them without the engine's knowing, so reading would not wait for it
-        if len(self.site.devices) > 1:
+        crew = self.site.crew
+        if len(self.site.devices) * crew.size > 1:
             for parameter in self._parameters().values():
                 if parameter.grad_req == "null":
                     copies = [copy.asnumpy() for copy in parameter.list_data()]
-                    parameter.set_data(mx.nd.array(np.mean(copies, axis=0)))
+                    parameter.set_data(mx.nd.array(crew.total(np.mean(copies, axis=0)) / crew.size))
             mx.nd.waitall()
 
     def _validate(self) -> Tuple[float, float]:
         """On held-out people: mean loss a person, and mean joint error in patch px, depth in the same unit."""
-        losses, errors = [], []
+        sums = np.zeros(4)  # of losses over people, and of errors over known joints
         for batch in self.held_out.once(self.site.workers):
             images, joints, weights = (mx.nd.array(array, ctx=self.site.devices[0]) for array in batch)
             output = self.net(images)
-            losses.append(self.loss(output, joints, weights).asnumpy())
+            losses = self.loss(output, joints, weights).asnumpy()
             distances = np.linalg.norm(build.read(output, self.run) - batch.joints, axis=2)
-            errors.append(distances[(batch.weights > 0).all(axis=2)])
-        return float(np.concatenate(losses).mean()), float(np.concatenate(errors).mean() * self.run.patch)
+            errors = distances[(batch.weights > 0).all(axis=2)]
+            sums += losses.sum(dtype=float), len(losses), errors.sum(dtype=float), len(errors)
+        loss, people, error, known = self.site.crew.total(sums)
+        return float(loss / people), float(error / known * self.run.patch)
 
     def _log(self, events: SummaryWriter, **numbers: float) -> None:
         step = self.schedule.step
         self.history.append({"step": step, "rate": self.trainer.learning_rate, **numbers})
         for name, number in self.history[-1].items():
             events.add_scalar(name, number, step)
+        if not self.site.crew.leads:
+            return
         with replacing(self.folder / "log.csv") as draft, open(draft, "w", newline="") as handle:
             writer = csv.DictWriter(handle, list(self.history[0]))
             writer.writeheader()
@@ -269,24 +315,30 @@ class _Training:
         """Goes on from the checkpoint, if there is one.
 
         Raises:
-            InputError: it is damaged, or of another run.
+            InputError: it is damaged, or of another run or version.
         """
+        found = self.site.crew.first(self._read_checkpoint)
+        if not found:
+            return
+        try:
+            self._restore(*found)
+        except (KeyError, TypeError) as error:
+            raise InputError(
+                f"{self.folder / CHECKPOINT}: this checkpoint was written by another version of the program ({error}). "
+                "Go back to that version, or delete it to train this run from its start."
+            ) from error
+
+    def _read_checkpoint(self) -> Optional[Tuple[Dict[str, Array], Dict[str, Any]]]:
         path = self.folder / CHECKPOINT
         if not path.exists():
-            return
+            return None
         arrays, state = checkpoints.read(path)
         if state.get("key") != self.run.key:
             raise InputError(
                 f"{path}: this is a checkpoint of run {state.get('key')}, not of {self.run.key}. "
                 "Move it to where it came from, or delete it to train this run from its start."
             )
-        try:
-            self._restore(arrays, state)
-        except (KeyError, TypeError) as error:
-            raise InputError(
-                f"{path}: this checkpoint was written by another version of the program ({error}). "
-                "Go back to that version, or delete it to train this run from its start."
-            ) from error
+        return arrays, state
 
     def _restore(self, arrays: Dict[str, Array], state: Dict[str, Any]) -> None:
         """Inverse of `_save`."""
