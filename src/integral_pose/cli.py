@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import sys
 import textwrap
+import time
 from collections import defaultdict
 from contextlib import contextmanager
 from dataclasses import replace
@@ -30,6 +31,7 @@ from integral_pose.train import Site, train
 
 CORES = cores()
 MOST_JOBS = 4  # each takes about a gigabyte
+POLL = 1.0  # s, between looks at what other processes hold
 
 
 class Cell(NamedTuple):
@@ -140,23 +142,30 @@ def _own_devices(gpus: Sequence[mx.Context], own: crew.Crew) -> Sequence[mx.Cont
 
 
 def _work(cells: Sequence[Cell], site: Site) -> None:
-    """Trains and evaluates; what another process is working on comes last."""
-    for wait in (False, True):
+    """Trains and evaluates; what another process is working on comes last, as soon as that one has done with it."""
+    told = False
+    while cells:
         busy = []
         for cell in cells:
             try:
-                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait)
-                site.crew.first(partial(_test, cell, site.alone, wait))
-            except Busy:
+                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait=False)
+                site.crew.first(partial(_test, cell, site.alone))
+            except Busy as lock:
                 busy.append(cell)
+                holder = lock
+        if len(busy) == len(cells):
+            if not told:
+                print(f"waiting for another process that holds {holder}", file=sys.stderr)
+            told = True
+            time.sleep(POLL)
         cells = busy
 
 
-def _test(cell: Cell, site: Site, wait: bool) -> None:
+def _test(cell: Cell, site: Site) -> None:
     """Evaluates; writes what a server asks for."""
-    evaluate(cell.run, site, wait)
+    evaluate(cell.run, site, wait=False)
     if cell.submitted:
-        submit(cell.run, site, wait)
+        submit(cell.run, site, wait=False)
 
 
 def _jobs(options: argparse.Namespace, cells: Sequence[Cell], crewed: bool) -> int:
