@@ -3,8 +3,10 @@
 ## make table1 … table12, figure2
 ##                      the same for any other table or figure
 ## make table6_stages   what each stage of COCO's evaluation is worth
-## make tables          all of them; a run that several need is trained once
-## make smoke           all of them with two training steps on a handful of images, to see that they run
+## make beyond          what the paper leaves open: beyond_decoders, beyond_hand_over, beyond_bias, beyond_regularisers
+##                      and beyond_grid
+## make tables          all of the paper's; a run that several need is trained once
+## make smoke           these and beyond with two training steps on a handful of images, to see that they run
 ## make report          RESULTS.md and one HTML page, results/report/index.html, of what is in results/
 ## make test            the test suite, with at least 90 % of the lines of src/ and symbols/ covered
 ## make test-horovod    what several workers do, on this machine; builds Horovod on first use
@@ -78,14 +80,17 @@ demo: environment
 
 # ---------------------------------------------------------------- tables and figures
 PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) table6_stages figure2
-BUILT := $(foreach name,$(PAPER),$(if $(wildcard experiments/$(name).py),$(name)))
+BEYOND := $(foreach name,decoders hand_over bias regularisers grid,beyond_$(name))
+BUILT := $(foreach name,$(PAPER) $(BEYOND),$(if $(wildcard experiments/$(name).py),$(name)))
 
 OPTIONS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(DATA),--data '$(DATA)') $(if $(GPUS),--gpus $(GPUS)) $(if $(AMP),--amp) \
   $(if $(ROWS),--rows $(foreach row,$(ROWS),'$(row)')) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(RESULTS),--results '$(RESULTS)')
 
-.PHONY: tables smoke $(PAPER)
+.PHONY: tables beyond smoke $(PAPER) $(BEYOND)
 smoke: override PROFILE := smoke
-tables smoke: $(BUILT)
+tables: $(filter $(PAPER),$(BUILT))
+beyond: $(BEYOND)
+smoke: $(BUILT)
 
 $(BUILT): %: environment
 	@$(VENV)/bin/python -m experiments.$* $(OPTIONS)

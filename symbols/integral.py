@@ -4,6 +4,7 @@ Coordinates are fractions of the map: cell i of n has its centre at (i + 0.5) / 
 """
 from __future__ import annotations
 
+import math
 from typing import Any, List, Tuple
 
 import mxnet as mx
@@ -12,6 +13,7 @@ from mxnet.gluon import HybridBlock
 from symbols import native
 
 Tensor = Any  # mx.nd.NDArray or mx.sym.Symbol
+LARGE = 80.0  # e^-80 is far below what float32 can tell from 0 beside a 1
 
 
 class OnMaps(HybridBlock):
@@ -80,30 +82,75 @@ class Integral(OnLogits):
     Eq. 4, of the marginals where these come in one pass. Else summed one axis after the other: each contraction takes
     the basis [centre, 1], so that the first, the only one to read the whole map, yields all that the next ones need.
 
+    Args:
+        place: of a cell's coordinate within the cell; 0.5 is its centre. With 0 cell i of n is at i / n.
+
     Raises:
         ValueError, mx.MXNetError: the map's size is not the one the block was built for.
     """
 
+    def __init__(
+        self, joints: int, height: int, width: int, depth: int = 1, fused: bool = True, place: float = 0.5
+    ) -> None:
+        super().__init__(joints, height, width, depth, fused)
+        self._place = place
+
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
         if self._in_one_pass:
             marginals = zip(self._marginals(F, logits), reversed(self._cells))
-            means = [F.dot(shares, centres(F, cells)) for shares, cells in marginals]
+            means = [F.dot(shares, centres(F, cells, self._place)) for shares, cells in marginals]
             return F.stack(*means[: 2 if self._cells[0] == 1 else 3], axis=2)
         return self._by_contractions(F, logits)
 
     def _by_contractions(self, F: Any, logits: Tensor) -> Tensor:
         depth, height, width = self._cells
         probabilities = self._probabilities(F, logits)
-        rows = F.dot(probabilities, _basis(F, width))  # (N, K D, H, [x, 1])
-        planes = F.dot(F.transpose(rows, (0, 1, 3, 2)), _basis(F, height))  # (N, K D, [x, 1], [y, 1])
+        rows = F.dot(probabilities, self._basis(F, width))  # (N, K D, H, [x, 1])
+        planes = F.dot(F.transpose(rows, (0, 1, 3, 2)), self._basis(F, height))  # (N, K D, [x, 1], [y, 1])
         volumes = reshape_axes(F, planes, 1, 4, (self._joints, depth, 4))  # (N, K, D, [xy, x, y, 1])
-        moments = F.dot(F.transpose(volumes, (0, 1, 3, 2)), _basis(F, depth))  # (N, K, 4, [z, 1])
+        moments = F.dot(F.transpose(volumes, (0, 1, 3, 2)), self._basis(F, depth))  # (N, K, 4, [z, 1])
         found = F.slice(moments, begin=(None, None, 1, 1), end=(None, None, 3, 2))
         if depth > 1:
             in_depth = F.slice(moments, begin=(None, None, 3, 0), end=(None, None, 4, 1))
             found = F.concat(found, in_depth, dim=2)
         total = F.slice(moments, begin=(None, None, 3, 1), end=(None, None, 4, 2))  # 1, but for softmax's rounding
         return F.squeeze(F.broadcast_div(found, total), axis=3)
+
+    def _basis(self, F: Any, cells: int) -> Tensor:
+        """[coordinate, 1] of each cell, (cells, 2)."""
+        along = centres(F, cells, self._place)
+        return F.stack(along, F.ones_like(along), axis=1)
+
+
+class CompensatedIntegral(OnLogits):
+    """As `Integral`, without the pull to the map's middle that the softmax gives it (Gu et al., ICCV 2021).
+
+    Of n cells most are background, with logits of 0 as in the heat maps that the network began with. The softmax gives
+    each 1 / C, C the sum of all exp(logit). With as much of what the peak's cells have, n / C of the mass is spread
+    over the map evenly. So the expectation is E = (1 - n / C) x + (n / C) / 2, and the joint is
+
+        x = (E - (n / C) / 2) / (1 - n / C) = 1 / 2 + (E - 1 / 2) / (1 - n / C).
+
+    Where less than LEAST is left for the peak, as much is taken to be left: with C = n there is none.
+
+    Raises:
+        ValueError, mx.MXNetError: as `Integral`.
+    """
+
+    LEAST = 1e-2
+
+    def __init__(self, joints: int, height: int, width: int, depth: int = 1, fused: bool = True) -> None:
+        super().__init__(joints, height, width, depth, fused)
+        with self.name_scope():
+            self.integral = Integral(joints, height, width, depth, fused)
+
+    def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
+        flat = F.cast(F.reshape(logits, (0, self._joints, -1)), "float32")
+        first, share = (F.slice_axis(each, axis=2, begin=0, end=1) for each in (flat, F.log_softmax(flat, axis=2)))
+        total = first - share  # log C, from any one cell
+        background = F.exp(F.clip(math.log(math.prod(self._cells)) - total, -LARGE, 0))
+        peak = F.clip(1 - background, self.LEAST, 1)
+        return F.broadcast_div(self.integral(logits) - 0.5, peak) + 0.5
 
 
 class HeatVectors(OnLogits):
@@ -162,9 +209,9 @@ class Expectation(HybridBlock):
 # Constants are made on the device of the block's input, which Gluon makes the current one.
 
 
-def centres(F: Any, cells: int) -> Tensor:
-    """Cell centres (cells,) as fractions."""
-    return (F.arange(cells) + 0.5) / cells
+def centres(F: Any, cells: int, place: float = 0.5) -> Tensor:
+    """Cell centres (cells,) as fractions; or another place within each cell."""
+    return (F.arange(cells) + place) / cells
 
 
 def reshape_axes(F: Any, tensor: Tensor, begin: int, end: int, shape: Tuple[int, ...]) -> Tensor:
@@ -174,9 +221,3 @@ def reshape_axes(F: Any, tensor: Tensor, begin: int, end: int, shape: Tuple[int,
         mx.MXNetError: they have another number of elements; F.reshape would read and write past the end.
     """
     return F.reshape_like(tensor, F.zeros(shape), lhs_begin=begin, lhs_end=end, rhs_begin=0, rhs_end=len(shape))
-
-
-def _basis(F: Any, cells: int) -> Tensor:
-    """[centre, 1] of each cell, (cells, 2)."""
-    along = centres(F, cells)
-    return F.stack(along, F.ones_like(along), axis=1)

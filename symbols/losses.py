@@ -80,7 +80,7 @@ class SoftmaxCrossEntropy(_MapLoss):
         cell = self._cell(F, joints, 1) * width + self._cell(F, joints, 0)
         if depth > 1:
             cell = self._cell(F, joints, 2) * (height * width) + cell  # float32 counts to 2^24 = 256^3 without a gap
-        maps = reshape_axes(F, reshape_axes(F, maps, 3, 4, (width,)), 2, 4, (height * width,))
+        maps = _flat(F, maps, width, height)
         per_depth = F.broadcast_mul(F.expand_dims(cell, axis=2), F.ones((1, 1, depth)))  # (N, K, D), for its shape
         maps = F.reshape_like(maps, per_depth, lhs_begin=1, lhs_end=2, rhs_begin=1, rhs_end=3)
         scores = F.log_softmax(reshape_axes(F, maps, 2, 4, (depth * height * width,)), axis=2)
@@ -104,6 +104,58 @@ class DiscCrossEntropy(_MapLoss):
         positive = F.broadcast_add(across, down) <= self._radius**2
         entropy = F.Activation(maps, act_type="softrelu") - maps * positive
         return self._reduce(F, F.sum(entropy, axis=(2, 3)), weights)
+
+
+class JensenShannon(_MapLoss):
+    """Regulariser of an integral's maps: divergence of their softmax from a Gaussian of `sigma` cells around the joint.
+
+    Half the divergences of both from their mean, in nats: 0 to log 2 (Nibali et al. 2018).
+    """
+
+    def __init__(self, height: int, width: int, sigma: float = 1.0) -> None:
+        super().__init__(height, width)
+        self._sigma = sigma
+
+    def hybrid_forward(self, F: Any, maps: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
+        across, down = (
+            -0.5 / self._sigma**2 * self._cells[axis] ** 2 * self._squared_distances(F, joints, axis) for axis in (0, 1)
+        )
+        gaussian = F.broadcast_add(F.expand_dims(across, axis=2), F.expand_dims(down, axis=3))
+        target, said = (F.log_softmax(_flat(F, logits, *self._cells[:2]), axis=2) for logits in (gaussian, maps))
+        mean = F.log((F.exp(target) + F.exp(said)) / 2 + TINY)
+        divergence = F.sum(F.exp(target) * (target - mean) + F.exp(said) * (said - mean), axis=2) / 2
+        return self._reduce(F, divergence, weights)
+
+
+class Variance(_MapLoss):
+    """Regulariser of an integral's maps: their variances along x and y, in square cells, are to be `sigma`'s square.
+
+    The sum of both squared differences (Nibali et al. 2018, there in half maps and not in cells). It does not
+    look where the joint is.
+    """
+
+    def __init__(self, height: int, width: int, sigma: float = 1.0) -> None:
+        super().__init__(height, width)
+        self._sigma = sigma
+
+    def hybrid_forward(self, F: Any, maps: Tensor, joints: Tensor, weights: Tensor) -> Tensor:
+        width, height = self._cells[:2]
+        flat = F.softmax(_flat(F, maps, width, height), axis=2)
+        mass = reshape_axes(F, flat, 2, 3, (height, width))
+        across, down = (self._spread(F, F.sum(mass, axis=2), width), self._spread(F, F.sum(mass, axis=3), height))
+        return self._reduce(F, F.square(across - self._sigma**2) + F.square(down - self._sigma**2), weights)
+
+    @staticmethod
+    def _spread(F: Any, mass: Tensor, cells: int) -> Tensor:
+        """The variance of mass (N, K, cells), in square cells: (N, K)."""
+        along = centres(F, cells) * cells
+        mean = F.expand_dims(F.dot(mass, along), axis=2)
+        return F.sum(mass * F.square(F.broadcast_sub(F.reshape(along, (1, 1, -1)), mean)), axis=2)
+
+
+def _flat(F: Any, maps: Tensor, width: int, height: int) -> Tensor:
+    """Maps (N, K, height, width) -> (N, K, height * width); others are refused."""
+    return reshape_axes(F, reshape_axes(F, maps, 3, 4, (width,)), 2, 4, (height * width,))
 
 
 class _HeatVectorLoss(OnMaps):
@@ -158,16 +210,22 @@ class SumOverStages(HybridBlock):
     Args:
         losses: one a stage.
         coordinates: how many, C of the first ones, each stage's loss is given: 2 where its maps have no depth.
+        factors: what each stage's loss is multiplied by; none: 1.
 
     Raises:
         ValueError: these, or the outputs, are not as many as the losses.
     """
 
-    def __init__(self, losses: Sequence[HybridBlock], coordinates: Sequence[int]) -> None:
+    def __init__(
+        self, losses: Sequence[HybridBlock], coordinates: Sequence[int], factors: Sequence[float] = ()
+    ) -> None:
         super().__init__()
         if not losses or len(coordinates) != len(losses):
             raise ValueError(f"{len(losses)} losses for {len(coordinates)} stages")
+        if len(factors) not in (0, len(losses)):
+            raise ValueError(f"{len(factors)} factors for {len(losses)} losses")
         self._coordinates = tuple(coordinates)
+        self._factors = tuple(factors) or (1,) * len(losses)
         with self.name_scope():
             self.losses = nn.HybridSequential()
             self.losses.add(*losses)
@@ -176,7 +234,7 @@ class SumOverStages(HybridBlock):
         if len(outputs) != len(self._coordinates):
             raise ValueError(f"built for the outputs of {len(self._coordinates)} stages, given {len(outputs)}")
         total = 0
-        for loss, count, output in zip(self.losses, self._coordinates, outputs):
+        for loss, count, factor, output in zip(self.losses, self._coordinates, self._factors, outputs):
             known = (F.slice_axis(tensor, axis=2, begin=0, end=count) for tensor in (joints, weights))
-            total = total + loss(output, *known)
+            total = total + factor * loss(output, *known)
         return total

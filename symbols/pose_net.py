@@ -42,6 +42,18 @@ class OnPatches(HybridBlock):
         return ()
 
 
+class MapsBeside(HybridBlock):
+    """Logits -> a list of the logits themselves and of what a readout makes of them, for a loss on both."""
+
+    def __init__(self, readout: HybridBlock) -> None:
+        super().__init__()
+        with self.name_scope():
+            self.readout = readout
+
+    def hybrid_forward(self, F: Any, logits: Tensor) -> List[Tensor]:
+        return [logits, self.readout(logits)]
+
+
 class PoseNet(OnPatches):
     """Images (N, 3, size, size) -> logits (N, K * D, H, W), heat vectors (N, K, 3, cells) or joints (N, K, C).
 
@@ -49,6 +61,7 @@ class PoseNet(OnPatches):
         trunk: images to features.
         head: features to logits, or to joints.
         readout: logits to heat vectors or joints; it has no parameters, so networks with and without it share files.
+            One that gives a list makes that the network's output.
         size: of the patch in px.
     """
 
@@ -57,7 +70,7 @@ class PoseNet(OnPatches):
         with self.name_scope():
             self.trunk, self.head, self.readout = trunk, head, readout
 
-    def hybrid_forward(self, F: Any, images: Tensor) -> Tensor:
+    def hybrid_forward(self, F: Any, images: Tensor) -> Any:
         output = self.head(self.trunk(images))
         return self.readout(output) if self.readout else output
 

@@ -22,6 +22,7 @@ from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.samples import Augmentation, Pose, Sample, decode_pose, encode, patch_of
 from integral_pose.skeletons import HUMAN36M, MPII
+from symbols.losses import JensenShannon, Variance
 from symbols.resnet import ResNet
 
 CPU = [mx.cpu()]
@@ -71,6 +72,55 @@ def test_hourglasses_by_shape(changes: Dict[str, Any], stages: int, shapes: Any,
     losses = loss(outputs, joints, mx.nd.ones_like(joints)).asnumpy()
     assert losses.shape == (2,) and (losses > 0).all()
     assert build.read(outputs, run).shape == joints.shape
+
+
+def test_a_regularised_integral_shows_its_maps_and_pays_for_them(hybridize: bool) -> None:
+    """The list is one of stages to all that comes after: the joints are the last."""
+    for kind, penalty, alone in (("js", 0.5, JensenShannon), ("variance", 0.01, Variance)):
+        run = replace(TINY, regulariser=kind, penalty=penalty, sigma=1.5)
+        net, loss, plain = made(run), build.loss(run), made(TINY)
+        if hybridize:
+            net.hybridize()
+        maps, joints = net(images(run, 2))
+        assert maps.shape == (2, JOINTS, run.cells, run.cells) and joints.shape == (2, JOINTS, 2)
+        truth, weights = mx.nd.random.uniform(shape=joints.shape), mx.nd.ones(joints.shape)
+        shape = alone(run.cells, run.cells, 1.5)(maps, truth, weights)
+        expected = penalty * shape + build.loss(TINY)(joints, truth, weights)
+        np.testing.assert_allclose(loss([maps, joints], truth, weights).asnumpy(), expected.asnumpy(), rtol=1e-5)
+        np.testing.assert_array_equal(build.read([maps, joints], run), joints.asnumpy())
+        names = [set(each._collect_params_with_prefix()) for each in (net, plain, build.maps_network(run))]
+        assert names[0] == names[1] == names[2]
+
+
+def test_a_regulariser_shapes_maps(tmp_path: Path) -> None:
+    """Its gradient reaches the network through the maps: the joints' own is none where they are right already."""
+    run = replace(TINY, regulariser="js")
+    net, loss, picture = made(run), build.loss(run), images(run, 2)
+    joints = net(picture)[1].detach()
+    with mx.autograd.record():
+        found = loss(net(picture), joints, mx.nd.ones_like(joints))
+    found.backward()
+    assert np.abs(net.head.final.weight.grad().asnumpy()).max() > 1e-4
+
+
+def test_how_an_integral_is_read_is_the_runs(hybridize: bool) -> None:
+    """Logits of b in the mean make n / C = e^-b, as long as they vary little."""
+    def said(**changes: Any) -> Array:
+        net = made(replace(TINY, **changes))
+        net.head.final.weight.set_data(net.head.final.weight.data() * 30)
+        net.head.final.bias.set_data(mx.nd.ones(JOINTS) * 0.1)
+        if hybridize:
+            net.hybridize()
+        return build.read(net(picture), replace(TINY, **changes))
+
+    picture = images(TINY, 2)
+    plain = said()
+    for changes in ({"grid": "index"}, {"read_grid": "index"}, {"grid": "index", "read_grid": "index"}):
+        np.testing.assert_allclose(said(**changes), plain - 0.5 / TINY.cells, atol=1e-6)
+    np.testing.assert_allclose(said(grid="index", read_grid="centre"), plain, atol=1e-6)
+    for changes in ({"compensated": True}, {"compensated_test": True}):
+        away = said(**changes) - 0.5
+        np.testing.assert_allclose(away * (1 - np.exp(-0.1)), plain - 0.5, rtol=0.1)
 
 
 def test_an_integral_over_stages_goes_on_from_their_sharpened_maps(tmp_path: Path) -> None:
@@ -354,6 +404,20 @@ def test_only_an_integral_over_heat_maps_sharpens_the_last_layer(
         np.testing.assert_allclose(value, expected[name] * (factor if name.startswith("head.final.") else 1), rtol=1e-6)
     for device in devices:
         np.testing.assert_allclose(after.head.final.bias.data(device).asnumpy(), np.arange(JOINTS) * factor, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale, factor", [(0.0, 1.0), (1.0, 1.0), (3.0, 3.0)])
+def test_without_a_scale_of_its_own_maps_are_handed_over_as_they_are(
+    tmp_path: Path, scale: float, factor: float
+) -> None:
+    first = replace(TINY, **HEAT_MAP)
+    before = made(first)
+    before.save_parameters(str(tmp_path / "net.params"))
+    run = replace(TINY, start=first, logit_scale=scale)
+    after = build.network(run)
+    build.hand_over(after, run, tmp_path / "net.params", CPU)
+    last = [net.head.final.weight.data().asnumpy() for net in (before, after)]
+    np.testing.assert_allclose(last[1], last[0] * factor, rtol=1e-6)
 
 
 def test_imagenet_parameters_come_from_a_local_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 from mxnet.gluon import HybridBlock, nn
 
 from symbols import native
-from symbols.integral import Expectation, HeatVectors, Integral, portable
+from symbols.integral import CompensatedIntegral, Expectation, HeatVectors, Integral, portable
+from symbols.pose_net import MapsBeside
 from tests.forms import IN_GRAPHS, exported, gradient, hybrid_parent, run
 
 pytestmark = pytest.mark.memory
@@ -19,6 +20,8 @@ both_depths = pytest.mark.parametrize("depth", [1, D], ids=["2D", "3D"])
 every_block = pytest.mark.parametrize("kind, size", [
     pytest.param(Integral, (1, H, W), id="integral-2D"), pytest.param(Integral, (D, H, W), id="integral-3D"),
     pytest.param(HeatVectors, (S, S, S), id="heat-vectors"),
+    pytest.param(CompensatedIntegral, (1, H, W), id="compensated-2D"),
+    pytest.param(CompensatedIntegral, (D, H, W), id="compensated-3D"),
 ])
 
 
@@ -199,7 +202,8 @@ def other_sizes(channels, height, width):
 
 
 OTHERS = [pytest.param(kind, (depth, *plane), shape, id=f"{kind.__name__}-{depth}-{'x'.join(map(str, shape))}")
-          for kind, depth, *plane in [(Integral, 1, H, W), (Integral, D, H, W), (HeatVectors, S, S, S)]
+          for kind, depth, *plane in [(Integral, 1, H, W), (Integral, D, H, W), (HeatVectors, S, S, S),
+                                      (CompensatedIntegral, 1, H, W), (CompensatedIntegral, D, H, W)]
           for shape in other_sizes(K * depth, *plane)]
 
 
@@ -216,6 +220,86 @@ def test_refuses_another_size_in_a_graph(tmp_path, form, kind, size, shape):
     inside = form(made(kind, size, False), tmp_path, mx.nd.array(draw(*size)))
     with pytest.raises((ValueError, mx.MXNetError)):
         run(inside, np.ones(shape))
+
+
+@both_depths
+def test_a_place_in_the_cell_moves_all_joints_alike(hybridize, depth):
+    logits = draw(depth)
+    block = Integral(K, H, W, depth, place=0.0)
+    block.hybridize(hybridize)
+    half_cells = 0.5 / np.array([W, H, depth])[: 2 if depth == 1 else 3]
+    np.testing.assert_allclose(run(block, logits)[0], by_loop(logits, depth) - half_cells, atol=1e-6)
+
+
+@both_depths
+@pytest.mark.parametrize("height", [1, 1.5, 3, 20, 90])
+def test_a_peak_over_a_flat_map_is_pulled_to_the_middle_and_compensated(hybridize, depth, height):
+    """n cells of 0 and one of b more: E = 1/2 + (x - 1/2) (e^b - 1) / (n - 1 + e^b), and the rest is its undoing."""
+    places = np.random.default_rng(4).integers((depth, H, W), size=(N, K, 3))
+    logits = np.zeros((N, K, depth, H, W))
+    for n, k in np.ndindex(N, K):
+        logits[(n, k, *places[n, k])] = height
+    logits = logits.reshape(N, K * depth, H, W)
+    truth = np.array([[centre(places[n, k], depth) for k in range(K)] for n in range(N)])
+    share = (np.exp(height) - 1) / (depth * H * W - 1 + np.exp(height))
+    pulled = run(made(Integral, (depth, H, W), hybridize), logits)[0]
+    np.testing.assert_allclose(pulled, 0.5 + (truth - 0.5) * share, atol=1e-6)
+    found = run(made(CompensatedIntegral, (depth, H, W), hybridize), logits)[0]
+    np.testing.assert_allclose(found, truth, atol=2e-6 / share)
+
+
+@both_depths
+@pytest.mark.parametrize("level", [-1e4, -100, -1, 0, 1e4])
+def test_compensation_of_a_flat_map_is_its_middle_and_has_a_finite_gradient(hybridize, depth, level):
+    block, flat = made(CompensatedIntegral, (depth, H, W), hybridize), np.full((N, K * depth, H, W), level)
+    np.testing.assert_allclose(run(block, flat)[0], 0.5, atol=2e-6 / CompensatedIntegral.LEAST)
+    for logits in (flat, flat + draw(depth), flat * np.sign(draw(depth))):
+        assert np.isfinite(run(block, logits)[0]).all() and np.isfinite(gradient(block, logits)).all()
+
+
+@both_depths
+def test_the_gradient_of_a_compensated_integral_is_that_of_its_formula(hybridize, depth):
+    """Against differences: n / C changes with a logit too."""
+    logits, block = draw(depth) / 3 + 1, made(CompensatedIntegral, (depth, H, W), hybridize)
+    head = np.random.normal(0, 1, (N, K, 2 if depth == 1 else 3))
+    found = gradient(block, logits, head=head)
+
+    def value(at):
+        shares, powers = probabilities(at, depth), np.exp(at.astype(np.float64)).reshape(N, K, -1).sum(axis=2)
+        peak = 1 - depth * H * W / powers
+        assert (peak > 0.05).all()
+        joints = np.zeros(head.shape)
+        for (n, k, *cell), share in np.ndenumerate(shares):
+            joints[n, k] += share * (centre(cell, depth) - 0.5) / peak[n, k]
+        return (head * (joints + 0.5)).sum()
+
+    for index in [(0, 1, 2, 3), (1, K * depth - 1, 0, W - 1), (1, 0, H - 1, 0)]:
+        step = np.zeros(logits.shape)
+        step[index] = 1e-4
+        slope = (value(logits + step) - value(logits - step)) / 2e-4
+        assert found[index] == pytest.approx(slope, rel=1e-3, abs=1e-5)
+
+
+@both_depths
+@pytest.mark.parametrize("kind", [Integral, CompensatedIntegral])
+def test_maps_that_are_shown_beside_joints_have_both_gradients(hybridize, kind, depth):
+    """Behind a layer, where a graph may work in place."""
+    layer, image = nn.Conv2D(K * depth, 1, in_channels=2), np.random.normal(0, 1, (N, 2, H, W))
+    layer.initialize(mx.init.Normal(2))
+    net = nn.HybridSequential()
+    net.add(layer, MapsBeside(made(kind, (depth, H, W), False)))
+    net.hybridize(hybridize, static_alloc=hybridize, static_shape=hybridize)
+    heads = [mx.nd.random.normal(shape=output.shape) for output in net(mx.nd.array(image))]
+    assert [head.shape for head in heads] == [(N, K * depth, H, W), (N, K, 2 if depth == 1 else 3)]
+
+    def both(pixels):
+        return sum((head * output).sum() for head, output in zip(heads, net(pixels)))
+
+    alone = made(kind, (depth, H, W), False)
+    expected = gradient(lambda x: (heads[0] * layer(x)).sum(), image)
+    expected = expected + gradient(lambda x: (heads[1] * alone(layer(x))).sum(), image)
+    for _ in range(2):  # the second time with the memory of the first
+        np.testing.assert_allclose(gradient(both, image), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_an_expectation_refuses_another_length(hybridize):

@@ -11,9 +11,11 @@ from symbols.losses import (
     GaussianMSE,
     HeatVectorCrossEntropy,
     HeatVectorMSE,
+    JensenShannon,
     JointL1,
     SoftmaxCrossEntropy,
     SumOverStages,
+    Variance,
 )
 from tests.forms import IN_GRAPHS, gradient, run
 
@@ -54,6 +56,32 @@ def disc_bce(maps, joints):
     return per_joint
 
 
+def softmax(maps):
+    powers = np.exp(maps.astype(np.float64) - maps.max(axis=(2, 3, 4), keepdims=True))
+    return powers / powers.sum(axis=(2, 3, 4), keepdims=True)
+
+
+def jensen_shannon(maps, joints):
+    said, target, per_joint = softmax(maps), np.zeros(maps.shape), np.zeros((N, K))
+    for where, _, (x, y, z), (dx, dy, _) in cells(maps, joints):
+        target[where][z, y, x] = np.exp(-(dx**2 + dy**2) / (2 * SIGMA**2))
+    target /= target.sum(axis=(2, 3, 4), keepdims=True)
+    for where, _, (x, y, z), _ in cells(maps, joints):
+        p, q = said[where][z, y, x], target[where][z, y, x]
+        per_joint[where] += sum(a * np.log(2 * a / (p + q)) for a in (p, q) if a > 0) / 2
+    return per_joint
+
+
+def variance(maps, joints):
+    said, per_joint = softmax(maps), np.zeros((N, K))
+    for where in np.ndindex(N, K):
+        for axis, side in ((0, W), (1, H)):
+            mass, along = said[where][0].sum(axis=axis), np.arange(side)
+            spread = (mass * along**2).sum() - (mass * along).sum() ** 2
+            per_joint[where] += (spread - SIGMA**2) ** 2
+    return per_joint
+
+
 def vector_mse(vectors, joints):
     per_vector = np.zeros((N, K, C))
     for where in np.ndindex(N, K, C):
@@ -75,6 +103,7 @@ MAP_LOSSES = {
     "softmax-ce": (lambda: SoftmaxCrossEntropy(H, W), 1, softmax_ce),
     "softmax-ce in 3D": (lambda: SoftmaxCrossEntropy(H, W, D), D, softmax_ce),
     "disc-bce": (lambda: DiscCrossEntropy(H, W, RADIUS), 1, disc_bce),
+    "jensen-shannon": (lambda: JensenShannon(H, W, SIGMA), 1, jensen_shannon),
 }
 VECTOR_LOSSES = {
     "vector-mse": (lambda cells=W: HeatVectorMSE(cells, SIGMA), vector_mse),
@@ -403,6 +432,53 @@ def test_a_stage_without_depth_counts_where_depth_is_unknown(hybridize):
     flat = joints[..., :2], weights[..., :2]
     expected = run(GaussianMSE(H, W, SIGMA), outputs[0], *flat)[0] + run(JointL1(), outputs[2], *flat)[0]
     np.testing.assert_allclose(total(made(stages, hybridize), outputs, joints, weights), expected, rtol=1e-5)
+
+
+def test_stages_may_count_differently(hybridize):
+    outputs, joints, weights = draw_stages()
+    flat = joints[..., :2], weights[..., :2]
+    first, last = run(GaussianMSE(H, W, SIGMA), outputs[0], *flat)[0], run(JointL1(), outputs[2], *flat)[0]
+    loss = made(lambda: SumOverStages([GaussianMSE(H, W, SIGMA), JointL1()], [2, 2], [0.3, 1]), hybridize)
+    np.testing.assert_allclose(total(loss, outputs[::2], joints, weights), 0.3 * first + last, rtol=1e-5)
+    with pytest.raises(ValueError, match="3 factors for 1 losses"):
+        SumOverStages([JointL1()], [2], [1, 2, 3])
+
+
+def spread():
+    """The variance as it is trained with: of maps, beside the loss on joints, at which it does not look."""
+    return SumOverStages([Variance(H, W, SIGMA), JointL1()], [2, 2], [0.3, 1])
+
+
+@pytest.mark.parametrize("scale", [0, 1, 1e4])
+def test_the_variance_equals_a_loop_and_leaves_out_joints_of_no_weight(hybridize, scale):
+    maps, joints, weights = draw((N, K, H, W))
+    joints, weights, loss = joints[..., :2], weights[..., :2], made(spread, hybridize)
+    maps = np.round(scale * maps, 2)
+    expected = 0.3 * (variance(volumes(maps, 1), joints) * weights[..., 0]).mean(axis=1)
+    np.testing.assert_allclose(total(loss, [maps, joints], joints, weights), expected, rtol=1e-4)
+    slopes = gradient(lambda m: loss([m, mx.nd.array(joints)], mx.nd.array(joints), mx.nd.array(weights)), maps)
+    assert np.isfinite(slopes).all() and not slopes[weights[..., 0] == 0].any()
+    assert scale > 1 or np.abs(slopes[weights[..., 0] > 0]).max() > 0
+
+
+@pytest.mark.parametrize("shape", OTHERS, ids=str)
+def test_the_variance_refuses_maps_of_another_size(hybridize, shape):
+    _, joints, weights = draw((N, K, C))
+    with pytest.raises((ValueError, mx.MXNetError)):
+        total(made(spread, hybridize), [np.ones((N, *shape)), joints[..., :2]], joints, weights)
+
+
+def test_a_gaussian_of_its_own_width_costs_nothing_and_a_peak_elsewhere_the_most(hybridize):
+    joints, weights = np.full((1, 1, 2), 0.5), np.ones((1, 1, 2))
+    x = np.arange(31) + 0.5 - 15.5
+    matching = -(x[:, None] ** 2 + x**2) / (2 * SIGMA**2)
+    far = np.zeros((31, 31))
+    far[0, 0] = 1e3
+    for kind, least, most in ((JensenShannon, 0, np.log(2)), (Variance, 0, 2 * SIGMA**4)):
+        loss = SumOverStages([kind(31, 31, SIGMA), JointL1()], [2, 2])
+        loss.hybridize(hybridize)
+        found = [total(loss, [logits[None, None], joints], joints, weights)[0] for logits in (matching, far)]
+        assert found == pytest.approx([least, most], abs=1e-4)
 
 
 def test_each_stage_has_its_gradient(hybridize):

@@ -235,9 +235,36 @@ def test_predictions_for_a_mirrored_picture_are_the_mirrored_predictions(tmp_pat
     assert gap(run) > 1 and gap(flipped(run)) < 1e-3
 
 
+@pytest.mark.parametrize("grid, flip_in, gap", [
+    ("centre", "patch", 0), ("centre", "cells", 0), ("index", "patch", 0.5), ("index", "cells", 0),
+])
+def test_maps_that_mirror_cell_by_cell_are_averaged_right_on_their_own_grid(
+    grid: str, flip_in: str, gap: float
+) -> None:
+    """`Symmetric` has such maps: on a grid of i / n, 1 - x is a cell too far to the right, half of one in the mean."""
+    run = replace(tiny("integral"), grid=grid)
+    net = Symmetric(run)
+    both = said(net, images(), replace(run, flip_test=True, flip_in=flip_in))
+    np.testing.assert_allclose((both - said(net, images(), run)) * CELLS, [[[gap, 0]] * 16] * 3, atol=1e-5)
+
+
+def test_a_network_read_on_another_grid_seems_right_in_x_with_the_flip_test() -> None:
+    run = replace(tiny("integral"), read_grid="index")
+    centres, index = Symmetric(tiny("integral")), Symmetric(run)
+    truth = said(centres, images(), tiny("integral"))
+    np.testing.assert_allclose((said(index, images(), run) - truth) * CELLS, -0.5, atol=1e-5)
+    np.testing.assert_allclose((said(index, images(), flipped(run)) - truth) * CELLS, [[[0, -0.5]] * 16] * 3, atol=1e-5)
+
+
 @pytest.mark.parametrize(("made", "line"), [
     (lambda run: run, "|flip: no|"),
     (flipped, "|flip: joints averaged with those of the mirrored patch|"),
+    (lambda run: replace(flipped(run), flip_in="cells"), "the mirrored patch, cell i of n as n - 1 - i|"),
+    (lambda run: run, "|decode: expectation"),
+    (lambda run: replace(run, compensated_test=True), "|decode: expectation, compensated"),
+    (lambda run: replace(run, read_grid="index"), "|decode: expectation, cells at i / n"),
+    (lambda run: replace(run, **HEAT_MAP), "|decode: argmax"),
+    (lambda run: replace(run, **HEAT_MAP, decoder="dark"), "the smoothed map (DARK)"),
 ])
 def test_the_protocol_says_what_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Run], Run], line: str
@@ -250,3 +277,4 @@ def test_the_protocol_says_what_was_done(
     (site.folder(run) / DONE).write_text('{"commit": "c"}')
     _, signature = checkpoints.read(evaluate.evaluate(run, site))
     assert line in signature["protocol"]
+    assert line.endswith("|") or signature["protocol"].endswith(line)

@@ -12,7 +12,7 @@ from typing import Dict, List, Tuple
 
 import pytest
 
-from experiments import figure2, table1, table2, table7, table10
+from experiments import beyond_decoders, figure2, table1, table2, table7, table10
 from integral_pose import csv_files, curves
 from integral_pose.errors import InputError
 from integral_pose.report import charts, figures, markdown, numbers, page, text
@@ -360,6 +360,22 @@ def test_the_resolution_chart_has_the_papers_numbers_beside_ours() -> None:
     ours = found.measured["I1", "(d) 128 -> 16", "AUC"].ours
     assert f"{ours:.1f} at 16 cells" in made
     assert figures.resolution(numbers.read(table7.TABLE, QUICK)) is None
+
+
+def test_where_the_paper_prints_nothing_its_panels_are_left_out() -> None:
+    number = numbers.Number(50.0, 49.0, 51.0, "0", "d", "p", "k", "c")
+    table = beyond_decoders.TABLE
+    found = numbers.Numbers(table, {(row.name, column, metric.name): number for row in table.rows
+                                    for column in table.columns for metric in table.metrics})
+    made = figures.resolution(found)
+    assert made and ", paper" not in made and made.count("against map resolution.") == len(table.metrics)
+    assert "H1, DARK, 256 px: 50.0 at 64 cells, 50.0 at 32 cells" in made and "pairs" not in made
+
+
+def test_the_papers_tables_come_first_then_its_figures_then_what_is_beyond() -> None:
+    names = [table.name for table in TABLES]
+    assert names.index("table12") < names.index("figure2") < names.index("beyond_bias") < names.index("beyond_grid")
+    assert numbers.Numbers(beyond_decoders.TABLE).title == "Beyond, decoders"
 
 
 def test_figure_2_is_drawn_from_its_own_thresholds_where_there_is_no_finer_curve() -> None:

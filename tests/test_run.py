@@ -33,7 +33,8 @@ def another(name: str) -> Dict[str, Any]:
     words = {
         "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
         "patch": 128, "protocol": 1, "extra": "mpii", "boxes": "annotated", "joint_score": "one",
-        "skeleton": "b|b",
+        "skeleton": "b|b", "decoder": "dark", "regulariser": "js", "grid": "index", "read_grid": "index",
+        "flip_in": "cells",
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
@@ -59,7 +60,9 @@ def test_a_new_field_leaves_keys_alone_until_it_is_used(changes: Dict[str, Any])
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Run) if f.name != "coordinates"])  # that follows from `data`
 def test_each_field_changes_the_key(name: str) -> None:
-    base = {"loss": HEAT_MAP, "extra": Run(**IN_SPACE), "skeleton": Run(data="own-1", skeleton="a|a")}.get(name, Run())
+    bases = {"loss": HEAT_MAP, "decoder": HEAT_MAP, "extra": Run(**IN_SPACE),
+             "skeleton": Run(data="own-1", skeleton="a|a")}
+    base = bases.get(name, Run())
     changed = replace(base, **another(name))
     assert changed != base and changed.key != base.key
     assert replace(changed, **{name: getattr(base, name)}).key == base.key
@@ -105,6 +108,22 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({"boxes": "drawn"}, "boxes are detected or annotated"),
         ({"joint_score": "two"}, "joint_score is one of"),
         ({"data": "synthetic-mpii-v2", "everybody": True}, "never trained on"),
+        ({"decoder": "median"}, "decoder is one of"),
+        ({"decoder": "dark"}, "of 2D gaussian-mse maps alone"),
+        ({"output": "heat map", "loss": "softmax-ce", "decoder": "local"}, "of 2D gaussian-mse maps alone"),
+        ({**IN_SPACE, "output": "heat map", "loss": "gaussian-mse", "decoder": "local"}, "2D gaussian-mse maps alone"),
+        ({"regulariser": "kl"}, "regulariser is one of"),
+        ({"regulariser": "js", **IN_SPACE}, "2D maps of one stage"),
+        ({"regulariser": "js", "stages": 2}, "2D maps of one stage"),
+        ({"regulariser": "js", "penalty": 0.0}, "a penalty is positive"),
+        ({"output": "direct", "regulariser": "js"}, "a direct output has no expectation"),
+        ({"output": "direct", "compensated_test": True}, "a direct output has no expectation"),
+        ({"output": "heat map", "loss": "softmax-ce", "grid": "index"}, "a heat map output has no expectation"),
+        ({"output": "direct", "flip_in": "cells"}, "a direct output has no expectation"),
+        ({"grid": "corner"}, "grid is one of"),
+        ({"read_grid": "corner"}, "read_grid is one of"),
+        ({"flip_in": "pixels"}, "flip_in is one of"),
+        ({"compensated": True, "grid": "index"}, "on the grid of cell centres"),
     ],
     ids=str,
 )
@@ -128,6 +147,22 @@ def test_what_matters_only_at_test_is_trained_once() -> None:
     flipped = replace(INTEGRAL, flip_test=True, start=replace(HEAT_MAP, flip_test=True))
     assert flipped.training == INTEGRAL.training == INTEGRAL != flipped
     assert replace(flipped, seed=1, start=None).training.key != INTEGRAL.key
+
+
+@pytest.mark.parametrize("at_test", [
+    {"compensated_test": True}, {"read_grid": "index"}, {"flip_test": True, "flip_in": "cells"},
+])
+def test_how_an_integral_is_read_is_trained_once(at_test: Dict[str, Any]) -> None:
+    assert replace(INTEGRAL, **at_test).training == INTEGRAL != replace(INTEGRAL, **at_test)
+    assert replace(HEAT_MAP, decoder="dark").training == HEAT_MAP
+    kept = ({"compensated": True}, {"grid": "index"}, {"regulariser": "js"}, {"logit_scale": 5.0})
+    assert all(replace(INTEGRAL, **change).training != INTEGRAL for change in kept)
+
+
+def test_a_logit_scale_of_1_is_another_row_and_the_same_training() -> None:
+    asked = replace(INTEGRAL, logit_scale=1.0)
+    assert asked.key != INTEGRAL.key and asked.training == INTEGRAL
+    assert replace(INTEGRAL, logit_scale=2.0).training == replace(INTEGRAL, logit_scale=2.0)
 
 
 @pytest.mark.parametrize("extra", ["", "mpii"])

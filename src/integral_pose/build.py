@@ -10,7 +10,7 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock
 
-from integral_pose import precision
+from integral_pose import decoders, precision
 from integral_pose.batches import Batches, Mixed, Source
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
@@ -20,45 +20,62 @@ from integral_pose.samples import Augmentation, Sample
 from symbols.confidence import MassNear
 from symbols.heads import DeconvolutionHead, DirectHead
 from symbols.hourglass import CoarseToFine, Hourglass
-from symbols.integral import HeatVectors, Integral
+from symbols.integral import CompensatedIntegral, HeatVectors, Integral
 from symbols.losses import (
     DiscCrossEntropy,
     GaussianMSE,
     HeatVectorCrossEntropy,
     HeatVectorMSE,
+    JensenShannon,
     JointL1,
     SoftmaxCrossEntropy,
     SumOverStages,
+    Variance,
 )
 from symbols.multistage import MultiStage
-from symbols.pose_net import OnPatches, PoseNet
+from symbols.pose_net import MapsBeside, OnPatches, PoseNet
 from symbols.resnet import ResNet
 
 REFERENCE_PATCH = 256  # px; H3's disc is given for it
 MOST_STATIC_CELLS = 32**3
+PLACES = {"centre": 0.5, "index": 0.0}  # of a cell's coordinate within the cell
 RETRAIN = "Copy it again, or delete its folder to have the run trained anew."
 REDOWNLOAD = "Delete it to have GluonCV download it again."
 
 
 def network(run: Run) -> OnPatches:
-    """The run's network, without values yet; an hourglass or several stages give a list of each stage's output."""
+    """The run's network, without values yet; an hourglass or several stages give a list of each stage's output.
+
+    With a regulariser the list is of the logits, which that is about, and of the joints.
+    """
+    return _network(run, _readout)
+
+
+def maps_network(run: Run) -> OnPatches:
+    """The network of a run with maps, without what reads them: it gives logits, and has the same file of parameters."""
+    return _network(run, lambda *_: None)
+
+
+def _network(run: Run, reader: Callable[[Run, int, int], Optional[HybridBlock]]) -> OnPatches:
     precision.choose(run.amp)
     joints = len(catalogue.skeleton(run).joints)
     if not run.of_resnets:
-        return _hourglass(run, joints)
-    readout, maps = _readout(run, joints, run.depth), joints * run.depth
+        return _hourglass(run, joints, reader)
+    readout, maps = reader(run, joints, run.depth), joints * run.depth
     if run.staged:
         return MultiStage(run.layers, run.width, run.stages, maps, readout, run.patch)
     trunk = ResNet(run.layers, run.width)
     if run.output == "direct":
         return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch)
     head = DeconvolutionHead(trunk.out_channels, maps, run.upsamplings, round(256 * run.width))
-    return PoseNet(trunk, head, readout, run.patch)
+    return PoseNet(trunk, head, MapsBeside(readout) if readout and run.regulariser else readout, run.patch)
 
 
-def _hourglass(run: Run, joints: int) -> OnPatches:
+def _hourglass(
+    run: Run, joints: int, reader: Callable[[Run, int, int], Optional[HybridBlock]]
+) -> OnPatches:
     maps = [joints * depth for depth in run.depths]
-    readouts = [readout for readout in (_readout(run, joints, depth) for depth in run.depths) if readout]
+    readouts = [readout for readout in (reader(run, joints, depth) for depth in run.depths) if readout]
     if run.backbone == "hourglass":
         return Hourglass(maps, run.width, 1, readouts, run.patch)
     if run.stages == 1:
@@ -68,14 +85,11 @@ def _hourglass(run: Run, joints: int) -> OnPatches:
 
 def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
     """What follows the logits of heat maps: nothing, Eq. 5, or Eq. 4."""
-    if run.output == "integral":
-        return Integral(joints, run.cells, run.cells, depth)
-    return HeatVectors(joints, run.cells, run.cells, depth) if run.on_vectors else None
-
-
-def maps_network(run: Run) -> OnPatches:
-    """The network of a run with maps, without what reads them: it gives logits, and has the same file of parameters."""
-    return network(replace(run, output="heat map", loss="softmax-ce", extra="", start=None))
+    if run.output != "integral":
+        return HeatVectors(joints, run.cells, run.cells, depth) if run.on_vectors else None
+    if run.compensated or run.compensated_test:
+        return CompensatedIntegral(joints, run.cells, run.cells, depth)
+    return Integral(joints, run.cells, run.cells, depth, place=PLACES[run.read_grid or run.grid])
 
 
 def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
@@ -108,9 +122,15 @@ def _peaks(maps: Array, run: Run) -> Array:
 
 
 def loss(run: Run) -> Any:
-    """The run's loss: a block called as loss(output, joints, weights) -> (N,); every stage is supervised."""
+    """The run's loss: a block called as loss(output, joints, weights) -> (N,); every stage is supervised.
+
+    A regulariser is added as the loss of one more stage, the first.
+    """
     stages = [_loss(run, depth) for depth in run.depths]
-    made = SumOverStages(stages, [2 if depth == 1 else 3 for depth in run.depths]) if run.staged else stages[0]
+    if run.regulariser:
+        made = SumOverStages([_regulariser(run), *stages], [2, 2], [run.penalty, 1])
+    else:
+        made = SumOverStages(stages, [2 if depth == 1 else 3 for depth in run.depths]) if run.staged else stages[0]
     made.hybridize(static_alloc=True, static_shape=True)
     return made
 
@@ -129,6 +149,12 @@ def _loss(run: Run, depth: int) -> HybridBlock:
         "softmax-ce": lambda: HeatVectorCrossEntropy(cells),
     }
     return (on_vectors if run.on_vectors else makers)[run.loss]()
+
+
+def _regulariser(run: Run) -> HybridBlock:
+    """Of the maps of an integral (DSNT)."""
+    kind = {"js": JensenShannon, "variance": Variance}[run.regulariser]
+    return kind(run.cells, run.cells, run.sigma)
 
 
 def batches(run: Run, split: str, root: Path, share: int = 1) -> Batches:
@@ -207,7 +233,7 @@ def hand_over(net: OnPatches, run: Run, path: Path, devices: Sequence[mx.Context
     """The weights that the run starts from; an integral over heat maps may sharpen them once."""
     load(net, path, devices)
     if run.start and run.start.output == "heat map" and run.output == "integral":
-        net.scale_logits(run.logit_scale)
+        net.scale_logits(run.logit_scale or 1.0)
 
 
 def load(
@@ -289,12 +315,14 @@ def last_stage(output: Any) -> mx.nd.NDArray:
 def decode(output: Array, run: Run) -> Array:
     """A network's output to joints (N, K, C), fractions: as they are, or the centre of the highest cell of its map.
 
-    Of heat vectors (N, K, 3, cells) it is the highest cell of each.
+    Of heat vectors (N, K, 3, cells) it is the highest cell of each. A run may ask for a place within the cell.
     """
     if run.output != "heat map":
         return output
     if run.on_vectors:
         return (output.argmax(axis=3) + 0.5) / run.cells
+    if run.decoder != "integer":
+        return decoders.decode(output, run.decoder, run.sigma)
     people, _, height, width = output.shape
     volumes = output.reshape(people, -1, run.depth, height, width)
     best = volumes.reshape(*volumes.shape[:2], -1).argmax(axis=2)

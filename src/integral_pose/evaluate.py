@@ -20,6 +20,12 @@ from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED
 from integral_pose.train import DONE, PARAMETERS, Site
 
 TESTED = "test.npz"
+DECODED = {
+    "integer": "argmax",
+    "quarter": "argmax and a quarter cell to the higher neighbours",
+    "dark": "argmax and the top of a Gaussian through the smoothed map (DARK)",
+    "local": "expectation in a window around the argmax",
+}
 
 
 class Outcome(NamedTuple):
@@ -161,10 +167,21 @@ def _trained_by(path: Path) -> str:
 
 
 def _flip(run: Run) -> str:
-    return "joints averaged with those of the mirrored patch" if run.flip_test else "no"
+    if not run.flip_test:
+        return "no"
+    said = "joints averaged with those of the mirrored patch"
+    return f"{said}, cell i of n as n - 1 - i" if run.flip_in == "cells" else said
 
 
 def _decoding(run: Run) -> str:
     if run.on_vectors:
         return "argmax of each heat vector"
-    return {"heat map": "argmax", "integral": "expectation", "direct": "regression"}[run.output]
+    if run.output == "heat map":
+        return DECODED[run.decoder]
+    if run.output == "direct":
+        return "regression"
+    notes = {
+        "compensated": run.compensated or run.compensated_test,
+        "cells at i / n": (run.read_grid or run.grid) == "index",
+    }
+    return ", ".join(["expectation", *(note for note, applies in notes.items() if applies)])

@@ -110,17 +110,24 @@ def _flip_tested(
     if not run.flip_test:
         return joints, scores
     mirrored, mirrored_scores = said(images[:, :, :, ::-1])
-    return (joints + unmirrored(mirrored, skeleton)) / 2, (scores + mirrored_scores[:, list(skeleton.mirror)]) / 2
+    joints = (joints + unmirrored(mirrored, skeleton, _end(run))) / 2
+    return joints, (scores + mirrored_scores[:, list(skeleton.mirror)]) / 2
 
 
-def unmirrored(fractions: Array, skeleton: Skeleton) -> Array:
+def _end(run: Run) -> float:
+    """What x and its mirror image add up to: 1 or, where cell i of n is at i / n and becomes n - 1 - i, (n - 1) / n."""
+    by_index = run.flip_in == "cells" and (run.read_grid or run.grid) == "index"
+    return 1 - 1 / run.cells if by_index else 1
+
+
+def unmirrored(fractions: Array, skeleton: Skeleton, end: float = 1) -> Array:
     """Joints (N, K, C) of mirrored patches as joints of the patches: left and right exchanged, x from the other side.
 
     Fractions count from the patch's edge to cell centres, so x becomes exactly 1 - x, wherever the person's root is in
-    the patch and however many cells a map has. Depths stay.
+    the patch and however many cells a map has. Depths stay. On another grid x may become `end` - x.
     """
     exchanged = fractions[:, list(skeleton.mirror)]
-    exchanged[:, :, 0] = 1 - exchanged[:, :, 0]
+    exchanged[:, :, 0] = end - exchanged[:, :, 0]
     return exchanged
 
 

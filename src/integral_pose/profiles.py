@@ -25,8 +25,9 @@ def quick(run: Run) -> Run:
     """A quarter of the width, half the patch, in 3D a quarter of it: minutes on two CPU cores.
 
     So few steps need a higher rate and smaller mini-batches; and maps that were trained to a peak of 1 need sharpening
-    before an integral over their softmax can start from them, the more the more cells they have. H3 would spend its
-    first half on learning that most cells are empty, so its maps begin nearly empty.
+    before an integral over their softmax can start from them, the more the more cells they have; a run that says by how
+    much is left alone. H3 would spend its first half on learning that most cells are empty, so its maps begin nearly
+    empty.
     """
     in_space = run.coordinates == 3
     like = "mpii" if run.data.startswith("own-") else run.data  # somebody's own are looked at one by one, as MPII's
@@ -38,7 +39,8 @@ def quick(run: Run) -> Run:
     first = halves.start
     if first and first.loss == "disc-bce":
         return replace(halves, start=replace(first, prior=0.01))
-    if first and first.loss == "gaussian-mse" and run.output == "integral" and not first.on_vectors:
+    sharpens = run.output == "integral" and not run.logit_scale
+    if first and first.loss == "gaussian-mse" and sharpens and not first.on_vectors:
         return replace(halves, logit_scale=20.0 if like == "mpii" else 30.0)
     return halves
 

@@ -20,6 +20,10 @@ HOURGLASSES = ("hourglass", "coarse-to-fine")  # Newell's, and Pavlakos' for vol
 BACKBONES = ("resnet18", "resnet50", "resnet101", *HOURGLASSES)
 BOXES = ("detected", "annotated")
 JOINT_SCORES = ("mass", "one")
+DECODERS = ("integer", "quarter", "dark", "local")
+REGULARISERS = ("", "js", "variance")
+GRIDS = ("centre", "index")
+FLIPS = ("patch", "cells")
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
 
@@ -31,10 +35,20 @@ class Run:
     output: str = "integral"
     loss: str = "joint-l1"
     start: Optional[Run] = None  # the run whose weights this one starts from
-    logit_scale: float = 1.0  # multiplies the last layer once, when an integral takes over heat maps
+    logit_scale: float = 0.0  # multiplies the last layer once, when an integral takes over heat maps; 0: as the profile
     sigma: float = 1.0  # cells; Gaussian of H1
     disc: float = 15.0  # px of a 256 px patch; radius of H3's positive disc
     prior: float = 0.0  # probability that H3 gives a cell before training, by the last layer's bias; 0: a bias of 0
+
+    # What the paper leaves open
+    decoder: str = field(default="integer", metadata=AT_TEST)  # of 2D heat maps: how a joint is found within a cell
+    compensated: bool = False  # an integral is freed of the pull to the map's middle, in training and at test
+    compensated_test: bool = field(default=False, metadata=AT_TEST)  # or at test alone
+    regulariser: str = ""  # of an integral's maps: their divergence from a Gaussian, "js", or their "variance"
+    penalty: float = 1.0  # the regulariser's weight
+    grid: str = "centre"  # where an integral counts cell i of n: (i + 0.5) / n or, as the release, its "index", i / n
+    read_grid: str = field(default="", metadata=AT_TEST)  # the same at test; "": as in training
+    flip_in: str = field(default="patch", metadata=AT_TEST)  # x becomes 1 - x, or cell i becomes n - 1 - i in "cells"
 
     # People
     data: str = "mpii"
@@ -111,6 +125,7 @@ class Run:
             _demand(self.stages == 1 or self.upsamplings == 2, "stages need 2 upsamplings: maps of the size of conv3's")
         else:
             self._demand_hourglass()
+        self._demand_beyond_paper()
         made_up = self.data.startswith("synthetic-")
         _demand(not (self.everybody and made_up), "synthetic test people are never trained on")
         _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")
@@ -123,6 +138,20 @@ class Run:
         if self.backbone == "coarse-to-fine":
             _demand(self.coordinates == 3 and not self.extra, "the coarse-to-fine network is for volumes")
             _demand(self.stages <= 2, "the coarse-to-fine network has one stage or two")
+
+    def _demand_beyond_paper(self) -> None:
+        for name, known in (("decoder", DECODERS), ("regulariser", REGULARISERS), ("grid", GRIDS),
+                            ("read_grid", ("", *GRIDS)), ("flip_in", FLIPS)):
+            _demand(getattr(self, name) in known, f"{name} is one of {known}, not {getattr(self, name)!r}")
+        gaussians = self.loss == "gaussian-mse" and self.coordinates == 2
+        _demand(self.decoder == "integer" or gaussians, "joints are found within a cell of 2D gaussian-mse maps alone")
+        compensated, shifted = self.compensated or self.compensated_test, self.grid != "centre" or bool(self.read_grid)
+        changed = compensated or bool(self.regulariser) or shifted or self.flip_in != "patch"
+        _demand(self.output == "integral" or not changed, f"a {self.output} output has no expectation to change")
+        _demand(not (compensated and shifted), "a compensated integral is on the grid of cell centres")
+        plain = self.coordinates == 2 and not self.staged
+        _demand(plain or not self.regulariser, "the regularisers are for 2D maps of one stage")
+        _demand(self.penalty > 0, "a penalty is positive")
 
     @property
     def of_resnets(self) -> bool:
@@ -166,9 +195,13 @@ class Run:
 
     @property
     def training(self) -> Run:
-        """The run as it is trained: runs that differ only in how they are tested have it in common."""
+        """The run as it is trained: runs that differ only in how they are tested have it in common.
+
+        A logit scale of 1 that was asked for is what one has that was left to a profile without a scale of its own.
+        """
         tested: Dict[str, Any] = {f.name: f.default for f in fields(self) if f.metadata == AT_TEST}
-        return replace(self, start=self.start.training if self.start else None, **tested)
+        scale = 0.0 if self.logit_scale == 1 else self.logit_scale
+        return replace(self, start=self.start.training if self.start else None, logit_scale=scale, **tested)
 
     @property
     def settings(self) -> Dict[str, Any]:

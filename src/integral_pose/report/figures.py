@@ -66,19 +66,21 @@ def _thresholds(numbers: Numbers) -> Dict[Cell, List[Tuple[float, float, float, 
 
 
 def resolution(numbers: Numbers) -> Optional[Html]:
-    """Each metric against the cells of the map, a line for each row and patch size; the paper's beside ours."""
+    """Each metric against the cells of the map, a line for each row and patch size; beside ours the paper's, if any."""
     matches = {column: RESOLUTION.fullmatch(column) for column in numbers.table.columns}
     settings = [Setting(column, int(found[1]), int(found[2])) for column, found in matches.items() if found]
     if len(settings) < len(matches) or not numbers.measured:
         return None
     rows = list(dict.fromkeys(row for row, _, _ in numbers.measured))
     named = charts.styles(rows)
+    both = any(row.paper for row in numbers.table.rows)
     panels = [
         _resolution_panel(numbers, metric, whose, settings, named)
-        for metric in numbers.table.metrics for whose in ("paper", "ours")
+        for metric in numbers.table.metrics for whose in (("paper", "ours") if both else ("ours",))
     ]
     return _figure(panels, named, f"Full dots: patches of {_largest(settings)} px, hollow dots: smaller ones. Sizes of "
-                   "patches and maps are the paper's; a profile may scale them. Whiskers are 95 % intervals.", "pairs")
+                   "patches and maps are the paper's; a profile may scale them. Whiskers are 95 % intervals.",
+                   "pairs" if both else "")
 
 
 def _largest(settings: Sequence[Setting]) -> int:

@@ -100,10 +100,10 @@ class Numbers:
         ]
 
 
-def order(name: str) -> Tuple[bool, int, str]:
-    """Sorts tables by their number, and puts figures behind them."""
+def order(name: str) -> Tuple[int, int, str]:
+    """Sorts tables by their number, puts figures behind them, and what is beyond the paper behind these."""
     kind, number, rest = _parts(name)
-    return kind != "table", int(number or 0), rest
+    return (*TITLES, kind).index(kind), int(number or 0), rest
 
 
 def _parts(name: str) -> Tuple[str, str, str]:

@@ -1,0 +1,26 @@
+"""Beyond the paper: what it leaves open, a question a table.  `make beyond` makes all, with Table 1's and 2's networks.
+
+    beyond_decoders      what of I1's lead over H1 is the integer argmax that reads H1's maps
+    beyond_hand_over     by how much H1's maps are sharpened when an integral starts from them
+    beyond_bias          the integral's pull to the middle of the map, compensated at test or in training
+    beyond_regularisers  a loss on the shape of an integral's maps, beside the one on its joints
+    beyond_grid          whether cell i of n lies at (i + 0.5) / n or at i / n, and what the flip test makes of it
+
+Each is a field of `Run` and a row, and no key of another table's run depends on them. The paper prints no such numbers,
+so a claim is what one would expect, with the reason in its table's file.
+"""
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+from integral_pose.tables import AT_01, AUC, Claim, Metric, beats
+
+COLUMN = "ResNet-50"
+
+
+def expected(
+    better: str, worse: str, metrics: Sequence[Metric] = (AT_01, AUC), columns: Tuple[str, ...] = (COLUMN,)
+) -> Claim:
+    """That one row is better than another."""
+    text = f"{better} > {worse} in {', '.join(metric.name for metric in metrics)}"
+    return Claim(text, beats(better, worse, metrics, columns), (better, worse), None)
