@@ -11,6 +11,7 @@
 ## make test            the test suite, with at least 90 % of the lines of src/ and symbols/ covered
 ## make test-horovod    what several workers do, on this machine; builds Horovod on first use
 ## make check           ruff, mypy and the order of the layers
+## make bench           time and memory beside those of rivals, into results/bench.csv and a picture
 ## make setup           only the set-up: .venv with the packages of requirements/
 ##
 ## Variables, all optional:
@@ -24,6 +25,7 @@
 ##   CUDA=1             MXNet for NVIDIA GPUs; CUDA=0 goes back to the CPU. The choice is remembered
 ##   HOROVOD=1          with `setup`: Horovod too, for several machines (docs/scaling.md)
 ##   AMP=1              float16 on the GPUs
+##   RIVALS=/env/bin/python  Python of an environment with requirements/rivals.txt, for make bench
 ##   PYTHON=python3.10  the Python, 3.8 to 3.11, that .venv is made with
 .PHONY: help
 help:
@@ -77,6 +79,11 @@ check: environment $(VENV)/ready-dev
 .PHONY: demo
 demo: environment
 	@$(VENV)/bin/python -m scripts.demo
+# ---------------------------------------------------------------- benchmarks
+.PHONY: bench
+bench: environment
+	@$(VENV)/bin/python -m scripts.benchmark $(if $(RIVALS),--rivals '$(RIVALS)') $(if $(DATA),--data '$(DATA)') \
+	  $(if $(RESULTS),--results '$(RESULTS)')
 
 # ---------------------------------------------------------------- tables and figures
 PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) table6_stages figure2

@@ -1,6 +1,7 @@
 """Batches are a function of their number alone, whoever makes them and when."""
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import replace
 from itertools import islice
@@ -11,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from integral_pose.batches import Batch, Batches, Mixed
+from integral_pose import batches as batches_module
+from integral_pose.batches import Batch, Batches, Mixed, Pictures
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import DEVIATION, MEAN, Augmentation, Sample
@@ -191,4 +193,71 @@ def test_two_data_sets_draw_differently(tmp_path: Path) -> None:
     one = Batches(write_people(tmp_path, PEOPLE), MPII, PATCH, SIZE, Augmentation(), seed=3)
     other = replace(one, source=1)
     assert who(one.batch(0)) != who(other.batch(0))
-    assert differ(one._draw(0, 1).joints, other._draw(0, 1).joints)
+    assert one._jitter(0, 1) != other._jitter(0, 1)
+
+
+# ---------------------------------------------------------------- kept pictures
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> List[Path]:
+    """The files that are decoded from now on."""
+    decoded: List[Path] = []
+    read = batches_module.read_image
+    monkeypatch.setattr(batches_module, "read_image", lambda path: (decoded.append(path), read(path))[1])
+    return decoded
+
+
+def test_pictures_are_decoded_once_until_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [sample.image for sample in write_people(tmp_path, 3)]  # of 60, 61 and 62 rows of 240 bytes
+    decoded, pictures = counted(monkeypatch), Pictures(240 * 125)
+    for _ in range(3):
+        for number, path in enumerate(paths):
+            image = pictures.read(path)
+            assert image.shape == (60 + number, 80, 3) and (image == 10 * (number + 1)).all()
+    assert decoded == [*paths, paths[2], paths[2]]
+
+
+def test_a_picture_that_changed_is_decoded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_people(tmp_path, 1)[0].image
+    decoded, pictures = counted(monkeypatch), Pictures(240 * 60)
+    for value in (7, 8):
+        assert cv2.imwrite(str(path), np.full((60, 80, 3), value, np.uint8))
+        os.utime(path, ns=(value, value))
+        assert [int(pictures.read(path)[0, 0, 0]) for _ in range(2)] == [value, value]
+    assert len(decoded) == 2
+    path.unlink()
+    with pytest.raises(InputError, match="missing"):
+        pictures.read(path)
+
+
+def test_kept_pictures_change_no_number(people: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches_module, "PICTURES", Pictures(0))
+    decoded = [people.batch(step) for step in range(4)]
+    monkeypatch.setattr(batches_module, "PICTURES", Pictures(1 << 20))
+    for _ in range(2):
+        for step, batch in enumerate(decoded):
+            assert_same(people.batch(step), batch)
+
+
+def test_a_kept_picture_cannot_be_written_into(tmp_path: Path) -> None:
+    image = Pictures(1 << 20).read(write_people(tmp_path, 1)[0].image)
+    with pytest.raises(ValueError, match="read-only"):
+        image[0] = 0
+
+
+def test_as_many_threads_work_as_there_are_workers(people: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each waits until three of them are in a batch at the same time."""
+    meeting, make = threading.Barrier(3, timeout=20), Batches._made
+    monkeypatch.setattr(Batches, "_made", lambda self, draws: (meeting.wait(), make(self, draws))[1])
+    stream: Any = people.stream(0, workers=3)
+    assert len(list(islice(stream, 3))) == 3
+    meeting.abort()
+    stream.close()
+
+
+def test_a_stream_that_was_closed_starts_again_where_it_is_told(people: Batches) -> None:
+    stream: Any = people.stream(0, workers=2)
+    for step in range(3):
+        assert_same(next(stream), people.batch(step))
+    stream.close()
+    assert_same(next(people.stream(3, workers=2)), people.batch(3))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from gluoncv.model_zoo import model_store
 
+from experiments.bases import H1, I_STAR, R1, integral_of, on_human36m
 from integral_pose import build
 from integral_pose.batches import Batches, Mixed
 from integral_pose.datasets import catalogue
@@ -474,3 +475,33 @@ def test_maps_start_at_their_prior(prior: float) -> None:
     net = made(run)
     logits = net(mx.nd.zeros((2, 3, run.patch, run.patch))).asnumpy()
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), prior, rtol=1e-3)
+
+
+FUSED = {
+    "direct": (R1, True), "heat maps": (H1, True), "basic blocks": (replace(I_STAR, backbone="resnet18"), True),
+    "two stages": (integral_of(replace(H1, stages=2)), True), "volumes": (on_human36m(I_STAR), True),
+    "heat vectors": (on_human36m(H1, extra="mpii"), True),
+    "coarse to fine": (on_human36m(H1, backbone="coarse-to-fine", pretrained=False, stages=2), True),
+    "two hourglasses": (replace(H1, backbone="hourglass", pretrained=False, upsamplings=3, stages=2), False),
+}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_a_fused_network_says_the_same_of_any_number_of_people(name: str) -> None:
+    run, fuses = FUSED[name]
+    run = replace(smoke(run), start=None, width=0.0625 if fuses else 0.25)
+    net = build.network(run)
+    build.initialise(net, run, CPU, Path("unused"))
+    images = mx.nd.random.normal(shape=(5, 3, run.patch, run.patch))
+    for _ in range(30):  # running statistics of their own, so that folding them in matters
+        with mx.autograd.record():
+            net(images)
+    mx.nd.waitall()
+    plain = [build.last_stage(net(images[:people])).asnumpy() for people in (5, 2, 5, 1)]
+    build.fuse(net, run, CPU[0])
+    for people, expected in zip((5, 2, 5, 1), plain):
+        found = build.last_stage(net(images[:people])).asnumpy()
+        np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, np.abs(expected).max()))
+    operators = net._cached_graph[1]
+    names = " ".join((operators[0] if isinstance(operators, list) else operators).get_internals().list_outputs())
+    assert ("sg_mkldnn_conv" in names) == fuses

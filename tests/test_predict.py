@@ -175,9 +175,6 @@ class Knowing:
         views = (encode(sample, view, HUMAN36M, 3)[0][None] for view in (patch, replace(patch, mirror=True)))
         self.output, self.mirrored = ((self.volumes(v) if run.output == "heat map" else v) for v in views)
 
-    def hybridize(self, **_: Any) -> None:
-        pass
-
     def __call__(self, patches: mx.nd.NDArray) -> mx.nd.NDArray:
         left, right = (float(half.mean().asscalar()) for half in mx.nd.split(patches, 2, axis=3))
         return mx.nd.array(self.mirrored if left > right else self.output)
@@ -195,6 +192,7 @@ def knowing(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> List[Ar
     sample, run = in_space(folder), tiny(kind)
     monkeypatch.setattr(build, "network", lambda run: Knowing(sample, run))
     monkeypatch.setattr(build, "load", lambda *_: None)
+    monkeypatch.setattr(build, "fuse", lambda *_: None)
     people = Batches([sample], HUMAN36M, SIZE, 2, coordinates=3)
     assert sample.pose
     return [*(predict(r, Path("unused"), people, CPU)[0] for r in (run, flipped(run))), sample.pose.joints]

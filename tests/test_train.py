@@ -25,7 +25,7 @@ from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluate import TESTED, evaluate
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.train import CHECKPOINT, DONE, PARAMETERS, Schedule, Site, forward_backward, train
+from integral_pose.train import CHECKPOINT, DONE, PARAMETERS, Schedule, Site, _Training, forward_backward, train
 from symbols.losses import JointL1
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -281,6 +281,35 @@ def test_weights_that_became_nan_in_the_last_step_do_not_reach_a_checkpoint(
         train(SHORT, site(smoke_people, tmp_path))
     arrays, state = checkpoints.read(tmp_path / SHORT.key / CHECKPOINT)
     assert state["schedule"]["step"] == 2 and all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_only_reports_wait_for_the_device(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, inside, waits = replace(SHORT, steps=25, validate_every=25), ["elsewhere"], []
+
+    def noting(owner: Any, name: str) -> None:
+        made = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *given, **named: (waits.append(inside[-1]), made(*given, **named))[1])
+
+    def entering(name: str) -> None:
+        made = getattr(_Training, name)
+
+        def entered(*given: Any) -> Any:
+            inside.append(name)
+            try:
+                return made(*given)
+            finally:
+                inside.pop()
+
+        monkeypatch.setattr(_Training, name, entered)
+
+    for owner, name in ((mx.nd.NDArray, "asnumpy"), (mx.nd.NDArray, "wait_to_read"), (mx.nd, "waitall")):
+        noting(owner, name)
+    for name in ("_steps", "_report"):
+        entering(name)
+    train(run, site(smoke_people, tmp_path))
+    assert "_steps" not in waits and waits.count("_report") == 25
 
 
 def planted_checkpoint(tmp_path: Path, state: dict, keep: float = 1.0) -> Path:

@@ -1,10 +1,13 @@
 """Samples to mini-batches: batch number `step` of a run is always the same, whoever makes it and when."""
 from __future__ import annotations
 
+import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Callable, Deque, Iterator, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from pathlib import Path
+from typing import Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
 
 import cv2
 import numpy as np
@@ -15,6 +18,55 @@ from integral_pose.skeletons import Skeleton
 
 cv2.setNumThreads(1)  # the workers are the threads
 Made = TypeVar("Made")
+
+
+Stamp = Tuple[int, ...]
+
+
+class Pictures:
+    """Decoded pictures, kept until they fill `most` bytes: all of a small data set, a few of a large one.
+
+    None gives way to another, since in a shuffled order none is asked for sooner than the rest.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._room = most
+        self._kept: Dict[Path, Tuple[Stamp, Array]] = {}
+        self._lock = threading.Lock()
+
+    def read(self, path: Path) -> Array:
+        """As `read_image`, which is asked again where the file has changed; not to be written into.
+
+        Raises:
+            InputError: as `read_image`.
+        """
+        stamp = _stamp(path)
+        kept = self._kept.get(path)
+        if kept and kept[0] == stamp:
+            return kept[1]
+        image = read_image(path)
+        image.flags.writeable = False
+        self._keep(path, stamp, image)
+        return image
+
+    def _keep(self, path: Path, stamp: Stamp, image: Array) -> None:
+        with self._lock:
+            if path in self._kept:
+                self._room += self._kept.pop(path)[1].nbytes
+            if image.nbytes <= self._room:
+                self._room -= image.nbytes
+                self._kept[path] = stamp, image
+
+
+def _stamp(path: Path) -> Stamp:
+    """What tells a file from one that took its place; nothing for a file that is missing."""
+    with suppress(OSError):
+        status = path.stat()
+        return status.st_mtime_ns, status.st_size
+    return ()
+
+
+PICTURES = Pictures(512 << 20)  # of this process
 
 
 class Batch(NamedTuple):
@@ -60,15 +112,19 @@ class Batches:
 
     def batch(self, step: int) -> Batch:
         """The mini-batch of a training step, counted from 0, or this process's part of it."""
+        return self._made(self.draws(step))
+
+    def draws(self, step: int) -> List[Tuple[Sample, Jitter]]:
+        """Who is in the mini-batch of a training step, or in this process's part, and how each is moved."""
         epoch, place = divmod(step, self.per_epoch)
         order = self._rng(epoch, 0).permutation(len(self.samples))
         chosen = order[place * self.size : (place + 1) * self.size][self.own]
-        return self._collate([self._draw(epoch, int(i)) for i in chosen])
+        return [(self.samples[i], self._jitter(epoch, int(i))) for i in chosen]
 
     def in_order(self, number: int) -> Batch:
         """People number * size and following as they are annotated: no shuffling, no jitter; the last may be short."""
         chosen = self.samples[number * self.size : (number + 1) * self.size]
-        return self._collate([self._item(sample, Jitter()) for sample in chosen])
+        return self._made([(sample, Jitter()) for sample in chosen])
 
     def stream(self, start: int, workers: int) -> Iterator[Batch]:
         """Batches from step `start` on, made ahead by `workers` threads."""
@@ -78,23 +134,24 @@ class Batches:
         """Everybody once, in order."""
         return ahead(self.in_order, 0, -(-len(self.samples) // self.size), workers)
 
-    def _draw(self, epoch: int, index: int) -> Batch:
-        jitter = self.augmentation.draw(self._rng(epoch, 1 + index)) if self.augmentation else Jitter()
-        return self._item(self.samples[index], jitter)
+    def _jitter(self, epoch: int, index: int) -> Jitter:
+        return self.augmentation.draw(self._rng(epoch, 1 + index)) if self.augmentation else Jitter()
 
     def _rng(self, epoch: int, number: int) -> np.random.Generator:
         """The stream of the shuffle, number 0, or of the person before `number`."""
         return np.random.default_rng([self.seed, epoch, number, self.source])
 
-    def _item(self, sample: Sample, jitter: Jitter) -> Batch:
-        patch = patch_of(sample, self.patch, jitter)
-        joints, weights = encode(sample, patch, self.skeleton, self.coordinates)
-        pixels = cut(read_image(sample.image), patch)
-        return Batch(normalise(pixels, jitter.gains), joints, weights)
+    def _made(self, draws: Sequence[Tuple[Sample, Jitter]]) -> Batch:
+        images = np.empty((len(draws), 3, self.patch, self.patch), np.float32)
+        encoded = [self._item(sample, jitter, image) for (sample, jitter), image in zip(draws, images)]
+        joints, weights = (np.stack(arrays) for arrays in zip(*encoded))
+        return Batch(images, joints, weights)
 
-    @staticmethod
-    def _collate(items: Sequence[Batch]) -> Batch:
-        return Batch(*(np.stack(arrays) for arrays in zip(*items)))
+    def _item(self, sample: Sample, jitter: Jitter, image: Array) -> Tuple[Array, Array]:
+        """Writes the patch into `image`, (3, size, size); returns joints and weights."""
+        patch = patch_of(sample, self.patch, jitter)
+        normalise(cut(PICTURES.read(sample.image), patch), jitter.gains, image)
+        return encode(sample, patch, self.skeleton, self.coordinates)
 
 
 @dataclass(frozen=True)

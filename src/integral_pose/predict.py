@@ -28,7 +28,7 @@ def predict(
     Raises:
         InputError: the parameters are not this run's, or a picture cannot be read.
     """
-    net = _loaded(build.network(run), parameters, device)
+    net = _loaded(build.network(run), run, parameters, device)
     parts = [joints_of(net, batch.images, run, people.skeleton, device) for batch in _progress(people, workers, line)]
     return _all_decoded(np.concatenate(parts), run, people)
 
@@ -58,15 +58,15 @@ def scorer(
         InputError: the parameters are not this run's.
     """
     if run.output == "direct":
-        net = _loaded(build.network(run), parameters, device)
+        net = _loaded(build.network(run), run, parameters, device)
         return lambda images: _flip_tested(_certain(net, run, device), images, run, skeleton)
-    net, readout = _loaded(build.maps_network(run), parameters, device), build.scored_readout(run)
+    net, readout = _loaded(build.maps_network(run), run, parameters, device), build.scored_readout(run)
     return lambda images: _flip_tested(lambda i: readout(net(mx.nd.array(i, ctx=device))), images, run, skeleton)
 
 
-def _loaded(net: OnPatches, parameters: Path, device: mx.Context) -> OnPatches:
+def _loaded(net: OnPatches, run: Run, parameters: Path, device: mx.Context) -> OnPatches:
     build.load(net, parameters, [device])
-    net.hybridize(static_alloc=True)
+    build.fuse(net, run, device)
     return net
 
 

@@ -19,6 +19,7 @@ from integral_pose.skeletons import Skeleton
 # ImageNet's mean and deviation, RGB on 0-255: the backbone was trained with them.
 MEAN = np.array([123.675, 116.28, 103.53], np.float32)
 DEVIATION = np.array([58.395, 57.12, 57.375], np.float32)
+NO_GAINS = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,7 @@ class Jitter:
     scale: float = 1.0  # of the box's side
     turn: float = 0.0  # degrees
     mirror: bool = False
-    gains: Tuple[float, float, float] = (1.0, 1.0, 1.0)  # of R, G and B
+    gains: Tuple[float, float, float] = NO_GAINS  # of R, G and B
 
 
 @dataclass(frozen=True)
@@ -103,15 +104,21 @@ def read_image(path: Path, upright: bool = False) -> Array:
         raise InputError(
             f"{path}: the image is missing. Put the data set's images there, or name its folder with --data."
         )
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | (0 if upright else cv2.IMREAD_IGNORE_ORIENTATION))
-    if image is None or _cut_short(path.read_bytes()):
+    content = path.read_bytes()
+    image = None
+    if content and not _cut_short(content):
+        turned = 0 if upright else cv2.IMREAD_IGNORE_ORIENTATION
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | turned)
+    if image is None:
         raise InputError(f"{path}: the image cannot be decoded; it may be truncated. Copy it again from its source.")
     return image
 
 
 def _cut_short(content: bytes) -> bool:
     """Whether a JPEG has no end after its last scan: OpenCV makes up the rest of the picture and says nothing."""
-    return content.startswith(b"\xff\xd8") and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
+    if not content.startswith(b"\xff\xd8") or content.endswith(b"\xff\xd9"):
+        return False
+    return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
 
 
 def cut(image: Array, patch: Patch) -> Array:
@@ -119,12 +126,24 @@ def cut(image: Array, patch: Patch) -> Array:
     return cv2.warpAffine(image, patch.matrix, (patch.size, patch.size), flags=cv2.INTER_LINEAR)
 
 
-def normalise(pixels: Array, gains: Tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Array:
-    """(size, size, 3) BGR uint8 -> (3, size, size) RGB float32, as the backbone expects it."""
-    rgb = pixels[:, :, ::-1].astype(np.float32)
-    if gains != (1.0, 1.0, 1.0):
-        rgb = np.clip(rgb * np.array(gains, np.float32), 0, 255)
-    return np.ascontiguousarray(((rgb - MEAN) / DEVIATION).transpose(2, 0, 1))
+def normalise(pixels: Array, gains: Tuple[float, float, float] = NO_GAINS, out: Optional[Array] = None) -> Array:
+    """(size, size, 3) BGR uint8 -> (3, size, size) RGB float32, as the backbone expects it; written into `out`."""
+    tables = _TABLES if gains == NO_GAINS else _tables(gains)
+    normalised = np.empty((3, *pixels.shape[:2]), np.float32) if out is None else out
+    for channel, table in enumerate(tables):
+        cv2.LUT(cv2.extractChannel(pixels, 2 - channel), table, dst=normalised[channel])
+    return normalised
+
+
+def _tables(gains: Tuple[float, float, float]) -> Array:
+    """What becomes of the 256 values of R, G and B, (3, 256) float32: a fifth of the time of computing every pixel."""
+    values = np.arange(256, dtype=np.float32)[:, None]
+    if gains != NO_GAINS:
+        values = np.clip(values * np.array(gains, np.float32), 0, 255)
+    return np.ascontiguousarray(((values - MEAN) / DEVIATION).T)
+
+
+_TABLES = _tables(NO_GAINS)
 
 
 def encode(sample: Sample, patch: Patch, skeleton: Skeleton, coordinates: int = 2) -> Tuple[Array, Array]:
