@@ -3,7 +3,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -18,9 +20,9 @@ from matplotlib import pyplot
 from integral_pose.files import replacing
 from integral_pose.train import commit
 from scripts.benchmarks import evaluation, memory, networks, ours
-from scripts.benchmarks.contest import Contest, Figure, measure
+from scripts.benchmarks.contest import ROOT, Contest, Figure, measure
 
-TOPICS = ("step", "loader", "inference", "evaluation", "memory")
+TOPICS = ("integral", "step", "loader", "inference", "evaluation", "memory")
 COLUMNS = (*Figure._fields, "images_per_s", "memory_growth_mb", "machine", "cores", "commit")
 EXAMPLE = """example:
   python -m scripts.benchmark --rivals .venv-rivals/bin/python
@@ -33,7 +35,7 @@ left out, which is said. All take turns, each in a process of its own, and have 
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code."""
     args = _parser().parse_args(argv)
-    rows: List[Dict[str, Any]] = []
+    rows = _integral(args) if "integral" in args.topics else []
     with tempfile.TemporaryDirectory() as folder:
         for contest in _contests(args, Path(folder)):
             if args.processor:
@@ -65,6 +67,25 @@ def _contests(args: argparse.Namespace, folder: Path) -> Iterator[Contest]:
         yield from evaluation.contests()
 
 
+def _integral(args: argparse.Namespace) -> List[Dict[str, Any]]:
+    """The operator, all contenders in one process: it is over too soon for messages between processes."""
+    _say("integral: forward and backward of 4 x 17 maps of 64 x 64 x 64 cells, and of 4 x 1088 of 64 x 64")
+    environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads), "PYTHONPATH": os.pathsep.join(["src", "."])}
+    python, module = args.rivals or sys.executable, "scripts.benchmarks.integral"
+    command = [python, "-m", module, "--json", "--rounds", str(args.rounds)]
+    run = subprocess.run(command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    rows: List[Dict[str, Any]] = []
+    ours: Dict[str, float] = {}
+    for line in filter(None, run.stdout.splitlines()):
+        figure = json.loads(line)
+        seconds, case = figure["milliseconds"] / 1e3, figure["case"]
+        ratio = seconds / ours.setdefault(case, seconds)
+        _say(f"{'integral, ' + case:32} {figure['contender']:24} {seconds:9.4f} s {ratio:7.2f} x")
+        rows.append({"benchmark": f"integral, {case}", "contender": figure["contender"], "threads": args.threads,
+                     "batch": 4, "seconds": f"{seconds:.5f}", "ratio": f"{ratio:.2f}", **_machine()})
+    return rows
+
+
 def _row(figure: Figure) -> Dict[str, Any]:
     rounded = {"seconds": f"{figure.seconds:.5f}", "spread": f"{figure.spread:.5f}", "ratio": f"{figure.ratio:.2f}"}
     return {**figure._asdict(), **rounded, "images_per_s": f"{figure.batch / figure.seconds:.1f}", **_machine()}
@@ -92,7 +113,7 @@ def write(rows: Sequence[Dict[str, Any]], folder: Path) -> None:
         writer = csv.DictWriter(handle, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    rivals = [row for row in rows if row.get("ratio") and not str(row["contender"]).startswith("ours")]
+    rivals = [row for row in rows if row.get("ratio") and not str(row["contender"]).startswith(("ours", "one copy"))]
     if rivals:
         _draw(rivals, folder / "bench.png")
 

@@ -6,10 +6,12 @@ from typing import List, Tuple
 import numpy as np
 
 from integral_pose.metrics import mpjpe as metrics_mpjpe
+from integral_pose.metrics import oks
 from integral_pose.metrics import pckh as metrics_pckh
 from scripts.benchmarks.contest import Contender, Contest, Prepared
 
 COUNT = 100_000
+POSES = 500
 SKIPPED = (6, 7)  # pelvis and thorax are not counted by PCKh
 
 
@@ -22,7 +24,11 @@ def contests() -> List[Contest]:
             for name, vectorised in (("ours", True), ("a loop over samples", False))
         )
         made.append(Contest(f"evaluation, {metric.upper().replace('_', ' ')}", (ours, theirs), 1, COUNT, 1e-6))
-    return made
+    ours, theirs = (
+        Contender(name, "scripts.benchmarks.evaluation:suppression", {"vectorised": vectorised})
+        for name, vectorised in (("ours", True), ("a call for each pair", False))
+    )
+    return [*made, Contest("OKS-NMS, 100 poses a picture", (ours, theirs), 1, POSES, 0)]
 
 
 def pckh(vectorised: bool) -> Prepared:
@@ -67,6 +73,32 @@ def pa_mpjpe(vectorised: bool) -> Prepared:
         return float(np.mean([_aligned(p, t) for p, t in zip(predictions, truth)]))
 
     return np.__version__, (lambda: metrics_mpjpe.aligned_errors(predictions, truth).mean()) if vectorised else loop
+
+
+def suppression(vectorised: bool) -> Prepared:
+    """The poses that OKS-NMS keeps of pictures with ten people each, half of whose poses are duplicates."""
+    rng = np.random.default_rng(0)
+    images = np.repeat(np.arange(POSES // 100), 100)
+    people = rng.uniform(0, 300, (POSES // 100, 10, 17, 2))[images, rng.integers(0, 10, POSES)]
+    joints = people + rng.normal(0, 1, people.shape) * rng.uniform(0, 12, (POSES, 1, 1))
+    scores, areas = rng.uniform(size=POSES), rng.uniform(1e4, 4e4, POSES)
+
+    def by_pairs() -> np.ndarray:
+        kept: List[int] = []
+        for image in np.unique(images):
+            left = sorted(np.flatnonzero(images == image).tolist(), key=lambda i: -scores[i])
+            while left:
+                best, *others = left
+                kept.append(best)
+                left = [i for i in others if _alike(joints[best], joints[i], areas[best], areas[i]) <= oks.ALIKE]
+        return np.sort(kept)
+
+    return np.__version__, (lambda: oks.nms(joints, scores, images, areas)) if vectorised else by_pairs
+
+
+def _alike(one: np.ndarray, other: np.ndarray, area: float, other_area: float) -> float:
+    squares = ((one - other) ** 2).sum(axis=1)
+    return float(np.exp(-squares / oks.VARIANCES / ((area + other_area) / 2 + oks.TINY) / 2).mean())
 
 
 def _aligned(predicted: np.ndarray, true: np.ndarray) -> float:

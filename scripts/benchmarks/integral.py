@@ -8,6 +8,7 @@ each has to agree with double precision first.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -207,7 +208,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="turns of each contender")
     parser.add_argument("--cases", nargs="+", choices=sorted(CASES), default=list(CASES))
+    parser.add_argument("--json", action="store_true", help="print a JSON object a contender")
     options = parser.parse_args()
+    if options.json:
+        for case in options.cases:
+            for figure in measure(case, options.rounds):
+                print(json.dumps(figure._asdict()), flush=True)
+        return
     print(f"{platform.machine()}, OMP_NUM_THREADS={os.environ.get('OMP_NUM_THREADS', 'unset')}, float32")
     for case in options.cases:
         print("\n".join(lines(measure(case, options.rounds))), flush=True)
