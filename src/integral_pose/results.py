@@ -240,7 +240,8 @@ def _claims(measured: Measured) -> List[str]:
     found = verdicts(measured)
     if not found:
         return []
-    lines = ["", "What the paper says, on our numbers (smallest margin, 95 % of resamplings of the test people):"]
+    heading = f"{measured.table.heading}, on our numbers (smallest margin, 95 % of resamplings of the test people):"
+    lines = ["", heading]
     for v in found:
         outcome = "held    " if v.held else "not held"
         said = v.claim.text + layout.NOTES[v.claim.in_paper]

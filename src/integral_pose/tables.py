@@ -103,6 +103,12 @@ class Table:
     picture: str = "predictions"  # or "curves", or "scenes" with the poses found in them
     submission: bool = False
 
+    @property
+    def heading(self) -> str:
+        """What its claims are: the paper's, or, where it prints no such numbers, one's expectations."""
+        quoted = any(claim.in_paper is not None for claim in self.claims)
+        return "What the paper says" if quoted else "What one would expect"
+
     def cells(self) -> Iterator[Tuple[Row, int]]:
         """Every (row, column index) that has a run."""
         return ((row, column) for row in self.rows for column in range(len(row.runs)))

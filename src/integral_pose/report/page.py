@@ -210,7 +210,7 @@ def _claims(numbers: Numbers) -> Iterator[Html]:
             tag("td", why, colspan=3 if margins else 2, class_="words quiet"))
         for claim, why in numbers.unjudged()
     ]
-    yield tag("h3", "What the paper says")
+    yield tag("h3", numbers.table.heading)
     table = tag("table", tag("thead", _heading(head)), tag("tbody", *rows), class_="claims")
     yield _scrolled(table, f"Claims of {numbers.title}")
 
