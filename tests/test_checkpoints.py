@@ -100,12 +100,11 @@ from pathlib import Path
 import numpy as np
 from integral_pose import checkpoints
 
-def savez(handle, **arrays):
-    handle.write(b"PK half a file")
-    handle.flush()
+def write_array(entry, *arguments, **options):
+    entry.write(bytes(10**6))
     os.kill(os.getpid(), signal.SIGKILL)
 
-np.savez = savez
+np.lib.format.write_array = write_array
 checkpoints.write(Path(sys.argv[1]), {"a": np.ones(3)}, {"new": True})
 """
 

@@ -18,7 +18,7 @@ class Loader:
     """Mini-batches of the file that `people.write` made, one after the other and then again from the first."""
 
     def __init__(self, people: str) -> None:
-        with np.load(people) as file:
+        with np.load(people, allow_pickle=False) as file:
             self._draws = {name: file[name] for name in file.files}
         self._next = 0
 

@@ -143,7 +143,7 @@ def _compare(contest: Contest, running: Dict[str, Process]) -> None:
         for name, process in running.items():
             path = Path(folder) / "result.npy"
             process.turn(contest.per_core, str(path))
-            found = np.load(path)
+            found = np.load(path, allow_pickle=False)
             if ours is None:
                 ours = found
             elif contest.tolerance is not None:

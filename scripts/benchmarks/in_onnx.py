@@ -16,7 +16,7 @@ from scripts.benchmarks.in_torch import network
 
 def inference(form: Dict[str, Any], inputs: str, threads: int) -> Prepared:
     """Joints of images (N, 3, size, size) in the file `inputs`."""
-    images = np.load(inputs)
+    images = np.load(inputs, allow_pickle=False)
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads, settings.inter_op_num_threads = threads, 1
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

@@ -97,7 +97,7 @@ def network(joints: int, depth: int, upsamplings: int, parameters: str) -> Netwo
     """With the values of a file of ours, (name: array) in NumPy's format."""
     net = Network(joints, depth, upsamplings)
     own = net.state_dict()
-    with np.load(parameters) as values:
+    with np.load(parameters, allow_pickle=False) as values:
         named = {_renamed(name): torch.from_numpy(values[name]) for name in values.files}
     net.load_state_dict({**{name: own[name] for name in own if name.endswith("num_batches_tracked")}, **named})
     return net
@@ -121,7 +121,8 @@ def _settle(threads: int) -> str:
 def inference(form: Dict[str, Any], inputs: str, threads: int, channels_last: bool) -> Prepared:
     """Joints of images (N, 3, size, size) in the file `inputs`."""
     version = _settle(threads)
-    net, images = _prepared(network(**form).eval(), torch.from_numpy(np.load(inputs)), channels_last)
+    patches = torch.from_numpy(np.load(inputs, allow_pickle=False))
+    net, images = _prepared(network(**form).eval(), patches, channels_last)
 
     def turn() -> Any:
         with torch.inference_mode():

@@ -75,7 +75,7 @@ def _network(table: str, parameters: str = "") -> Any:
     net = build.network(run)
     build.initialise(net, replace(run, pretrained=False), [mx.cpu()], Path())
     if parameters:
-        with np.load(parameters) as values:
+        with np.load(parameters, allow_pickle=False) as values:
             for name, parameter in net._collect_params_with_prefix().items():
                 parameter.set_data(mx.nd.array(values[name]))
     return net
@@ -88,7 +88,7 @@ def inference(table: str, parameters: str, inputs: str, fused: bool) -> Prepared
         build.fuse(net, RUNS[table], mx.cpu())
     else:
         net.hybridize(static_alloc=True)
-    images = np.load(inputs)
+    images = np.load(inputs, allow_pickle=False)
     return mx.__version__, lambda: net(mx.nd.array(images)).asnumpy()
 
 
@@ -150,7 +150,7 @@ def gluoncv_loader(people: str, size: int) -> Prepared:
     import gluoncv
     from gluoncv.data.transforms.presets.simple_pose import SimplePoseDefaultTrainTransform
 
-    with np.load(people) as file:
+    with np.load(people, allow_pickle=False) as file:
         draws = {name: file[name] for name in file.files}
     joints, patch = draws["joints"].shape[1], int(draws["size"])
     pairs = [(i, j) for i, j in enumerate(draws["pairs"].tolist()) if i < j]

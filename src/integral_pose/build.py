@@ -1,11 +1,12 @@
 """From a Run to objects: the one place that switches on its fields."""
 from __future__ import annotations
 
+import errno
 import math
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import mxnet as mx
 import numpy as np
@@ -15,6 +16,7 @@ from integral_pose import decoders, precision
 from integral_pose.batches import Batches, Mixed, Source
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
+from integral_pose.files import replacing
 from integral_pose.geometry import Array
 from integral_pose.run import Run
 from integral_pose.samples import Augmentation, Sample
@@ -260,7 +262,7 @@ def load(
     """Reads a parameter file onto the devices.
 
     Raises:
-        InputError: the file is missing, damaged or of another network.
+        InputError: the file is missing, damaged or of another network, or holds numbers that are not finite.
     """
     try:
         net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra, cast_dtype=True)  # from halves
@@ -269,6 +271,26 @@ def load(
         raise InputError(
             f"{path}: these are not the parameters of this network, or the file is damaged ({reason}). {remedy}"
         ) from error
+    for name, parameter in net._collect_params_with_prefix().items():
+        if not np.isfinite(parameter.list_data()[0].asnumpy()).all():
+            raise InputError(f"{path}: {name} holds numbers that are not finite, so the file is damaged. {remedy}")
+
+
+@contextmanager
+def saving(path: Path) -> Iterator[str]:
+    """Gives a path for MXNet to save arrays to; they take the place of `path` whole, or not at all.
+
+    MXNet writes the last of them as it closes the file, and does not look whether they went in: so they are read back.
+
+    Raises:
+        OSError: they could not be written.
+    """
+    with replacing(path) as draft:
+        try:
+            yield str(draft)
+            mx.nd.load(str(draft))
+        except mx.MXNetError as error:
+            raise OSError(errno.EIO, "MXNet could not write it to its end; the disk may be full", str(path)) from error
 
 
 def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[mx.Context]) -> None:

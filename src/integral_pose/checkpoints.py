@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any, Dict, Mapping, Tuple
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -15,9 +16,14 @@ STATE = "state"
 
 
 def write(path: Path, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
-    """Puts arrays and a JSON-able state into `path`, replacing what was there."""
-    with replacing(path) as draft, open(draft, "wb") as handle:
-        np.savez(handle, **{STATE: np.array(json.dumps(state))}, **arrays)
+    """Puts arrays and a JSON-able state into `path`, replacing what was there.
+
+    The format is that of numpy.savez, which leaves its archive open when it fails, to complain of that on its own.
+    """
+    with replacing(path) as draft, ZipFile(draft, "w") as archive:
+        for name, array in {STATE: np.array(json.dumps(state)), **arrays}.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
 
 
 def read(path: Path) -> Tuple[Dict[str, Array], Dict[str, Any]]:

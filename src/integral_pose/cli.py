@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import multiprocessing
 import os
 import sys
 import textwrap
@@ -16,10 +15,11 @@ from typing import Any, Dict, Iterator, List, NamedTuple, NoReturn, Optional, Se
 
 import mxnet as mx
 
-from integral_pose import build, crew, curves, pictures, results
+from integral_pose import build, crew, curves, pictures, processes, results
 from integral_pose.datasets import catalogue
 from integral_pose.errors import Busy, InputError, RunFailed
 from integral_pose.evaluate import check, evaluate, outcome_file
+from integral_pose.files import demand_writable
 from integral_pose.metrics import flops
 from integral_pose.profiles import PROFILES
 from integral_pose.results import Evidence, Measured
@@ -50,7 +50,7 @@ class Cell(NamedTuple):
 def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
     """Runs a table from the command line and exits: 0, 1 if a run failed, 2 for wrong input."""
     options = _parser(table).parse_args(argv)
-    with _told():
+    with _told(), processes.interruptible():
         reproduce(table, options)
     sys.exit(0)
 
@@ -63,7 +63,8 @@ def _told() -> Iterator[None]:
     except InputError as error:
         _leave(2, str(error))
     except OSError as error:
-        _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. What was finished before is kept.")
+        _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. Mend that, or name other folders with "
+               "--data, --runs and --results. What was finished before is kept, and the same command goes on.")
     except RunFailed as error:
         _leave(1, str(error))
     except mx.MXNetError as error:
@@ -72,8 +73,9 @@ def _told() -> Iterator[None]:
                  "as many workers as you like, goes on from the last checkpoint.")
             os._exit(1)  # MXNet's own end would raise the error again
         _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished before is kept.")
-    except KeyboardInterrupt:
-        _leave(130, "Stopped. The same command goes on from the last checkpoint.")
+    except KeyboardInterrupt as stopped:
+        status = stopped.args[0] if stopped.args else 130
+        _leave(status, "Stopped. The same command goes on from the last checkpoint.")
 
 
 def reproduce(table: Table, options: argparse.Namespace) -> None:
@@ -87,10 +89,12 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
     unknown = [row for row in asked if row not in rows]
     if unknown:
         raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(rows)}.")
-    site = _site(options)
+    site, folder = _site(options), options.results / options.profile
+    site.crew.first(lambda: demand_writable(folder, "--results"))
     cells = list(_cells(table, options.profile, options.seeds, options.amp))
     wanted = site.crew.first(lambda: [cell for cell in cells if cell.row in asked and not cell.is_finished(site)])
     if wanted:
+        site.crew.first(lambda: demand_writable(site.runs, "--runs"))
         site.crew.first(lambda: _check(wanted, site))
         jobs = _jobs(options, wanted, site.crew.size > 1)
         if jobs:
@@ -98,7 +102,7 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
         else:
             _work(wanted, site)
     if site.crew.leads:
-        _report(table, cells, site, options.results / options.profile)
+        _report(table, cells, site, folder)
 
 
 def _check(cells: Sequence[Cell], site: Site) -> None:
@@ -181,18 +185,16 @@ def _jobs(options: argparse.Namespace, cells: Sequence[Cell], crewed: bool) -> i
 
 
 def _share(cells: Sequence[Cell], options: argparse.Namespace, jobs: int) -> None:
-    """Several processes work through the cells, each with its share of the cores."""
+    """Several processes work through the cells, each with its share of the cores.
+
+    Raises:
+        RunFailed: one of them was killed.
+    """
     threads = CORES // min(CORES, max(jobs, MOST_JOBS))
     os.environ["OMP_NUM_THREADS"] = str(threads)  # a new process reads it, this one has
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=_helper, args=(cells, options, line)) for line in range(jobs)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    failed = [process.exitcode for process in processes if process.exitcode]
+    failed = max(processes.share(_helper, [(cells, options, line) for line in range(jobs)]))
     if failed:
-        sys.exit(max(failed))
+        sys.exit(failed)
 
 
 def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> None:

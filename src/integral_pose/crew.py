@@ -7,6 +7,7 @@ kept, and tells the others. Horovod is imported only in such a process.
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any, Callable, List, Sequence, TypeVar
 
 import mxnet as mx
@@ -63,6 +64,7 @@ class HorovodCrew(Crew):
         # The others wait while the leader makes data or evaluates, for as long as it takes: nothing has stalled.
         os.environ.setdefault("HOROVOD_STALL_CHECK_DISABLE", "1")
         horovod.init()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # horovodrun's, to one that waits for another in C
         self._horovod = horovod
         self.rank, self.size = horovod.rank(), horovod.size()
         self.local_rank, self.local_size = horovod.local_rank(), horovod.local_size()

@@ -162,7 +162,7 @@ def _truth(samples: Sequence[Sample]) -> Tuple[Array, Array, Array]:
 def _trained_by(path: Path) -> str:
     try:
         return str(json.loads(path.read_text())["commit"])
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(f"{path}: this file is damaged. Delete its folder to have the run trained anew.") from None
 
 

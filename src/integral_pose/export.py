@@ -143,9 +143,9 @@ def write_mxnet(graph: Graph, stem: Path) -> None:
     auxiliary = set(graph.symbol.list_auxiliary_states())
     arrays = {f"{'aux' if name in auxiliary else 'arg'}:{name}": array for name, array in graph.values.items()}
     with replacing(_beside(stem, "-symbol.json")) as draft:
-        graph.symbol.save(str(draft))
-    with replacing(_beside(stem, "-0000.params")) as draft:
-        mx.nd.save(str(draft), arrays)
+        draft.write_text(graph.symbol.tojson())
+    with build.saving(_beside(stem, "-0000.params")) as saved:
+        mx.nd.save(saved, arrays)
     with replacing(_beside(stem, ".json")) as draft:
         draft.write_text(json.dumps(graph.card, indent=1))
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 import fcntl
 import os
 import sys
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
 
-from integral_pose.errors import Busy
+from integral_pose.errors import Busy, InputError
+
+PAGE = 4096  # bytes
 
 
 @contextmanager
@@ -17,18 +20,46 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        yield draft
-        with open(draft, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(draft, path)
+        with naming(path):
+            yield draft
+            with open(draft, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(draft, path)
     finally:
         if draft.exists():
             draft.unlink()
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Has an OSError say that it was about `path`, where the system does not: it names what it cannot open only."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+
+
+def demand_writable(folder: Path, option: str) -> None:
+    """That files can be written in a folder, which is made if need be.
+
+    Raises:
+        InputError: they cannot; `option` is what the user names the folder with.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(bytes(PAGE))
+    except OSError as error:
+        raise InputError(
+            f"{option} {folder}: no file can be written there ({error.strerror}). Make that possible, or name another "
+            f"folder with {option}."
+        ) from error
+
+
 def remove_drafts(folder: Path) -> None:
-    """Deletes what killed processes left half-written in a folder that nobody else writes to."""
-    for draft in folder.glob(".*"):
+    """Deletes what killed processes left half-written in a folder, and below, that nobody else writes to."""
+    for draft in folder.rglob(".*"):
         draft.unlink()
 
 

@@ -10,7 +10,7 @@ import json
 import math
 import subprocess
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -19,13 +19,13 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequ
 import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon
-from tensorboardX import SummaryWriter
 from tqdm import tqdm
 
 from integral_pose import build, checkpoints, precision
 from integral_pose.batches import Batch
 from integral_pose.crew import Crew
 from integral_pose.errors import InputError, RunFailed
+from integral_pose.events import Events
 from integral_pose.files import only_here, remove_drafts, replacing
 from integral_pose.geometry import Array
 from integral_pose.run import Run
@@ -61,6 +61,8 @@ class Site:
         lock = only_here(self.folder(run).with_suffix(".lock"), wait)
         with ExitStack() as stack:
             self.crew.first(lambda: stack.enter_context(lock))
+            if self.crew.leads:
+                remove_drafts(self.folder(run))
             yield
 
 
@@ -153,8 +155,6 @@ class _Training:
     def __post_init__(self) -> None:
         run, site, crew = self.run, self.site, self.site.crew
         self.folder = site.folder(run)
-        if crew.leads:
-            remove_drafts(self.folder)
         self.batches = build.training_batches(run, site.data, (crew.rank, crew.size), len(site.devices))
         held_out = build.batches(run, "held-out", site.data, len(site.devices))
         self.held_out = replace(held_out, samples=crew.own(held_out.samples))
@@ -189,7 +189,7 @@ class _Training:
             self._write_settings()
         stream = self.batches.stream(self.schedule.step, self.site.workers)
         most = self.run.steps or self.run.max_epochs * self.batches.per_epoch
-        with SummaryWriter(str(self.folder), purge_step=self.schedule.step, write_to_disk=leads) as events, tqdm(
+        with (Events(self.folder, self.schedule.step) if leads else nullcontext()) as events, tqdm(
             total=most, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True,
             position=self.site.line, disable=not leads,
         ) as bar:
@@ -207,7 +207,7 @@ class _Training:
         phase = len(self.run.chain)
         return f"{self.label or self.run.loss} {self.run.key}" + (f" phase {phase}" if phase > 1 else "")
 
-    def _round(self, stream: Iterator[Batch], events: SummaryWriter, bar: tqdm) -> None:
+    def _round(self, stream: Iterator[Batch], events: Optional[Events], bar: tqdm) -> None:
         """Steps up to the next validation, the validation, and a checkpoint."""
         started = time.time()
         every = self.run.validate_every or self.batches.per_epoch
@@ -221,8 +221,8 @@ class _Training:
         self._demand_finite(tested, self.schedule.step - 1)
         improved = self.schedule.validated(self.run, tested, self.batches.per_epoch)
         if improved and self.site.crew.leads:
-            with replacing(self.folder / PARAMETERS) as draft:
-                self.net.save_parameters(str(draft))
+            with build.saving(self.folder / PARAMETERS) as draft:
+                self.net.save_parameters(draft)
         self._log(events, train_loss=trained, validation_loss=tested, validation_error_px=error, images_per_s=speed)
         if self.site.crew.leads:
             self._save()
@@ -286,13 +286,12 @@ class _Training:
         loss, people, error, known = self.site.crew.total(sums)
         return float(loss / people), float(error / known * self.run.patch)
 
-    def _log(self, events: SummaryWriter, **numbers: float) -> None:
+    def _log(self, events: Optional[Events], **numbers: float) -> None:
         step = self.schedule.step
         self.history.append({"step": step, "rate": self.trainer.learning_rate, **numbers})
-        for name, number in self.history[-1].items():
-            events.add_scalar(name, number, step)
-        if not self.site.crew.leads:
+        if not events:
             return
+        events.add(step, self.history[-1])
         with replacing(self.folder / "log.csv") as draft, open(draft, "w", newline="") as handle:
             writer = csv.DictWriter(handle, list(self.history[0]))
             writer.writeheader()

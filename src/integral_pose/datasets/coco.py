@@ -19,7 +19,7 @@ import numpy as np
 
 from integral_pose.datasets.files import read_json
 from integral_pose.datasets.mpii import held_out
-from integral_pose.datasets.records import Records
+from integral_pose.datasets.records import Records, is_file_name
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
 from integral_pose.geometry import Array, Box
@@ -249,7 +249,7 @@ def index(path: Path, content: Dict[str, Any], folder: Path) -> Pictures:
     records.refuse(_repeated(ids), "`id` is another image's too")
     records.refuse(np.minimum(widths, heights) < 1, "`width` and `height` must be 1 or more")
     names = [row.get("file_name") for row in records.rows]
-    records.refuse([not isinstance(name, str) or not name for name in names], "`file_name` must be a file's name")
+    records.refuse([not is_file_name(name) for name in names], "`file_name` must be a file's name")
     paths = dict(zip(ids.tolist(), (folder / str(name) for name in names)))
     return Pictures(paths, dict(zip(ids.tolist(), zip(widths.tolist(), heights.tolist()))))
 

@@ -92,6 +92,22 @@ def read_pickle(path: Path) -> Any:
         raise _unreadable(path, "pickle", error) from error
 
 
+def numbers(values: Any) -> Array:
+    """Values, an array or nested lists, as real numbers.
+
+    Raises:
+        TypeError, ValueError, OverflowError: they are something else.
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind == "c":
+        raise TypeError("complex numbers")
+    return np.array(values, float)
+
+
+def are_numbers(*arrays: Array) -> bool:
+    """Whether arrays hold real numbers."""
+    return all(array.dtype.kind in "biuf" for array in arrays)
+
+
 def _must_exist(path: Path) -> None:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file. Check the path.")

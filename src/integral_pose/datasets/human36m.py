@@ -18,6 +18,7 @@ from integral_pose.metrics.mpjpe import TEST_SUBJECTS
 from integral_pose.samples import Pose, Sample
 from integral_pose.skeletons import HUMAN36M
 
+LARGEST = 1e6  # mm or px that are taken for a place
 SPAN = 2000.0  # mm: the box is a square of 2 m around the pelvis
 EVERY = {"train": 5, "test": 64}
 HELD_OUT_EVERY = 40  # frames: those held out are seen again after each epoch
@@ -114,7 +115,13 @@ def _thinned(view: View, every: int) -> View:
 
 def _check(view: View) -> None:
     """Refuses what cannot be projected."""
-    good = (np.isfinite(view.joints).all(axis=2) & (view.joints[..., 2] > 0)).all(axis=1)
+    focal, centre = view.camera.focal, view.camera.centre
+    if not all(0 < length < LARGEST for length in focal) or not all(abs(place) < LARGEST for place in centre):
+        raise InputError(
+            f"{view.images[0]}: the camera of this frame has a focal length of {focal} px and its centre at {centre} "
+            "px, which no camera has. Its file is damaged: copy it again from its source."
+        )
+    good = ((np.abs(view.joints) < LARGEST).all(axis=2) & (view.joints[..., 2] > 0)).all(axis=1)
     if not good.all():
         image = view.images[int(np.flatnonzero(~good)[0])]
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Dict, Iterator, List, Optional
 
 import numpy as np
 
-from integral_pose.datasets.files import read_h5
+from integral_pose.datasets.files import are_numbers, read_h5
 from integral_pose.datasets.human36m_views import ACTION_IDS, CAMERA_IDS, View, Views, Wanted
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Camera
@@ -78,10 +78,12 @@ def _check(path: Path, arrays: Dict[str, Array], subject: int) -> None:
     poses = arrays["pose/3d"]
     people = len(poses) if poses.ndim else 0
     shapes = [poses.shape, *(arrays[name].shape for name in COLUMNS)]
-    if not people or shapes != [(people, 32, 3), *[(people,)] * len(COLUMNS)]:
+    fitting = shapes == [(people, 32, 3), *[(people,)] * len(COLUMNS)]
+    if not (people and fitting and are_numbers(poses, *(arrays[name] for name in COLUMNS))):
         raise InputError(f"{path}: its arrays do not hold one number of each kind a person, of 32 joints. {REMEDY}")
     single = all((arrays[name] == arrays[name][0]).all() for name in ("action", "subaction"))
-    if not single or arrays["action"][0] not in ACTION_IDS or (arrays["subject"] != subject).any():
+    known = arrays["action"][0] in ACTION_IDS and arrays["subaction"][0] in (1, 2)
+    if not (single and known) or (arrays["subject"] != subject).any():
         raise InputError(f"{path}: is not of one clip of subject {subject}, of action 2 to 16. {REMEDY}")
 
 
@@ -99,7 +101,8 @@ def _check_frames(path: Path, frames: Array, subject: int, wanted: Wanted) -> No
 
 
 def _camera(path: Path, arrays: Dict[str, Array], number: str) -> Camera:
-    values: List[float] = arrays.get(INTRINSICS[number], np.empty(0)).astype(float).ravel().tolist()
+    found = arrays.get(INTRINSICS[number], np.empty(0))
+    values: List[float] = found.astype(float).ravel().tolist() if are_numbers(found) else []
     if len(values) != 4 or not (np.isfinite(values).all() and values[0] > 0 and values[2] > 0):
         raise InputError(f"{path}: {INTRINSICS[number]} must be four numbers, fx, cx, fy and cy. {REMEDY}")
     fx, cx, fy, cy = values

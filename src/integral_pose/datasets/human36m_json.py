@@ -13,6 +13,7 @@ import numpy as np
 
 from integral_pose.datasets.files import read_json
 from integral_pose.datasets.human36m_views import ACTION_IDS, JOINTS, View, Views, Wanted
+from integral_pose.datasets.records import EXACT, is_file_name
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Camera
 
@@ -76,7 +77,7 @@ def _read_subject(folder: Path, place: Path, subject: int, every: int) -> Views:
     data, camera, joint_3d = (_path(place, subject, kind) for kind in KINDS)
     clips = _read_clips(joint_3d, *_read_images(data, every))
     entries = _read_cameras(camera, {camera_id for _, _, camera_id in clips})
-    with np.errstate(invalid="ignore"):  # joints that are not finite are refused later, with their image
+    with np.errstate(invalid="ignore", over="ignore"):  # joints that are not finite are refused later, with their image
         cameras = _choose(camera, entries, clips)
         return [_view(folder, subject, key, clip, cameras[key[2]]) for key, clip in clips.items()]
 
@@ -94,12 +95,12 @@ def _read_images(path: Path, every: int) -> Tuple[List[str], Array]:
         raise InputError(f"{path}: holds no list `images`, so it is not laid out as 3DMPPE's. {REMEDY}")
     try:
         chosen = [record for record in records if record["frame_idx"] % every == 0]
-        names = [record["file_name"] for record in chosen]
-        table = np.array([[record[column] for column in COLUMNS] for record in chosen]).reshape(-1, len(COLUMNS))
     except (KeyError, TypeError, ValueError) as error:
         raise _bad_image(path, records) from error
-    if chosen and not (table.dtype.kind == "i" and all(isinstance(name, str) for name in names)):
+    if not all(map(_is_image, chosen)):
         raise _bad_image(path, chosen)
+    names = [record["file_name"] for record in chosen]
+    table = np.array([[record[column] for column in COLUMNS] for record in chosen], int).reshape(-1, len(COLUMNS))
     if not np.isin(table[:, 0], list(ACTION_IDS)).all():
         raise InputError(f"{path}: has an image whose `action_idx` is not one of 2 to 16. {REMEDY}")
     return names, table
@@ -116,8 +117,8 @@ def _bad_image(path: Path, records: Sequence[Any]) -> InputError:
 
 def _is_image(record: Any) -> bool:
     return (
-        isinstance(record, dict) and isinstance(record.get("file_name"), str)
-        and all(type(record.get(column)) is int for column in COLUMNS)
+        isinstance(record, dict) and is_file_name(record.get("file_name"))
+        and all(type(record.get(column)) is int and abs(record[column]) < EXACT for column in COLUMNS)
     )
 
 
@@ -148,7 +149,7 @@ def _joints(path: Path, content: Any, key: Sequence[int], frames: List[int], nam
             )
     try:
         joints = np.array([entries[str(frame)] for frame in frames], float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         joints = np.empty(0)
     if joints.shape != (len(frames), JOINTS, 3):
         raise InputError(
@@ -163,11 +164,15 @@ def _read_cameras(path: Path, needed: Iterable[int]) -> Entries:
     for camera_id in sorted(needed):
         try:
             entry = content[str(camera_id)]
-            cameras[camera_id] = {name: np.array(entry[name], float).reshape(shape) for name, shape in SHAPES.items()}
-        except (KeyError, TypeError, ValueError) as error:
+            numbers = {name: np.array(entry[name], float).reshape(shape) for name, shape in SHAPES.items()}
+            if not (all(np.isfinite(array).all() for array in numbers.values()) and (numbers["f"] > 0).all()):
+                raise ValueError("numbers that are not finite, or no focal length")
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise InputError(
-                f"{path}: camera {camera_id} must have R (3 x 3 numbers), t (3), f (2) and c (2). {REMEDY}"
+                f"{path}: camera {camera_id} must have R (3 x 3 finite numbers), t (3), f (2, above 0) and c (2). "
+                f"{REMEDY}"
             ) from error
+        cameras[camera_id] = numbers
     return cameras
 
 

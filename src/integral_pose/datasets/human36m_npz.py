@@ -76,7 +76,8 @@ def _file(folder: Path, name: str, subject: int, wanted: Wanted) -> Path:
 def _read_file(folder: Path, path: Path, entries: Any, subjects: Sequence[int], every: int) -> Views:
     arrays = read_npz(path, ("imgname", "S"))
     names, joints = arrays["imgname"].astype(str).tolist(), arrays["S"]
-    if joints.shape[:2] != (len(names), JOINTS) or joints.shape[2:] not in ((3,), (4,)) or joints.dtype.kind != "f":
+    fitting = joints.shape[:2] == (len(names), JOINTS) and joints.shape[2:] in ((3,), (4,))
+    if not (fitting and joints.dtype.kind == "f" and arrays["imgname"].ndim == 1):
         raise InputError(f"{path}: S must hold {len(names)} people of {JOINTS} joints. Make it again with mmpose.")
     clips = {key: rows for key, rows in _rows(path, names, every).items() if key[0] in subjects}
     cameras = {lens: _camera(folder, entries, *lens) for lens in sorted({(key[0], key[3]) for key in clips})}
@@ -134,7 +135,9 @@ def _camera(folder: Path, entries: Any, subject: int, number: str) -> Camera:
         position = np.array(entry["T"], float).reshape(3) * METRE
         (fx, fy), (cx, cy) = (np.array(entry[name], float).reshape(2).tolist() for name in "fc")
         k, p = (np.array(entry[name], float).reshape(size).tolist() for name, size in (("k", 3), ("p", 2)))
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        if not np.isfinite([*rotation.ravel(), *position, *k, *p]).all():
+            raise ValueError("numbers that are not finite")
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise InputError(
             f"{folder / ANNOTATIONS / 'cameras.pkl'}: camera {number} of subject {subject} is not there, or lacks R, "
             "T, f, c, k and p. Make the file again with mmpose's preprocess_h36m.py."
@@ -153,7 +156,9 @@ def _distortion(k: Sequence[float], p: Sequence[float]) -> Tuple[float, ...]:
 
 
 def _check_metres(path: Path, points: Array) -> None:
-    if len(points) and np.median(points[:, 0, 2]) > FAR:
+    with np.errstate(over="ignore"):
+        away = np.median(points[:, 0, 2]) if len(points) else 0
+    if away > FAR:
         raise InputError(
             f"{path}: S must be in metres, but has people more than {FAR:.0f} m away. Make it again with mmpose."
         )

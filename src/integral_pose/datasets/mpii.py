@@ -10,8 +10,9 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from integral_pose.datasets.files import read_h5, read_json, read_mat
+from integral_pose.datasets.files import are_numbers, numbers, read_h5, read_json, read_mat
 from integral_pose.datasets.mpii_release import HEAD_FRACTION, JOINTS, People, read_release
+from integral_pose.datasets.records import is_file_name
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
@@ -25,6 +26,7 @@ FILES = {
 MARGIN = 1.25  # the box is wider than the person's height; 15 px of a 200 px person lower than the centre
 LOWER = 15
 HEIGHT = 200
+LARGEST = 1e6  # scale that is taken for a person's
 
 
 class Truth(NamedTuple):
@@ -191,7 +193,7 @@ def _holds(records: Sequence[Any], key: str, shape: Tuple[int, ...]) -> bool:
 
 def _names(path: Path, records: Sequence[Any]) -> List[str]:
     for i, record in enumerate(records):
-        if not isinstance(record.get("image"), str) or not record["image"]:
+        if not is_file_name(record.get("image")):
             raise InputError(f"{path}: record {i} (counted from 0): `image` must be a file name. Correct that record.")
     return [record["image"] for record in records]
 
@@ -223,16 +225,17 @@ def _with_head_boxes(path: Path, people: People, gt: Path) -> People:
 def _read_gt(path: Path, variables: Dict[str, Any]) -> Truth:
     """gt_valid.mat: jnt_missing (16, N), pos_gt_src (16, 2, N), headboxes_src (2, 2, N)."""
     try:
-        joints = np.array(variables["pos_gt_src"], float).reshape(JOINTS, 2, -1).transpose(2, 0, 1)
-        annotated = np.array(variables["jnt_missing"]).reshape(JOINTS, len(joints)).T == 0
-        boxes = np.array(variables["headboxes_src"], float).reshape(2, 2, len(joints))
+        joints = numbers(variables["pos_gt_src"]).reshape(JOINTS, 2, -1).transpose(2, 0, 1)
+        annotated = numbers(variables["jnt_missing"]).reshape(JOINTS, len(joints)).T == 0
+        boxes = numbers(variables["headboxes_src"]).reshape(2, 2, len(joints))
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(
             f"{path}: is not laid out as gt_valid.mat: jnt_missing (16, N), pos_gt_src (16, 2, N), headboxes_src "
             "(2, 2, N). Take the file from SimpleBaseline's or HRNet's archive."
         ) from error
     _refuse(path, ~np.isfinite(joints).all(axis=2) & annotated, "has a joint that is not finite")
-    head_size = HEAD_FRACTION * np.linalg.norm(boxes[1] - boxes[0], axis=0)
+    with np.errstate(invalid="ignore", over="ignore"):  # a head box that is nowhere is none
+        head_size = HEAD_FRACTION * np.linalg.norm(boxes[1] - boxes[0], axis=0)
     return Truth(joints - 1, annotated, head_size, "annotated")
 
 
@@ -247,18 +250,21 @@ def _read_h5(path: Path) -> People:
     part, centre, scale, head_size = (arrays[name] for name in ("part", "center", "scale", "normalize"))
     people = len(part) if part.ndim else 0
     shapes = (part.shape, centre.shape, scale.shape, head_size.shape, arrays["imgname"].shape)
-    if not people or shapes != ((people, JOINTS, 2), (people, 2), (people,), (people,), (people,)):
+    fitting = shapes == ((people, JOINTS, 2), (people, 2), (people,), (people,), (people,))
+    if not (people and fitting and are_numbers(part, centre, scale, head_size)):
         raise InputError(f"{path}: its arrays do not hold {people} people of {JOINTS} joints. Copy it from its source.")
     images = [name.decode() if isinstance(name, bytes) else str(name) for name in arrays["imgname"].tolist()]
     raw = scale / MARGIN
-    lowered = np.stack([np.zeros(people), LOWER * raw], axis=1)
+    with np.errstate(over="ignore"):  # what is too large is refused with its record
+        lowered = np.stack([np.zeros(people), LOWER * raw], axis=1)
     return _checked(path, People(images, part, (part != 0).any(axis=2), centre - lowered, raw, head_size))
 
 
 def _checked(path: Path, people: People) -> People:
     _refuse(path, ~np.isfinite(people.joints), "has a joint that is not finite")
     _refuse(path, ~np.isfinite(people.centre), "has a centre that is not finite")
-    _refuse(path, ~(np.isfinite(people.scale) & (people.scale > 0)), "has a scale that is not above 0")
+    _refuse(path, ~(people.scale > 0), "has a scale that is not above 0")
+    _refuse(path, ~(people.scale < LARGEST), "has a scale that nobody has")
     return people
 
 

@@ -31,8 +31,9 @@ from typing import Any, Callable, Dict, Hashable, List, Optional, Sequence, Tupl
 
 import numpy as np
 
-from integral_pose.datasets.files import read_h5, read_json, read_mat
+from integral_pose.datasets.files import numbers, read_h5, read_json, read_mat
 from integral_pose.datasets.mpii_submission import read_everybody
+from integral_pose.datasets.records import Records
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.metrics.mpjpe import ROOT, SCORED
@@ -102,7 +103,7 @@ def _demand_finite(path: Path, predictions: Array, name: Callable[[int, int], st
 
 def _as_people(path: Path, values: Any) -> Array:
     try:
-        array = np.array(values, float)
+        array = numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: holds something else than numbers ({error}). {WANTED}") from error
     if array.shape[1:] == (JOINTS, 2):
@@ -213,7 +214,7 @@ def _only(path: Path, variables: Dict[str, Array]) -> Array:
 
 def _as_poses(path: Path, values: Any) -> Array:
     try:
-        array = np.array(values, float)
+        array = numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: holds something else than numbers ({error}). {POSES_WANTED}") from error
     if array.shape[1:] not in ((len(SCORED), 3), (len(HUMAN36M.joints), 3)):
@@ -235,7 +236,7 @@ def _poses_json(path: Path, images: Sequence[Path], data: Sequence[Path]) -> Arr
         return _in_order(path, list(content), list(content.values()), _frames(images), images)
     try:
         ids, poses = [int(record["image_id"]) for record in content], [record["joint_cam"] for record in content]
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, OverflowError) as error:
         raise InputError(
             f"{path}: is neither an object of image names with their joints nor a list of records with `image_id` "
             "and `joint_cam`, as 3DMPPE writes it. Write one of these."
@@ -292,7 +293,9 @@ def _frames_by_id(path: Path, images: Sequence[Path], data: Sequence[Path]) -> D
             "annotations are of another kind. Write the predictions by image name."
         )
     frames = _frames(images)
-    named = [(image["id"], frames.get(image["file_name"])) for file in data for image in read_json(file)["images"]]
+    records = [Records.of(file, "image", read_json(file)["images"]) for file in data]
+    named = [(number, frames.get(str(row.get("file_name"))))
+             for part in records for number, row in zip(part.integers("id").tolist(), part.rows)]
     by_id = {number: frame for number, frame in named if frame is not None}
     if len(by_id) < sum(frame is not None for _, frame in named):
         raise InputError(

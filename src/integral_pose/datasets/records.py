@@ -76,6 +76,14 @@ class Records(NamedTuple):
             )
 
 
+def is_file_name(value: Any) -> bool:
+    """Whether it is text that can name a file: JSON's may hold half a character, or one that ends a name early."""
+    try:
+        return isinstance(value, str) and value != "" and b"\0" not in value.encode()
+    except UnicodeEncodeError:
+        return False
+
+
 def _is_whole(value: Any) -> bool:
     """Also of 785.0, as tables write it; not of true, which JSON tells from 1."""
     whole = type(value) is int or (type(value) is float and value.is_integer())

@@ -4,6 +4,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -14,11 +15,12 @@ import cv2
 from tqdm import tqdm
 
 from integral_pose.errors import InputError
-from integral_pose.files import only_here
+from integral_pose.files import naming, only_here
 from integral_pose.geometry import Array
 
 CORES = len(os.sched_getaffinity(0))
 QUALITY = 92
+HALF = ".half"
 Recipe = Dict[str, int]
 
 
@@ -59,6 +61,7 @@ def make(folder: Path, module: str, recipe: Recipe, workers: int) -> Path:
 
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.
+        OSError: there is no space left, for instance.
     """
     folder, maker = Path(folder), maker_of(module)
     if folder.exists():
@@ -70,9 +73,10 @@ def make(folder: Path, module: str, recipe: Recipe, workers: int) -> Path:
         raise InputError(f"{folder}: the folder cannot be made ({error.strerror}). Name one that can.") from error
     with only_here(folder.with_name(f".{folder.name}.lock")):
         if not folder.exists():
-            part = _part_of(maker, folder, recipe)
-            _fill(module, part, workers)
-            os.replace(part, folder)
+            with naming(folder):
+                part = _part_of(maker, folder, recipe)
+                _fill(module, part, workers)
+                os.replace(part, folder)
     _refuse_other(maker, folder, recipe)
     return folder
 
@@ -85,9 +89,10 @@ def save_picture(path: Path, picture: Array) -> None:
 
 def save_whole(path: Path, data: bytes) -> None:
     """Write a file that is there whole or not at all, however the process ends."""
-    half = path.with_suffix(".half")
-    half.write_bytes(data)
-    os.replace(half, path)
+    half = path.with_suffix(f".{os.getpid()}{HALF}")  # its own: a worker of a killed call may still be at its last job
+    with naming(path):
+        half.write_bytes(data)
+        os.replace(half, path)
 
 
 def _note(maker: Maker, folder: Path) -> Path:
@@ -114,7 +119,8 @@ def _part_of(maker: Maker, folder: Path, recipe: Recipe) -> Path:
         shutil.rmtree(part)
     for name in (maker.ANNOTATIONS, *maker.PICTURES):
         (part / name).mkdir(parents=True, exist_ok=True)
-    note.write_text(json.dumps(recipe))
+    if not note.exists():
+        note.write_text(json.dumps(recipe))
     return part
 
 
@@ -124,6 +130,8 @@ def _fill(module: str, part: Path, workers: int) -> None:
     results = map(maker.make_one, jobs) if workers <= 1 else _share(module, part, len(jobs), workers)
     made = list(tqdm(results, total=len(jobs), desc="making synthetic people", unit=maker.UNIT))
     maker.annotate(part, jobs, made)
+    for half in part.rglob(f"*{HALF}"):
+        half.unlink()
 
 
 def _share(module: str, part: Path, count: int, workers: int) -> Iterator[Any]:
@@ -150,7 +158,17 @@ def _received(process: Popen[bytes], part: Path) -> Any:
     line = process.stdout.readline()
     if not line.endswith(b"\n"):
         raise InputError(
-            f"{part}: a process that makes pictures there ended early, with exit status {process.wait()}. There may "
-            "be no space or memory left. Free some and run again: what is made is kept."
+            f"{part}: a process that makes pictures there ended early, {_ending(process.wait())}. There may be no "
+            "space or memory left. Free some and run again: what is made is kept."
         )
-    return json.loads(line)
+    said = json.loads(line)
+    if "failed" in said:
+        raise InputError(
+            f"{said['failed']}. Pictures are made there: make that possible, or name another folder with --data, and "
+            "run again: what is made is kept."
+        )
+    return said["made"]
+
+
+def _ending(status: int) -> str:
+    return f"with exit status {status}" if status >= 0 else f"by signal {-status} ({signal.strsignal(-status)})"
