@@ -184,7 +184,8 @@ def test_curves_are_drawn_where_there_are_any(made: Page) -> None:
     anchors = {attributes["id"] for _, attributes in made.elements if "id" in attributes}
     kinds = {anchor for anchor in anchors if anchor.split("-")[-1] in page.DRAWN}
     assert kinds == {
-        "figure2-distance", "table1-distance", "table2-resolution", "table9-resolution", "table1-training"
+        "figure2-distance", "table1-distance", "table2-resolution", "table9-resolution", "beyond_decoders-resolution",
+        "table1-training"
     }
 
 
