@@ -91,7 +91,7 @@ def test_ended_while_two_processes_train_it_ends_them_and_goes_on_later(
 def test_sigterm_ends_a_single_process_with_a_sentence(
     smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "train", lambda *_, **__: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(cli, "train", lambda *_, **options: os.kill(os.getpid(), signal.SIGTERM))
     status, said = ended(capsys, arguments(smoke_people, tmp_path))
     assert (status, said) == (143, "Stopped. The same command goes on from the last checkpoint.")
 

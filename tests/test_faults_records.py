@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose.datasets import coco, human36m, human36m_json, mpii, predictions
+from integral_pose import box_files
+from integral_pose.datasets import coco, human36m, human36m_json, mpii, own, predictions
 from integral_pose.errors import InputError
 from integral_pose.evaluate import fingerprint
 from integral_pose.geometry import Array
 from integral_pose.samples import Sample, encode, patch_of
 from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton
-from tests import coco_forms
+from tests import coco_forms, test_own_data
 from tests import human36m_forms as forms
 
 LIMIT = 300  # s: many times what a loaded machine needs
@@ -87,6 +88,27 @@ def read_coco(folder: Path) -> None:
             refused.append(error)
     if refused:
         raise refused[0]
+
+
+def read_own(folder: Path) -> None:
+    found = own.find(folder / "dogs.json", "dog")
+    skeleton = own.skeleton(found)
+    used(own.people(found, folder), skeleton)
+
+
+def boxes_by_image(folder: Path) -> Any:
+    return {"a.jpg": [[1, 2, 30.5, 40], [5, 6, 70, 80]], "b.jpg": [[9, 8, 7, 6]]}
+
+
+def box_lines(folder: Path) -> Any:
+    return [list(box_files.COLUMNS), ["a.jpg", 1, 2, 30.5, 40], ["b.jpg", 5, 6, 70, 80]]
+
+
+def read_boxes(name: str) -> Callable[[Path], None]:
+    def read(folder: Path) -> None:
+        for boxes in box_files.read(folder / name).values():
+            assert np.isfinite(boxes.edges).all() and np.isfinite(boxes.scores).all()
+    return read
 
 
 DETECTIONS = f"annotations/{coco.PARTS['val'].detections}"
@@ -176,6 +198,10 @@ READERS: Dict[str, Reader] = {
     "COCO": Reader(2000, "annotations/person_keypoints_val2017.json", coco_truth, read_coco),
     "detections": Reader(1500, DETECTIONS, coco_detections, lambda f: used(coco.detected(f).samples, COCO)),
     "results": Reader(1000, "results.json", coco_results, read_coco_results),
+    "own": Reader(1000, "dogs.json", lambda folder: test_own_data.annotations(), read_own),
+    "boxes": Reader(300, "b.json", coco_detections, read_boxes("b.json")),
+    "boxes by image": Reader(200, "b.json", boxes_by_image, read_boxes("b.json")),
+    "box lines": Reader(200, "b.csv", box_lines, read_boxes("b.csv"), as_csv),
     **{f"3DMPPE {kind}": Reader(500, f"annotations/Human36M_subject11_{kind}.json", three_dmppe(kind), read_human36m)
        for kind in human36m_json.KINDS},
     "points": Reader(300, "a.json", lambda folder: points(2, 16, 2), read_points("a.json")),
