@@ -17,10 +17,10 @@ from integral_pose import build
 from integral_pose.detect import DETECTORS, Detector, image_id, records
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
+from integral_pose.footage import pictures_in
 from integral_pose.samples import read_image
 
 DEFAULT = next(iter(DETECTORS))
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp")
 EXAMPLE = f"""examples:
   python -m scripts.detect photo.jpg --out boxes.json
   python -m scripts.detect my-pictures --out boxes.json --detector ssd_512_mobilenet1.0_coco
@@ -73,12 +73,7 @@ def find(places: Sequence[Path]) -> List[Path]:
     Raises:
         InputError: there is none, or two would have the same image_id.
     """
-    pictures: List[Path] = []
-    for place in places:
-        pictures += _in_folder(place) if place.is_dir() else [place]
-    missing = next((path for path in pictures if not path.is_file()), None)
-    if missing:
-        raise InputError(f"{missing}: there is no such file or folder. Check the path.")
+    pictures = pictures_in(places)
     twice = [name for name, times in Counter(map(image_id, pictures)).items() if times > 1]
     if twice:
         raise InputError(f"{twice[0]}: several pictures would have this image_id. Give their folders one at a time.")
@@ -96,13 +91,6 @@ def coco_pictures(folder: Path) -> List[Path]:
     if not there:
         raise InputError(f"{folder}: has no folder val2017. Unzip COCO's val2017.zip there, or name its folder.")
     return find([there])
-
-
-def _in_folder(folder: Path) -> List[Path]:
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
-    if not pictures:
-        raise InputError(f"{folder}: has no pictures. They are files ending in {', '.join(PICTURES)}.")
-    return pictures
 
 
 def _device(gpus: str) -> Any:

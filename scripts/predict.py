@@ -4,7 +4,6 @@ from __future__ import annotations
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
 
 import argparse
-import os
 import sys
 import textwrap
 from dataclasses import replace
@@ -13,13 +12,13 @@ from typing import Callable, List, Optional, Tuple
 
 from integral_pose import box_files, build, footage, joint_files, trained
 from integral_pose.box_files import Boxes
+from integral_pose.cli import CORES, positive
 from integral_pose.detect import DETECTORS, Detector
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.estimate import Outcome, Task, on_film, on_pictures
 from integral_pose.footage import CAMERA, VIDEOS, Picture
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models" / "people.params"
-CORES = len(os.sched_getaffinity(0))
 DETECTOR = next(iter(DETECTORS))
 EXAMPLE = """examples:
   python -m scripts.predict photo.jpg
@@ -168,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
                         "longer side)")
     parser.add_argument("--flip", action="store_true", help="average with what the network says of mirrored pictures")
     parser.add_argument("--no-overlays", action="store_true", help="write joints only")
-    parser.add_argument("--frames", type=_positive, default=0, metavar="N", help="stop after N frames of a film")
+    parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a film")
     parser.add_argument("--least", type=float, default=0.5, metavar="SCORE",
                         help="leave out boxes with a lower score (default: %(default)s)")
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DETECTOR, metavar="NAME",
@@ -179,18 +178,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="where trained runs are (default: %(default)s)")
     parser.add_argument("--gpus", default="", metavar="NUMBER", help="as in --gpus 0 (default: the CPU)")
-    parser.add_argument("--batch", type=_positive, default=8, metavar="N",
+    parser.add_argument("--batch", type=positive, default=8, metavar="N",
                         help="people that the network looks at together (default: %(default)s)")
-    parser.add_argument("--workers", type=_positive, default=min(CORES, 8), metavar="N",
+    parser.add_argument("--workers", type=positive, default=min(CORES, 8), metavar="N",
                         help="threads that read and cut pictures (default: one a core, at most 8)")
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
 
 import argparse
-import os
 import sys
 import textwrap
 from dataclasses import replace
@@ -16,6 +15,7 @@ import mxnet as mx
 from experiments.bases import H1, H2, H3, I1, I2, I3, I_STAR, R1
 from integral_pose import build, skeletons
 from integral_pose.checkpoints import read
+from integral_pose.cli import CORES, positive
 from integral_pose.datasets import own
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluate import check, evaluate
@@ -28,7 +28,6 @@ from integral_pose.train import Site, train
 METHODS = {"R1": R1, "H1": H1, "H2": H2, "H3": H3, "I*": I_STAR, "I1": I1, "I2": I2, "I3": I3}
 BACKBONES = ("resnet18", "resnet50", "resnet101")
 BUDGETS = {"smoke": {}, "quick": {}, "paper": {"steps": 10_000, "batch": 32, "validate_every": 500}}
-CORES = len(os.sched_getaffinity(0))
 EXAMPLE = """example:
   python -m scripts.train --data hands.json --images photos
   python -m scripts.train --data hands.json --images photos --profile paper --gpus 0
@@ -156,12 +155,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--profile", choices=tuple(BUDGETS), default="quick",
                         help="how large and how long, see below (default: %(default)s)")
     parser.add_argument("--backbone", choices=BACKBONES, help="(default: resnet50)")
-    parser.add_argument("--patch", type=_positive, metavar="PX",
+    parser.add_argument("--patch", type=positive, metavar="PX",
                         help="side of what the network sees of a person, a multiple of 32 (default: 128 in quick, 256 "
                         "in paper)")
-    parser.add_argument("--batch", type=_positive, metavar="N", help="people in a mini-batch (default: 16 in quick, "
+    parser.add_argument("--batch", type=positive, metavar="N", help="people in a mini-batch (default: 16 in quick, "
                         "32 in paper)")
-    parser.add_argument("--steps", type=_positive, metavar="N", help="of each phase, of which I1, I2 and I3 have two, "
+    parser.add_argument("--steps", type=positive, metavar="N", help="of each phase, of which I1, I2 and I3 have two, "
                         "and in quick all (default: 500 in quick, 10000 in paper)")
     parser.add_argument("--no-mirror", action="store_true",
                         help="never train on mirrored pictures: for things that do not look the same in a mirror")
@@ -172,16 +171,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=Path("data"), metavar="DIR",
                         help="where it is noted which data a run has, and ImageNet's weights are kept, in models/ "
                         "(default: %(default)s)")
-    parser.add_argument("--workers", type=_positive, default=min(CORES, 16), metavar="N",
+    parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
                         help="threads that prepare pictures (default: one a core)")
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdigit() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return number
 
 
 if __name__ == "__main__":

@@ -306,20 +306,21 @@ def _parser(table: Table) -> argparse.ArgumentParser:
                         help="float16 where MXNet's lists allow it; on GPUs only, and trains runs of its own")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
                         + " ".join(_rows(table)))
-    parser.add_argument("--seeds", type=_positive, default=1, metavar="N", help="seeds of each row (default: 1)")
+    parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="seeds of each row (default: 1)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
                         help="where CSV files and pictures go (default: results)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="where trained networks, logs and checkpoints go (default: runs)")
-    parser.add_argument("--jobs", type=_positive, metavar="N",
+    parser.add_argument("--jobs", type=positive, metavar="N",
                         help="processes that share the rows (default: one a core, at most 4; with --gpus or in the "
                         "paper profile, 1)")
-    parser.add_argument("--workers", type=_positive, default=min(CORES, 16), metavar="N",
+    parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
                         help="threads of each that prepare pictures (default: one a core)")
     return parser
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A whole number above 0, for argparse."""
     number = int(text) if text.isdigit() else 0
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive number")
