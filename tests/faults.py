@@ -18,8 +18,9 @@ PATIENCE = 240  # s: many times what a loaded machine needs
 def no_room(size: int) -> Iterator[None]:
     """No file, of this process or one it starts, can be longer than `size` bytes: what is beyond does not fit."""
     bytecode, environment = sys.dont_write_bytecode, os.environ.get("PYTHONDONTWRITEBYTECODE", "")
-    # Python does not see when its own files are cut short.
+    # Python does not see when its own files are cut short, and coverage in a new process has no room for its own.
     sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
+    watched = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("COV_CORE_")}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -27,6 +28,7 @@ def no_room(size: int) -> Iterator[None]:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = bytecode, environment
+        os.environ.update(watched)
 
 
 def full_disk_for(path: Path) -> Path:
