@@ -44,7 +44,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         _check(args)
         pictures = coco_pictures(args.coco) if args.coco else find(args.pictures)
-        detector = Detector(args.detector, args.weights, args.models, _device(args.gpus))
+        detector = Detector(args.detector, args.weights, args.models, build.one_device(args.gpus))
         found = detect(detector, pictures, args.least)
         _write(args.out, found)
     except InputError as error:
@@ -91,13 +91,6 @@ def coco_pictures(folder: Path) -> List[Path]:
     if not there:
         raise InputError(f"{folder}: has no folder val2017. Unzip COCO's val2017.zip there, or name its folder.")
     return find([there])
-
-
-def _device(gpus: str) -> Any:
-    devices = build.devices(gpus)
-    if len(devices) > 1:
-        raise InputError(f"--gpus {gpus}: pictures are looked at one by one, so name one GPU.")
-    return devices[0]
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -72,7 +72,7 @@ def _predict(args: argparse.Namespace) -> Outcome:
     there = joint_files.replaced(args.out)
     found = found._replace(run=replace(found.run, flip_test=args.flip))
     boxes, boxes_from = _boxes(args)
-    task = Task(found, _device(args.gpus), boxes, boxes_from, args.out, args.batch, args.workers, args.focal,
+    task = Task(found, build.one_device(args.gpus), boxes, boxes_from, args.out, args.batch, args.workers, args.focal,
                 not args.no_overlays)
     for note in task.notes:
         _say(note, "note")
@@ -94,7 +94,7 @@ def _boxes(args: argparse.Namespace) -> Tuple[Callable[[Picture], Boxes], str]:
     if args.boxes == "whole":
         return lambda picture: box_files.whole(picture.pixels), "all of each picture"
     if args.boxes == "detect":
-        detector = Detector(args.detector, args.weights, args.models, _device(args.gpus))
+        detector = Detector(args.detector, args.weights, args.models, build.one_device(args.gpus))
         return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.least), f"found by {args.detector}"
     by_name = box_files.read(Path(args.boxes), args.least)
     return lambda picture: box_files.of(by_name, picture.name), args.boxes
@@ -110,13 +110,6 @@ def _film(what: List[str]) -> str:
     if films and len(what) > 1:
         raise InputError(f"{films[0]}: give a video or camera by itself, or only pictures.")
     return films[0] if films else ""
-
-
-def _device(gpus: str) -> build.mx.Context:
-    devices = build.devices(gpus)
-    if len(devices) > 1:
-        raise InputError(f"--gpus {gpus}: pictures are looked at on one GPU, so name one.")
-    return devices[0]
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -342,6 +342,18 @@ def devices(gpus: str) -> List[mx.Context]:
     return [mx.gpu(number) for number in numbers]
 
 
+def one_device(gpus: str) -> mx.Context:
+    """"1" -> that GPU; "" -> the CPU: for what looks at pictures, and does not train.
+
+    Raises:
+        InputError: as `devices`, or several are named.
+    """
+    named = devices(gpus)
+    if len(named) > 1:
+        raise InputError(f"--gpus {gpus}: pictures are looked at on one GPU, so name one.")
+    return named[0]
+
+
 def read(output: Any, run: Run) -> Array:
     """A network's output, an NDArray or a list of each stage's, to what its last stage says: joints (N, K, C)."""
     return decode(last_stage(output).asnumpy(), run)

@@ -25,7 +25,7 @@ from integral_pose.profiles import PROFILES
 from integral_pose.results import Evidence, Measured
 from integral_pose.run import Run
 from integral_pose.runtime import cores
-from integral_pose.submit import asked_by_server, can_submit, submission, submit
+from integral_pose.submit import can_submit, submission, submit
 from integral_pose.tables import Table
 from integral_pose.train import Site, train
 
@@ -247,8 +247,8 @@ def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder:
 
 def _submissions(cells: Sequence[Cell], site: Site) -> str:
     """What was written for the data set's server, and where; or what would have to be there."""
-    missing = asked_by_server(cells[0].run, site)
-    if missing and not can_submit(cells[0].run, site):
+    if not can_submit(cells[0].run, site):
+        missing = catalogue.official_test(cells[0].run, site.data)
         return f"For the data set's own test nothing was written: {missing} names its people. Put it there."
     written = [cell for cell in cells if cell.is_finished(site)]
     lines = (f"  {cell.row}, seed {cell.run.seed}: {submission(cell.run, site)}" for cell in written)

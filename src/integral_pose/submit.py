@@ -28,7 +28,7 @@ def submission(run: Run, site: Site) -> Path:
     """Where the run's submission is, once it is written."""
     if not catalogue.has_scenes(run):
         return outcome_file(run, site).with_suffix("") / NAME
-    part = "test-dev2017" if asked_by_server(run, site).is_file() else "val2017"
+    part = "test-dev2017" if catalogue.official_test(run, site.data).is_file() else "val2017"
     return outcome_file(run, site).with_suffix("") / f"person_keypoints_{part}_{run.key}_results.json"
 
 
@@ -55,12 +55,7 @@ def submit(run: Run, site: Site, wait: bool = True) -> Optional[Path]:
 def can_submit(run: Run, site: Site) -> bool:
     """Whether it is known who is predicted."""
     made_up = catalogue.is_synthetic(run) or catalogue.has_scenes(run)
-    return made_up or asked_by_server(run, site).is_file()
-
-
-def asked_by_server(run: Run, site: Site) -> Path:
-    """The data set's file that names the people, or the pictures, of its own test."""
-    return catalogue.official_test(run, site.data)
+    return made_up or catalogue.official_test(run, site.data).is_file()
 
 
 def _submit_people(run: Run, site: Site, path: Path) -> None:
@@ -77,7 +72,7 @@ def _submit_scenes(run: Run, site: Site, path: Path) -> None:
 
 def _found(run: Run, site: Site) -> topdown.Poses:
     """The poses in test-dev's pictures, or those that the run was scored with."""
-    if asked_by_server(run, site).is_file():
+    if catalogue.official_test(run, site.data).is_file():
         return topdown.poses(run, site, catalogue.test_dev(run, site.data))
     arrays, _ = checkpoints.read(outcome_file(run, site))
     return topdown.Poses(*(arrays[name] for name in topdown.SAVED))
