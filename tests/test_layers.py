@@ -23,7 +23,7 @@ ORDER: Tuple[Tuple[str, ...], ...] = (
     ("integral_pose.run", "integral_pose.skeletons", "integral_pose.geometry", "integral_pose.files",
      "integral_pose.processes"),
     ("integral_pose.tables", "integral_pose.checkpoints", "integral_pose.csv_files", "integral_pose.crew",
-     "integral_pose.decoders", "integral_pose.events", "integral_pose.precision"),
+     "integral_pose.decoders", "integral_pose.events", "integral_pose.norms", "integral_pose.precision"),
     ("integral_pose.samples", "integral_pose.metrics", "integral_pose.layout"),
     ("integral_pose.datasets", "integral_pose.curves"),
     ("integral_pose.batches", "integral_pose.profiles"),

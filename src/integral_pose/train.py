@@ -28,6 +28,7 @@ from integral_pose.errors import InputError, RunFailed
 from integral_pose.events import Events
 from integral_pose.files import only_here, remove_drafts, replacing
 from integral_pose.geometry import Array
+from integral_pose.norms import gathered
 from integral_pose.run import Run
 
 REPORT_EVERY = 10  # steps between waits for the devices
@@ -162,10 +163,9 @@ class _Training:
         self._initialise()
         build.hybridize(self.net, run)
         self.trainer = gluon.Trainer(
-            self.net.collect_params(), "adam", {"learning_rate": run.rate}, kvstore="device", update_on_kvstore=False
+            gathered(self.net.collect_params()), "adam", {"learning_rate": run.rate}, kvstore="device",
+            update_on_kvstore=False,
         )
-        # Or the first step starts the store, and copies one device's running statistics to all while they are written.
-        self.trainer.allreduce_grads()
         self.scaled: Callable[[Losses], Losses] = precision.scaling(self.trainer) if run.amp else list
 
     def _initialise(self) -> None:
@@ -303,10 +303,10 @@ class _Training:
 
     def _save(self) -> None:
         """Parameters, Adam's moments, the schedule and the history.  Data order and jitter follow from the step."""
-        names = self._parameters()
-        arrays = {f"parameter {name}": p.list_data()[0].asnumpy() for name, p in names.items()}
+        arrays = {f"parameter {name}": p.list_data()[0].asnumpy() for name, p in self._parameters().items()}
+        names = self._trained()
         for index, moments in self.trainer._updaters[0].states.items():
-            arrays.update({f"moment {index} {i}": moment.asnumpy() for i, moment in enumerate(moments)})
+            arrays.update({f"moment {i} {names[index]}": moment.asnumpy() for i, moment in enumerate(moments)})
         state = {"key": self.run.key, "commit": self.commit, "schedule": asdict(self.schedule), "history": self.history}
         checkpoints.write(self.folder / CHECKPOINT, arrays, state)
 
@@ -350,13 +350,18 @@ class _Training:
 
     def _restore_moments(self, arrays: Dict[str, Array]) -> None:
         optimizer, devices = self.trainer._optimizer, self.site.devices
-        indices = sorted({int(name.split()[1]) for name in arrays if name.startswith("moment")})
+        names = self._trained()
         for updater, device in zip(self.trainer._updaters, devices):
-            for index in indices:
-                updater.states[index] = tuple(mx.nd.array(arrays[f"moment {index} {i}"], ctx=device) for i in range(2))
+            for index, name in enumerate(names):
+                updater.states[index] = tuple(mx.nd.array(arrays[f"moment {i} {name}"], ctx=device) for i in range(2))
                 updater.states_synced[index] = True
-            optimizer._all_index_update_counts[device.device_id] = dict.fromkeys(indices, self.schedule.step)
+            optimizer._all_index_update_counts[device.device_id] = dict.fromkeys(range(len(names)), self.schedule.step)
         optimizer.num_update = self.schedule.step
+
+    def _trained(self) -> List[str]:
+        """Names of the trainer's parameters, which it knows by their numbers."""
+        names = {parameter: name for name, parameter in self._parameters().items()}
+        return [names.get(parameter, parameter.name) for parameter in self.trainer._params]
 
     def _parameters(self) -> Dict[str, gluon.Parameter]:
         return self.net._collect_params_with_prefix()
