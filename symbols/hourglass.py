@@ -13,7 +13,7 @@ from mxnet.gluon import HybridBlock, nn
 from symbols.heads import INIT
 from symbols.integral import Tensor
 from symbols.pose_net import Staged
-from symbols.resnet import rectified
+from symbols.resnet import BatchNormReLU
 
 LEVELS = 4  # of pooling inside an hourglass, from a quarter of the patch
 Initializer = Optional[mx.init.Initializer]  # of a convolution's weights; None: the network's
@@ -29,15 +29,15 @@ class Residual(HybridBlock):
         super().__init__()
         half = leaving // 2
         with self.name_scope():
-            self.bn1, self.conv1 = nn.BatchNorm(in_channels=entering), _conv(entering, half, 1, init)
-            self.bn2, self.conv2 = nn.BatchNorm(in_channels=half), _conv(half, half, 3, init)
-            self.bn3, self.conv3 = nn.BatchNorm(in_channels=half), _conv(half, leaving, 1, init)
+            self.bn1, self.conv1 = BatchNormReLU(in_channels=entering), _conv(entering, half, 1, init)
+            self.bn2, self.conv2 = BatchNormReLU(in_channels=half), _conv(half, half, 3, init)
+            self.bn3, self.conv3 = BatchNormReLU(in_channels=half), _conv(half, leaving, 1, init)
             self.shortcut = None if entering == leaving else _conv(entering, leaving, 1, init)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        out = self.conv1(rectified(F, self.bn1(x)))
-        out = self.conv2(rectified(F, self.bn2(out)))
-        out = self.conv3(rectified(F, self.bn3(out)))
+        out = self.conv1(self.bn1(x))
+        out = self.conv2(self.bn2(out))
+        out = self.conv3(self.bn3(out))
         return out + (self.shortcut(x) if self.shortcut else x)
 
 

@@ -185,10 +185,10 @@ class HeatVectors(OnLogits):
 
 
 def portable(net: HybridBlock) -> HybridBlock:
-    """The same network, of MXNet's own operators only and not hybridized: what it traced before is forgotten."""
+    """The same network, of operators that others know and not hybridized: what it traced before is forgotten."""
 
     def plain(block: HybridBlock) -> None:
-        if isinstance(block, OnLogits):
+        if getattr(block, "fused", False):
             block.fused = False
 
     net.hybridize(False)

@@ -4,8 +4,10 @@ Parameters are named as in GluonCV's `resnet*_v1b`, so that its ImageNet files l
 """
 from __future__ import annotations
 
+import os
 from typing import Any, Tuple
 
+import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
 from symbols.integral import Tensor
@@ -13,10 +15,46 @@ from symbols.integral import Tensor
 # Residual blocks in conv2 to conv5, and whether they are bottlenecks (He et al., Table 1).
 DEPTHS = {18: ((2, 2, 2, 2), False), 50: ((3, 4, 6, 3), True), 101: ((3, 4, 23, 3), True)}
 
+BLOCK = 16  # channels side by side in oneDNN's layout
+
 
 def rectified(F: Any, x: Tensor) -> Tensor:
     """ReLU.  F.relu is the same, but on a CPU not oneDNN's: each call would copy x into another layout and back."""
     return F.Activation(x, act_type="relu")
+
+
+class BatchNormReLU(nn.BatchNorm):
+    """Batch normalisation, then ReLU: (N, channels, h, w) -> the same shape.
+
+    `fused`, which `fuse_rectifiers` sets, lets one operator of oneDNN do both where the features are on a CPU: the
+    same numbers with less traffic to memory. Other programs do not know it, so it is for training only.
+    """
+
+    fused = False
+
+    def hybrid_forward(self, F: Any, x: Tensor, gamma: Tensor, beta: Tensor, running_mean: Tensor,
+                       running_var: Tensor) -> Tensor:
+        if self.fused and mx.current_context().device_type.startswith("cpu"):
+            values = (x, gamma, beta, running_mean, running_var)
+            return F.contrib.BatchNormWithReLU(*values, name="fwd", **self._kwargs)
+        return rectified(F, super().hybrid_forward(F, x, gamma, beta, running_mean, running_var))
+
+
+def fuse_rectifiers(net: HybridBlock) -> None:
+    """Has a network's `BatchNormReLU` take the one operator, where MXNet has it and oneDNN is not switched off.
+
+    Only where channels come in whole blocks everywhere: of mixed layouts oneDNN had no backward pass for maps of one
+    cell.
+    """
+    there = mx.runtime.Features().is_enabled("MKLDNN") and os.environ.get("MXNET_MKLDNN_ENABLED", "1") != "0"
+    scales = [parameter for name, parameter in net.collect_params().items() if name.endswith("gamma")]
+    whole = all(parameter.shape[0] % BLOCK == 0 for parameter in scales)
+
+    def fuse(block: HybridBlock) -> None:
+        if isinstance(block, BatchNormReLU):
+            block.fused = there and whole
+
+    net.apply(fuse)
 
 
 class Basic(HybridBlock):
@@ -27,12 +65,12 @@ class Basic(HybridBlock):
     def __init__(self, entering: int, channels: int, stride: int) -> None:
         super().__init__()
         with self.name_scope():
-            self.conv1, self.bn1 = _conv(entering, channels, 3, stride), nn.BatchNorm(in_channels=channels)
+            self.conv1, self.bn1 = _conv(entering, channels, 3, stride), BatchNormReLU(in_channels=channels)
             self.conv2, self.bn2 = _conv(channels, channels, 3), nn.BatchNorm(in_channels=channels)
             self.downsample = _shortcut(entering, channels, stride)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        out = rectified(F, self.bn1(self.conv1(x)))
+        out = self.bn1(self.conv1(x))
         out = self.bn2(self.conv2(out))
         return rectified(F, out + (self.downsample(x) if self.downsample else x))
 
@@ -46,14 +84,14 @@ class Bottleneck(HybridBlock):
         super().__init__()
         leaving = channels * self.expansion
         with self.name_scope():
-            self.conv1, self.bn1 = _conv(entering, channels, 1), nn.BatchNorm(in_channels=channels)
-            self.conv2, self.bn2 = _conv(channels, channels, 3, stride), nn.BatchNorm(in_channels=channels)
+            self.conv1, self.bn1 = _conv(entering, channels, 1), BatchNormReLU(in_channels=channels)
+            self.conv2, self.bn2 = _conv(channels, channels, 3, stride), BatchNormReLU(in_channels=channels)
             self.conv3, self.bn3 = _conv(channels, leaving, 1), nn.BatchNorm(in_channels=leaving)
             self.downsample = _shortcut(entering, leaving, stride)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        out = rectified(F, self.bn1(self.conv1(x)))
-        out = rectified(F, self.bn2(self.conv2(out)))
+        out = self.bn1(self.conv1(x))
+        out = self.bn2(self.conv2(out))
         out = self.bn3(self.conv3(out))
         return rectified(F, out + (self.downsample(x) if self.downsample else x))
 
@@ -71,14 +109,13 @@ class Conv1To3(HybridBlock):
         blocks, block, stem = _plan(depth, width)
         self.out_channels = 2 * stem * block.expansion
         with self.name_scope():
-            self.conv1, self.bn1 = _conv(3, stem, 7, 2), nn.BatchNorm(in_channels=stem)
+            self.conv1, self.bn1 = _conv(3, stem, 7, 2), BatchNormReLU(in_channels=stem)
             self.maxpool = nn.MaxPool2D(pool_size=3, strides=2, padding=1)
             self.layer1 = _stage(block, stem, stem, blocks[0], 1)
             self.layer2 = _stage(block, stem * block.expansion, 2 * stem, blocks[1], 2)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
-        x = self.maxpool(rectified(F, self.bn1(self.conv1(x))))
-        return self.layer2(self.layer1(x))
+        return self.layer2(self.layer1(self.maxpool(self.bn1(self.conv1(x)))))
 
 
 class Conv4To5(HybridBlock):

@@ -8,9 +8,12 @@ import mxnet as mx
 import numpy as np
 import pytest
 from gluoncv.model_zoo import get_model
+from mxnet import autograd, gluon
 
 from integral_pose import build
-from symbols.resnet import DEPTHS, ResNet
+from symbols.hourglass import Hourglass
+from symbols.integral import portable
+from symbols.resnet import DEPTHS, BatchNormReLU, ResNet, fuse_rectifiers
 from tests.forms import IN_GRAPHS, run
 
 SHAPE = (2, 3, 64, 96)
@@ -106,3 +109,58 @@ def test_is_the_same_in_a_graph(tmp_path, form, depth):
     eager = run(net, other)[0]
     inside = form(net, tmp_path, mx.nd.array(first))
     np.testing.assert_allclose(run(inside, other)[0], eager, rtol=1e-4, atol=1e-5 * np.abs(eager).max())
+
+
+def rectifiers(net):
+    found = []
+    net.apply(lambda block: found.append(block) if isinstance(block, BatchNormReLU) else None)
+    return found
+
+
+def trained(net, fused, steps=2):
+    """Everything that training changes, and the output that follows."""
+    fuse_rectifiers(net)
+    if not fused:
+        portable(net)
+    net.hybridize(static_alloc=True, static_shape=True)
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 1e-4})
+    draw = np.random.default_rng(3)
+    for _ in range(steps):
+        pictures = mx.nd.array(draw.normal(size=(2, 3, 64, 64)))
+        with autograd.record():
+            loss = build.last_stage(net(pictures)).square().sum()
+        loss.backward()
+        trainer.step(2)
+    mx.nd.waitall()
+    values = [parameter.data().asnumpy() for parameter in net.collect_params().values()]
+    return [*values, build.last_stage(net(pictures)).asnumpy()]
+
+
+QUARTERS = {
+    "resnet18": lambda: ResNet(18, 0.25), "resnet50": lambda: ResNet(50, 0.25),
+    "hourglass": lambda: Hourglass([4, 4], 0.25, size=64),
+}
+
+
+@pytest.mark.parametrize("make", QUARTERS.values(), ids=QUARTERS)
+def test_rectifying_in_one_operator_changes_nothing(make):
+    nets = make(), make()
+    for net in nets:
+        mx.random.seed(4)
+        initialised(net)
+    fused, plain = (trained(net, fused) for net, fused in zip(nets, (True, False)))
+    assert not any(block.fused for block in rectifiers(nets[1]))
+    if not any(block.fused for block in rectifiers(nets[0])):
+        pytest.skip("oneDNN is switched off, so there is nothing to compare")
+    for one, other in zip(fused, plain):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
+
+
+def test_rectifies_in_one_operator_only_whole_blocks_of_channels(monkeypatch):
+    net = ResNet(18, 0.0625)
+    fuse_rectifiers(net)
+    assert rectifiers(net) and not any(block.fused for block in rectifiers(net))
+    monkeypatch.setenv("MXNET_MKLDNN_ENABLED", "0")
+    net = ResNet(18, 0.25)
+    fuse_rectifiers(net)
+    assert not any(block.fused for block in rectifiers(net))
