@@ -1,6 +1,7 @@
 """Samples to mini-batches: batch number `step` of a run is always the same, whoever makes it and when."""
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -66,7 +67,12 @@ def _stamp(path: Path) -> Stamp:
     return ()
 
 
-PICTURES = Pictures(512 << 20)  # of this process
+def room() -> int:
+    """Bytes for the pictures that a process keeps: 2 GiB, or a sixteenth of the machine where that is less."""
+    return min(2 << 30, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 16)
+
+
+PICTURES = Pictures(room())  # of this process
 
 
 class Batch(NamedTuple):
