@@ -149,7 +149,8 @@ def install(venv: Path, mxnet: str) -> None:
     # Both wheels fill the folder mxnet/: removing one breaks the other, so a change of mind removes both.
     if list(site_packages.glob("mxnet-*.dist-info" if other == "cpu" else "mxnet_cu112-*.dist-info")):
         pip(venv, "uninstall", "--yes", *locks("cpu", "cuda"))
-    pip(venv, "install", "--no-deps", *locks(mxnet, "runtime"))
+    # Python compiles what is imported; pip would take longer over all the rest than over the download.
+    pip(venv, "install", "--no-deps", "--no-compile", *locks(mxnet, "runtime"))
     pip(venv, "install", "--no-deps", "--quiet", "--editable", ".")
     provide_quadmath(site_packages)
     prove(venv)
