@@ -12,8 +12,9 @@ import platform
 import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, TOO_NEW = (3, 8), (3, 12)
@@ -153,8 +154,8 @@ def install(venv: Path, mxnet: str) -> None:
     pip(venv, "install", "--no-deps", "--no-compile", *locks(mxnet, "runtime"))
     pip(venv, "install", "--no-deps", "--quiet", "--editable", ".")
     provide_quadmath(site_packages)
-    prove(venv)
-    compile_operator(venv)
+    with operator_compiled(venv):
+        prove(venv)
     ready.touch()
 
 
@@ -167,9 +168,11 @@ def prove(venv: Path) -> None:
         raise Refusal(f"The packages are there but do not load ({reason}): remove {venv} and run `make setup` again.")
 
 
-def compile_operator(venv: Path) -> None:
-    """Compile the integral operator where there is a compiler; the program works without."""
-    subprocess.call([str(venv / "bin" / "python"), "-m", "symbols.native"], cwd=str(ROOT))
+@contextmanager
+def operator_compiled(venv: Path) -> Iterator[None]:
+    """Compile the integral operator meanwhile, where there is a compiler; the program works without."""
+    with subprocess.Popen([str(venv / "bin" / "python"), "-m", "symbols.native"], cwd=str(ROOT)):
+        yield
 
 
 def install_extra(venv: Path, name: str) -> None:
