@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import List, Tuple
 
@@ -21,7 +20,7 @@ from integral_pose import build, cli, crew
 from integral_pose.evaluate import TESTED
 from integral_pose.metrics import mpjpe
 from integral_pose.profiles import smoke
-from integral_pose.train import PARAMETERS, Site
+from integral_pose.train import PARAMETERS
 from tests import human36m_forms as forms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -60,28 +59,11 @@ def test_a_table_writes_its_numbers_claims_and_picture(finished: Path) -> None:
 
 
 def test_a_second_call_trains_nothing(finished: Path, smoke_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integral_pose.train._Training.to_the_end", lambda *args: pytest.fail("trained again"))
+    monkeypatch.setattr("integral_pose.train._Training.to_the_end", lambda self: pytest.fail("trained again"))
     monkeypatch.setattr("integral_pose.evaluate.predict", lambda *args: pytest.fail("predicted again"))
     with pytest.raises(SystemExit) as left:
         cli.main(TABLE, arguments(smoke_people, finished, "--rows", "I1"))
     assert left.value.code == 0
-
-
-@pytest.mark.parametrize(("free", "jobs", "left", "leaves"), [
-    ((1.0,), 2, 0.5, True), ((1.0,), 2, 0.75, False), ((1.0, 1.0), 2, 0.5, False), ((1.0, 1.0), 3, 0.5, True),
-    ((0.5, 2.0), 4, 1.5, True), ((), 2, 0.5, False), ((0.0, 1.0), 2, 0.5, True), ((1.0,), 1, 0.0, False),
-])
-def test_a_run_is_left_for_a_longer_one_when_fewer_wait_than_there_are_processes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: Tuple[float, ...], jobs: int, left: float, leaves: bool
-) -> None:
-    """`free` are the phases that runs which nobody trains have to go; one that somebody does has many."""
-    runs = [smoke(replace(table1.I_STAR, seed=seed)) for seed in range(len(free) + 1)]
-    cells = [cli.Cell("I*", "ResNet-50", run, False) for run in runs]
-    place = Site(tmp_path, tmp_path, (mx.cpu(),))
-    phases = dict(zip((run.key for run in runs), (*free, 9.0)))
-    monkeypatch.setattr(cli, "phases_left", lambda run, site: phases[run.key])
-    with place.held(runs[-1]):
-        assert cli._should_leave(cells, place, jobs, left) is leaves
 
 
 def test_rows_of_earlier_calls_stay_in_the_csv(finished: Path, smoke_people: Path) -> None:

@@ -21,21 +21,11 @@ from mxnet.gluon import nn
 from experiments.bases import H1, I1, I_STAR, integral_of, on_human36m
 from integral_pose import build, checkpoints
 from integral_pose.batches import Batch, Batches
-from integral_pose.errors import HandedOver, InputError, RunFailed
+from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluate import TESTED, evaluate
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.train import (
-    CHECKPOINT,
-    DONE,
-    PARAMETERS,
-    Schedule,
-    Site,
-    _Training,
-    forward_backward,
-    phases_left,
-    train,
-)
+from integral_pose.train import CHECKPOINT, DONE, PARAMETERS, Schedule, Site, _Training, forward_backward, train
 from symbols.losses import JointL1
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -340,32 +330,6 @@ def test_a_checkpoint_of_another_run_or_version_or_half_a_checkpoint_is_refused(
     with pytest.raises(InputError, match=message) as error:
         train(SHORT, site(smoke_people, tmp_path))
     assert str(path) in str(error.value) and "elete it" in str(error.value)
-
-
-def test_handed_over_at_checkpoints_it_ends_as_if_one_process_had_trained_it(
-    whole: Path, smoke_people: Path, tmp_path: Path
-) -> None:
-    """At every checkpoint of both phases."""
-    place, asked = site(smoke_people, tmp_path), []
-    assert phases_left(LONG, place) == 2
-
-    def leave(left: float) -> bool:
-        asked.append(left)
-        return True
-
-    def left_again() -> bool:
-        try:
-            train(LONG, place, leave=leave)
-        except HandedOver:
-            assert phases_left(LONG, place) == pytest.approx(asked[-1])
-            return True
-        return False
-
-    while left_again():
-        pass
-    assert phases_left(LONG, place) == 0
-    assert asked == sorted(asked, reverse=True) and asked[0] > 1 > asked[-1] and len(set(asked)) == len(asked) > 2
-    assert ends_like(whole, place)
 
 
 def test_an_integral_run_starts_from_its_heat_map_run(smoke_people: Path, tmp_path: Path) -> None:

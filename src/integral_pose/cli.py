@@ -17,7 +17,7 @@ import mxnet as mx
 
 from integral_pose import build, crew, curves, pictures, processes, results
 from integral_pose.datasets import catalogue
-from integral_pose.errors import Busy, HandedOver, InputError, RunFailed
+from integral_pose.errors import Busy, InputError, RunFailed
 from integral_pose.evaluate import check, evaluate, outcome_file
 from integral_pose.files import demand_writable
 from integral_pose.metrics import flops
@@ -27,12 +27,11 @@ from integral_pose.run import Run
 from integral_pose.runtime import cores
 from integral_pose.submit import can_submit, submission, submit
 from integral_pose.tables import Table
-from integral_pose.train import Site, phases_left, train
+from integral_pose.train import Site, train
 
 CORES = cores()
 MOST_JOBS = 4  # each takes about a gigabyte
 POLL = 1.0  # s, between looks at what other processes hold
-WORTH_IT = 0.5  # phases of training; taking up another run costs about a second
 
 
 class Cell(NamedTuple):
@@ -146,51 +145,24 @@ def _own_devices(gpus: Sequence[mx.Context], own: crew.Crew) -> Sequence[mx.Cont
     return gpus[own.local_rank :: own.local_size]
 
 
-def _work(cells: Sequence[Cell], site: Site, jobs: int = 1) -> None:
+def _work(cells: Sequence[Cell], site: Site) -> None:
     """Trains and evaluates; what another process is working on comes last, as soon as that one has done with it."""
     told = False
     while cells:
-        later: List[Cell] = []
-        held = 0
-        for i, cell in enumerate(cells):
-            leave = partial(_should_leave, [*cells[i + 1 :], *later], site, jobs)
+        busy = []
+        for cell in cells:
             try:
-                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait=False, leave=leave)
+                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait=False)
                 site.crew.first(partial(_test, cell, site.alone))
-            except HandedOver:
-                later.append(cell)
             except Busy as lock:
-                later.append(cell)
-                holder, held = lock, held + 1
-        if held == len(cells):
+                busy.append(cell)
+                holder = lock
+        if len(busy) == len(cells):
             if not told:
                 print(f"waiting for another process that holds {holder}", file=sys.stderr)
             told = True
             time.sleep(POLL)
-        cells = later
-
-
-def _should_leave(others: Sequence[Cell], site: Site, jobs: int, left: float) -> bool:
-    """Whether one of `jobs` processes, with so many phases of its run to go, should take another run first.
-
-    Where fewer runs wait than there are processes, the longest would keep one process at work while the rest look on.
-    """
-    if jobs < 2:
-        return False
-    free = [cell for cell in others if not cell.is_finished(site) and _is_free(cell, site)]
-    waiting = [left for left in (phases_left(cell.run, site) for cell in free) if left]
-    return 0 < len(waiting) < jobs and max(waiting) >= left + WORTH_IT
-
-
-def _is_free(cell: Cell, site: Site) -> bool:
-    """Whether no other process trains the run or what it starts from."""
-    try:
-        for link in cell.run.training.chain:
-            with site.held(link, wait=False):
-                pass
-    except Busy:
-        return False
-    return True
+        cells = busy
 
 
 def _test(cell: Cell, site: Site) -> None:
@@ -220,15 +192,15 @@ def _share(cells: Sequence[Cell], options: argparse.Namespace, jobs: int) -> Non
     """
     threads = CORES // min(CORES, max(jobs, MOST_JOBS))
     os.environ["OMP_NUM_THREADS"] = str(threads)  # a new process reads it, this one has
-    failed = max(processes.share(_helper, [(cells, options, jobs, line) for line in range(jobs)]))
+    failed = max(processes.share(_helper, [(cells, options, line) for line in range(jobs)]))
     if failed:
         sys.exit(failed)
 
 
-def _helper(cells: Sequence[Cell], options: argparse.Namespace, jobs: int, line: int) -> None:
+def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> None:
     """One of several processes."""
     with _told():
-        _work(cells, _site(options, line), jobs)
+        _work(cells, _site(options, line))
 
 
 def _cells(table: Table, profile: str, seeds: int, amp: bool) -> Iterator[Cell]:

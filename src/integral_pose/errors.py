@@ -12,9 +12,5 @@ class Busy(Exception):
     """Another process is working on what was asked for."""
 
 
-class HandedOver(Exception):
-    """A run was left at a checkpoint, for whichever process comes by next."""
-
-
 class RunFailed(Exception):
     """A run cannot go on, through no fault of what the user gave: its key, its step and what is kept."""

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from integral_pose import build, checkpoints, precision
 from integral_pose.batches import Batch
 from integral_pose.crew import Crew
-from integral_pose.errors import HandedOver, InputError, RunFailed
+from integral_pose.errors import InputError, RunFailed
 from integral_pose.events import Events
 from integral_pose.files import only_here, remove_drafts, replacing
 from integral_pose.geometry import Array
@@ -33,8 +33,7 @@ from integral_pose.run import Run
 
 REPORT_EVERY = 10  # steps between waits for the devices
 Losses = List[mx.nd.NDArray]  # of a mini-batch: each device's summed loss, still on the device
-DONE, PARAMETERS, CHECKPOINT, LOG = "trained.json", "net.params", "checkpoint.npz", "log.csv"
-Leave = Callable[[float], bool]  # asked at each checkpoint of a run, of which so many phases are still to be trained
+DONE, PARAMETERS, CHECKPOINT = "trained.json", "net.params", "checkpoint.npz"
 
 
 @dataclass(frozen=True)
@@ -97,35 +96,20 @@ class Schedule:
         return improved
 
 
-def train(run: Run, site: Site, label: str = "", wait: bool = True, leave: Leave = lambda left: False) -> Path:
+def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
     """Trains what the run starts from, then the run, unless they are; returns the run's folder.
 
     Raises:
         InputError: bad data or a bad checkpoint.
         RunFailed: the loss is not finite.
         Busy: another process trains one of them, and `wait` is False.
-        HandedOver: `leave` said so at a checkpoint, from which the next call goes on.
     """
-    for place, link in enumerate(run.training.chain, 1):
+    for link in run.training.chain:
         folder = site.folder(link)
         with site.held(link, wait):
             if not site.crew.first((folder / DONE).exists):
-                _Training(link, site, label).to_the_end(leave, len(run.chain) - place)
+                _Training(link, site, label).to_the_end()
     return site.folder(run)
-
-
-def phases_left(run: Run, site: Site) -> float:
-    """How much of a run and of what it starts from is still to be trained: 2 of one in two halves, for instance."""
-    return sum(_left(link, site.folder(link)) for link in run.training.chain)
-
-
-def _left(link: Run, folder: Path) -> float:
-    if (folder / DONE).exists():
-        return 0.0
-    if not (folder / LOG).exists():
-        return 1.0
-    with open(folder / LOG, newline="") as handle:
-        return 1 - int([*csv.DictReader(handle)][-1]["step"]) / max(link.steps, 1)
 
 
 def forward_backward(
@@ -196,15 +180,8 @@ class _Training:
             for name, parameter in parameters.items():
                 parameter.set_data(mx.nd.array(values[name]))
 
-    def to_the_end(self, leave: Leave, after: int) -> None:
-        """From the checkpoint, or the beginning, to the last step; or to the checkpoint where it is to be left.
-
-        Args:
-            after: phases that are to follow this one.
-
-        Raises:
-            HandedOver: it was left, which is for phases of a fixed number of steps only.
-        """
+    def to_the_end(self) -> None:
+        """From the checkpoint, or the beginning, to the last step."""
         started = time.time()
         self._resume()
         leads = self.site.crew.leads
@@ -218,9 +195,6 @@ class _Training:
         ) as bar:
             while not self.schedule.done:
                 self._round(stream, events, bar)
-                steps = self.run.steps
-                if steps and not self.schedule.done and leave(after + 1 - self.schedule.step / steps):
-                    raise HandedOver(self._name())
         if leads:
             self._close(time.time() - started)
 
@@ -318,7 +292,7 @@ class _Training:
         if not events:
             return
         events.add(step, self.history[-1])
-        with replacing(self.folder / LOG) as draft, open(draft, "w", newline="") as handle:
+        with replacing(self.folder / "log.csv") as draft, open(draft, "w", newline="") as handle:
             writer = csv.DictWriter(handle, list(self.history[0]))
             writer.writeheader()
             writer.writerows(self.history)
