@@ -16,7 +16,6 @@ from typing import Dict, Hashable, List, NamedTuple, Optional, Sequence, Union
 
 import mxnet as mx
 import numpy as np
-from mxnet import gluon
 
 import experiments
 from integral_pose import build
@@ -27,7 +26,7 @@ from integral_pose.metrics import flops
 from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
 from integral_pose.tables import Table
-from integral_pose.train import forward_backward
+from integral_pose.train import adam, forward_backward
 
 GB = 1e9
 WANT_OF_MEMORY = ("llocat", "memory", "Resource temporarily unavailable")  # arrays, or the stack of a thread
@@ -136,7 +135,7 @@ def step(run: Run, people: int, seed: int = 0) -> Step:
     net, loss = build.network(run), build.loss(run)
     build.initialise(net, replace(run, pretrained=False), [device], Path())
     build.hybridize(net, run)
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": run.rate}, update_on_kvstore=False)
+    trainer = adam(net, run.rate)
     joints = rng.uniform(size=(people, len(catalogue.skeleton(run).joints), run.coordinates))
     images = rng.standard_normal((people, 3, run.patch, run.patch), np.float32)
     batch = Batch(images, joints.astype(np.float32), np.ones_like(joints, np.float32))

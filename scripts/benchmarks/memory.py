@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import mxnet as mx
 import numpy as np
-from mxnet import gluon
 
 from integral_pose import build
-from integral_pose.train import forward_backward
+from integral_pose.train import adam, forward_backward
 from scripts.benchmarks.ours import RUNS
 
 WARM_UP = 500  # steps, in which graphs are made and allocators fill their pools
@@ -32,7 +31,7 @@ def growth(data: Path, steps: int) -> Growth:
     net, loss, people = build.network(run), build.loss(run), build.training_batches(run, data)
     build.initialise(net, replace(run, pretrained=False), [mx.cpu()], Path())
     build.hybridize(net, run)
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": run.rate}, update_on_kvstore=False)
+    trainer = adam(net, run.rate)
     stream, before, started = people.stream(0, 2), 0.0, time.perf_counter()
     for step in range(steps):
         losses = forward_backward(net, loss, next(stream), [mx.cpu()])

@@ -7,7 +7,6 @@ from typing import Any, Callable, Dict, List
 
 import mxnet as mx
 import numpy as np
-from mxnet import gluon
 
 from experiments.bases import I_STAR, on_human36m
 from integral_pose import batches, build
@@ -15,7 +14,7 @@ from integral_pose.batches import Batch, Batches, Pictures
 from integral_pose.datasets.synthetic import human36m, mpii
 from integral_pose.run import Run
 from integral_pose.samples import Jitter, patch_of
-from integral_pose.train import forward_backward
+from integral_pose.train import adam, forward_backward
 from scripts.benchmarks.contest import Prepared
 
 RUNS: Dict[str, Run] = {
@@ -97,7 +96,7 @@ def training(table: str, parameters: str, data: str, size: int) -> Prepared:
     run = replace(RUNS[table], batch=size)
     net, loss, people = _network(table, parameters), build.loss(run), people_of(table, data, size)
     build.hybridize(net, run)
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": run.rate}, update_on_kvstore=False)
+    trainer = adam(net, run.rate)
     step = iter(range(1 << 30))
     said: List[mx.nd.NDArray] = []
     batches.PICTURES = Pictures(0)  # every picture is decoded, as the rivals do

@@ -112,6 +112,12 @@ def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
     return site.folder(run)
 
 
+def adam(net: Any, rate: float) -> gluon.Trainer:
+    """What updates a network's initialised parameters (Sec. 5, Training); gradients of its devices are added up."""
+    rates = {"learning_rate": rate}
+    return gluon.Trainer(gathered(net.collect_params()), "adam", rates, kvstore="device", update_on_kvstore=False)
+
+
 def forward_backward(
     net: Any, loss: Any, batch: Batch, devices: Sequence[mx.Context], scaled: Callable[[Losses], Losses] = list
 ) -> Losses:
@@ -162,10 +168,7 @@ class _Training:
         self.net, self.loss = build.network(run), build.loss(run)
         self._initialise()
         build.hybridize(self.net, run)
-        self.trainer = gluon.Trainer(
-            gathered(self.net.collect_params()), "adam", {"learning_rate": run.rate}, kvstore="device",
-            update_on_kvstore=False,
-        )
+        self.trainer = adam(self.net, run.rate)
         self.scaled: Callable[[Losses], Losses] = precision.scaling(self.trainer) if run.amp else list
 
     def _initialise(self) -> None:
