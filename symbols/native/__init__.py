@@ -22,7 +22,9 @@ from mxnet.symbol.register import _make_symbol_function
 OPERATOR = "softmax_marginals"
 SOURCE = Path(__file__).with_name("marginals.cc")
 # Nothing of the machine that compiles: the source names the processors. GNU OpenMP is what MXNet itself has loaded.
-FLAGS = ("-std=c++11", "-O3", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared")
+FLAGS = ("-std=c++11", "-O3", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
+         # Horovod's library has symbols of the same names: bound to those, loading this one crashes.
+         "-Wl,-Bsymbolic", "-fno-gnu-unique")
 
 
 def library() -> Path:
