@@ -40,7 +40,7 @@ def gathered(parameters: gluon.ParameterDict) -> List[gluon.Parameter]:
     """What a trainer is given to update a network's initialised parameters: those of batch normalisation as one."""
     trained = [parameter for parameter in parameters.values() if parameter.grad_req != "null"]
     vectors = [parameter for parameter in trained if parameter.name.endswith(VECTORS)]
-    others = [parameter for parameter in trained if not parameter.name.endswith(VECTORS)]
+    others = [parameter for parameter in trained if parameter not in vectors]
     return [*others, Norms(vectors)] if vectors else others
 
 
