@@ -38,8 +38,9 @@ MXNET := $(or $(if $(filter 0,$(CUDA)),cpu),$(if $(filter 1,$(CUDA)),cuda),$(err
 READY := $(VENV)/ready-$(MXNET)
 PYTHONS := $(or $(PYTHON),python3.11 python3.10 python3.9 python3.8 python3)
 SUITS := import sys; sys.exit(not (3, 8) <= sys.version_info[:2] < (3, 12))
+COMPILED := $(wildcard scripts/compile.py $(foreach kind,cc py,symbols/native/*.$(kind) src/*/*/*/capsules.$(kind)))
 
-$(READY): requirements/$(MXNET).txt requirements/runtime.txt setup.py $(wildcard symbols/native/*.cc symbols/native/*.py)
+$(READY): requirements/$(MXNET).txt requirements/runtime.txt setup.py $(COMPILED)
 	@for python in $(PYTHONS); do "$$python" -c '$(SUITS)' 2>/dev/null && break; done; \
 	if ! "$$python" --version >/dev/null 2>&1; then \
 	  echo "No Python was found as $(PYTHONS): install Python 3.11, or name yours with make setup PYTHON=/path/to/python3.11." >&2; \

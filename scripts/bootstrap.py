@@ -152,9 +152,9 @@ def install(venv: Path, mxnet: str) -> None:
         pip(venv, "uninstall", "--yes", *locks("cpu", "cuda"))
     # Python compiles what is imported; pip would take longer over all the rest than over the download.
     pip(venv, "install", "--no-deps", "--no-compile", *locks(mxnet, "runtime"))
-    pip(venv, "install", "--no-deps", "--quiet", "--editable", ".")
     provide_quadmath(site_packages)
-    with operator_compiled(venv):
+    with compiling(venv):
+        pip(venv, "install", "--no-deps", "--quiet", "--editable", ".")
         prove(venv)
     ready.touch()
 
@@ -169,9 +169,10 @@ def prove(venv: Path) -> None:
 
 
 @contextmanager
-def operator_compiled(venv: Path) -> Iterator[None]:
-    """Compile the integral operator meanwhile, where there is a compiler; the program works without."""
-    with subprocess.Popen([str(venv / "bin" / "python"), "-m", "symbols.native"], cwd=str(ROOT)):
+def compiling(venv: Path) -> Iterator[None]:
+    """Compile what the program has in C++ meanwhile, where there is a compiler; it works without."""
+    command = [str(venv / "bin" / "python"), "-m", "scripts.compile"]
+    with subprocess.Popen(command, cwd=str(ROOT), env={**os.environ, "PYTHONPATH": "src"}):
         yield
 
 

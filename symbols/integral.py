@@ -10,7 +10,7 @@ from typing import Any, List, Tuple
 import mxnet as mx
 from mxnet.gluon import HybridBlock
 
-from symbols import native
+from symbols.native import marginals
 
 Tensor = Any  # mx.nd.NDArray or mx.sym.Symbol
 LARGE = 80.0  # e^-80 is far below what float32 can tell from 0 beside a 1
@@ -48,7 +48,7 @@ class OnLogits(OnMaps):
     def __init__(self, joints: int, height: int, width: int, depth: int = 1, fused: bool = True) -> None:
         super().__init__(joints * depth, height, width)
         self._joints, self._cells = joints, (depth, height, width)
-        self.fused = fused and native.loaded()
+        self.fused = fused and marginals.loaded()
 
     @property
     def _in_one_pass(self) -> bool:
@@ -97,8 +97,8 @@ class Integral(OnLogits):
 
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
         if self._in_one_pass:
-            marginals = zip(self._marginals(F, logits), reversed(self._cells))
-            means = [F.dot(shares, centres(F, cells, self._place)) for shares, cells in marginals]
+            along_axes = zip(self._marginals(F, logits), reversed(self._cells))
+            means = [F.dot(shares, centres(F, cells, self._place)) for shares, cells in along_axes]
             return F.stack(*means[: 2 if self._cells[0] == 1 else 3], axis=2)
         return self._by_contractions(F, logits)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock, nn
 
-from symbols import native
 from symbols.integral import CompensatedIntegral, Expectation, HeatVectors, Integral, portable
+from symbols.native import marginals
 from symbols.pose_net import MapsBeside
 from tests.forms import IN_GRAPHS, exported, gradient, hybrid_parent, run
 
@@ -28,10 +28,10 @@ every_block = pytest.mark.parametrize("kind, size", [
 @pytest.fixture(autouse=True, params=[True, False], ids=["fused", "plain"])
 def fused(request, monkeypatch):
     """Runs the test once with the compiled operator, where it is built, and once with MXNet's own."""
-    if request.param and not native.loaded():
+    if request.param and not marginals.loaded():
         pytest.skip("the compiled operator is not built: `make setup` does where g++ is")
     if not request.param:
-        monkeypatch.setattr(native, "loaded", lambda: False)
+        monkeypatch.setattr(marginals, "loaded", lambda: False)
     return request.param
 
 
@@ -315,16 +315,16 @@ def operators(symbol):
 
 @every_block
 def test_takes_the_compiled_operator_where_it_is(fused, kind, size):
-    assert (native.OPERATOR in operators(made(kind, size, False)(mx.sym.var("data")))) == fused
+    assert (marginals.OPERATOR in operators(made(kind, size, False)(mx.sym.var("data")))) == fused
 
 
 @every_block
 def test_takes_mxnets_own_operators_when_told_to_and_off_the_cpu(kind, size):
     depth, height, width = size
     told = kind(K, height, width, depth, fused=False)
-    assert native.OPERATOR not in operators(told(mx.sym.var("data")))
+    assert marginals.OPERATOR not in operators(told(mx.sym.var("data")))
     with mx.gpu(0):  # where Gluon traces a block that is given logits on a GPU
-        assert native.OPERATOR not in operators(made(kind, size, False)(mx.sym.var("data")))
+        assert marginals.OPERATOR not in operators(made(kind, size, False)(mx.sym.var("data")))
 
 
 @every_block
@@ -336,7 +336,7 @@ def test_a_portable_network_is_exported_without_the_compiled_operator(tmp_path, 
     with pytest.raises(RuntimeError, match="hybridize"):  # and nothing of what was traced before is written
         net.export(str(tmp_path / "too-early"))
     read = exported(net, tmp_path, mx.nd.array(logits))
-    assert native.OPERATOR not in (tmp_path / "block-symbol.json").read_text()
+    assert marginals.OPERATOR not in (tmp_path / "block-symbol.json").read_text()
     for form in (net, read):
         np.testing.assert_allclose(run(form, logits)[0], before, atol=1e-6)
 

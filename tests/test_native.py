@@ -1,70 +1,84 @@
-"""Building and loading the compiled operator, and what happens where either fails."""
+"""Compiling and loading what the program has in C++, what happens where either fails, and the operator for MXNet."""
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mxnet as mx
 import pytest
 
-from symbols import native
+from integral_pose.datasets.synthetic import capsules
 from symbols.integral import Integral
+from symbols.native import marginals
 
 ROOT = Path(__file__).resolve().parent.parent
+LIBRARIES = [marginals.LIBRARY, capsules.LIBRARY]
+each_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.source.stem)
 needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+needs_the_operator = pytest.mark.skipif(not marginals.loaded(), reason="the compiled operator is not built")
 
 
-def test_the_compiled_operator_is_in_use_where_a_compiler_is():
-    assert native.loaded() or shutil.which("g++") is None, "`python -m symbols.native` builds what this tests"
-
-
-def test_without_the_library_mxnets_own_operators_are_taken(monkeypatch, tmp_path):
-    monkeypatch.setattr(native, "library", lambda: tmp_path / "missing.so")
-    assert not native.loaded.__wrapped__()
-
-
-def test_a_library_that_does_not_load_is_named(monkeypatch, tmp_path):
-    broken = tmp_path / "broken.so"
-    broken.write_bytes(b"of another machine")
-    monkeypatch.setattr(native, "library", lambda: broken)
-    with pytest.warns(RuntimeWarning, match=f"{re.escape(str(broken))} does not load.*make setup"):
-        assert not native.loaded.__wrapped__()
-
-
-def test_a_changed_source_is_another_library(monkeypatch, tmp_path):
-    before = native.library().name
-    changed = tmp_path / native.SOURCE.name
-    changed.write_bytes(native.SOURCE.read_bytes() + b"\n")
-    monkeypatch.setattr(native, "SOURCE", changed)
-    assert native.library().name != before and native.library().parent == tmp_path
-
-
-def test_without_a_compiler_nothing_is_built(monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert "apt-get install g++" in native.build(tmp_path / "none.so")
-    assert list(tmp_path.iterdir()) == []
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The operator's library, made of a copy of its source in a folder of its own."""
+    return replace(marginals.LIBRARY, source=Path(shutil.copy(marginals.LIBRARY.source, tmp_path)))
 
 
 @needs_a_compiler
-def test_source_that_does_not_compile_is_no_traceback(monkeypatch, tmp_path):
-    source = tmp_path / "marginals.cc"
-    source.write_text("int main( {")
-    monkeypatch.setattr(native, "SOURCE", source)
-    assert re.match(r"\S+ could not compile marginals.cc \(.*error", native.build(tmp_path / "none.so"))
-    assert list(tmp_path.iterdir()) == [source]
+@each_library
+def test_is_compiled_where_a_compiler_is(library):
+    assert library.path.exists(), "`make setup` or `python -m scripts.compile` builds what this tests"
+
+
+def test_without_the_library_nothing_is_opened(elsewhere):
+    assert elsewhere.opened(str) is None
+
+
+def test_a_library_that_does_not_load_is_named(monkeypatch, elsewhere):
+    elsewhere.path.write_bytes(b"of another machine")
+    monkeypatch.setattr(marginals, "LIBRARY", elsewhere)
+    message = f"{re.escape(str(elsewhere.path))} does not load, so MXNet's own .*make setup"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        assert not marginals.loaded.__wrapped__()
+    assert caught[0].filename == __file__
+
+
+def test_a_changed_source_flag_or_mxnet_is_another_library(elsewhere):
+    names = {library.path.name for library in (
+        elsewhere, replace(elsewhere, flags=("-O0",)), replace(elsewhere, version="2.0"))}
+    elsewhere.source.write_bytes(elsewhere.source.read_bytes() + b"\n")
+    assert len(names | {elsewhere.path.name}) == 4
+
+
+def test_the_folder_of_headers_makes_no_other_library(elsewhere):
+    moved = tuple(flag if not flag.startswith("-I") else "-I/elsewhere" for flag in elsewhere.flags)
+    assert moved != elsewhere.flags and replace(elsewhere, flags=moved).path == elsewhere.path
+
+
+def test_without_a_compiler_nothing_is_built(monkeypatch, elsewhere):
+    monkeypatch.setenv("PATH", str(elsewhere.source.parent))
+    assert "apt-get install g++" in elsewhere.build()
+    assert not elsewhere.path.exists()
 
 
 @needs_a_compiler
-def test_builds_a_library_that_another_process_loads(tmp_path):
-    built = tmp_path / "built.so"
-    assert native.build(built) is None
+def test_source_that_does_not_compile_is_no_traceback(elsewhere):
+    elsewhere.source.write_text("int main( {")
+    assert re.match(r"\S+ could not compile marginals.cc \(.*error", elsewhere.build())
+    assert list(elsewhere.source.parent.iterdir()) == [elsewhere.source]
+
+
+@needs_a_compiler
+def test_builds_a_library_that_another_process_loads(elsewhere):
+    assert elsewhere.build() is None
     program = f"""
-import pathlib, mxnet as mx
-from symbols import native
-native.library = lambda: pathlib.Path({str(built)!r})
+import dataclasses, pathlib, mxnet as mx
+from symbols.native import marginals
+marginals.LIBRARY = dataclasses.replace(marginals.LIBRARY, source=pathlib.Path({str(elsewhere.source)!r}))
 from symbols.integral import Integral
 block = Integral(2, 3, 5, 4)
 assert block.fused
@@ -74,18 +88,15 @@ print(block(mx.nd.zeros((1, 8, 3, 5))).asnumpy().tolist())
     assert run.stdout.decode().strip() == "[[[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]]"
 
 
-@needs_a_compiler
+@needs_the_operator
 def test_brings_no_second_openmp():
     """Two would start twice the threads, and the second one hears of no limit."""
-    if not native.loaded():
-        pytest.skip("the compiled operator is not built")
     names = {Path(line.split()[-1]).name for line in Path("/proc/self/maps").read_text().splitlines() if "omp" in line}
     assert {name for name in names if re.match(r"lib(g|i)?omp", name)} == {"libgomp.so.1.0.0"}
 
 
+@needs_the_operator
 def test_says_what_size_it_was_built_for():
-    if not native.loaded():
-        pytest.skip("the compiled operator is not built")
     sizes = {"joints": 2, "depth": 3, "height": 4, "width": 5}
     for shape in ((1, 6, 4, 6), (1, 6, 5, 4), (1, 7, 4, 5), (1, 6, 20), (1, 1, 6, 4, 5)):
         with pytest.raises(mx.MXNetError, match=r"built for maps \(N, 6, 4, 5\)"):
@@ -93,5 +104,5 @@ def test_says_what_size_it_was_built_for():
 
 
 def test_blocks_ask_whether_it_is_loaded(monkeypatch):
-    monkeypatch.setattr(native, "loaded", lambda: False)
+    monkeypatch.setattr(marginals, "loaded", lambda: False)
     assert not Integral(2, 3, 5).fused

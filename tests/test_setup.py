@@ -124,7 +124,7 @@ def pip_calls(monkeypatch: pytest.MonkeyPatch) -> List[List[str]]:
     monkeypatch.setattr(bootstrap.subprocess, "call", record)
     monkeypatch.setattr(bootstrap, "supported_version", lambda python: "3.11")
     monkeypatch.setattr(bootstrap, "prove", lambda venv: None)
-    monkeypatch.setattr(bootstrap, "operator_compiled", lambda venv: nullcontext())
+    monkeypatch.setattr(bootstrap, "compiling", lambda venv: nullcontext())
     monkeypatch.setattr(bootstrap, "loads", lambda library, load: True)
     return calls
 

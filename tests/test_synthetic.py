@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose.datasets.synthetic import folder, mpii
+from integral_pose.datasets.synthetic import capsules, folder, mpii
 from integral_pose.datasets.synthetic.activities import ACTIVITIES, Activity
 from integral_pose.datasets.synthetic.body import ANGLES, LIMITS, TREE, draw_physique, limit, mirrored, pack, pose
+from integral_pose.datasets.synthetic.capsules import paint_solids
 from integral_pose.datasets.synthetic.figure import Solids, draw_outfit
+from integral_pose.datasets.synthetic.gathering import Gathering, draw_gathering
 from integral_pose.datasets.synthetic.mpii import Job, annotation, make
-from integral_pose.datasets.synthetic.raster import Canvas, Light, Slab, paint_slab, paint_solids
-from integral_pose.datasets.synthetic.renderer import render
-from integral_pose.datasets.synthetic.scene import draw_person, look_at
+from integral_pose.datasets.synthetic.raster import Canvas, Light, Slab, paint_slab
+from integral_pose.datasets.synthetic.renderer import photograph, render
+from integral_pose.datasets.synthetic.scene import draw_person, draw_shot, look_at
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Camera
 from integral_pose.skeletons import MPII
@@ -104,6 +106,19 @@ def test_people_rest_on_the_floor_or_as_far_above_as_they_jump(activity: Activit
     assert set(COCO) | set(MPII.joints) | {"spine"} <= set(person.joints)
 
 
+needs_the_compiled_painter = pytest.mark.skipif(capsules._compiled() is None, reason="the painter is not compiled")
+
+
+@pytest.fixture(params=[pytest.param("compiled", marks=needs_the_compiled_painter), "numpy"])
+def painter(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs the test with each of the two painters of solids."""
+    if request.param == "numpy":
+        monkeypatch.setattr(capsules, "_compiled", lambda: None)
+
+
+with_each_painter = pytest.mark.usefixtures("painter")
+
+
 def _camera(size: Tuple[int, int] = (90, 70)) -> Camera:
     return look_at(np.array([3000.0, 200, 1500]), np.array([0.0, 0, 900]), 4.0, 120.0, size)
 
@@ -119,10 +134,11 @@ def _painted(solids: List[Solids], slabs: Tuple[Slab, ...] = ()) -> Canvas:
     for slab in slabs:
         paint_slab(canvas, slab, light)
     for solid in solids:
-        paint_solids(canvas, solid, light, np.ones((140, 180)))
+        paint_solids(canvas, solid, light, np.ones((140, 180), np.float32))
     return canvas
 
 
+@with_each_painter
 @pytest.mark.parametrize("centre", [(0, 0, 900), (300, -500, 1300), (-400, 600, 700)])
 def test_a_ball_is_painted_where_the_camera_projects_it(centre: Tuple[float, float, float]) -> None:
     canvas = _painted([_ball(np.array(centre), 60, [0, 0, 200])])
@@ -134,6 +150,7 @@ def test_a_ball_is_painted_where_the_camera_projects_it(centre: Tuple[float, flo
     assert np.pi * (60 * 240 / seen[2]) ** 2 == pytest.approx(len(rows), rel=0.1)
 
 
+@with_each_painter
 def test_a_flattened_capsule_is_thin_where_it_is_flat() -> None:
     ends = np.array([[0.0, 0, 700], [0.0, 0, 1100]])
     shape = np.diag([1, 1 / 0.5, 1])[None]
@@ -145,6 +162,7 @@ def test_a_flattened_capsule_is_thin_where_it_is_flat() -> None:
     assert flat == pytest.approx(whole / 2, abs=2)
 
 
+@with_each_painter
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_nearer_limb_hides_the_farther(order: Tuple[int, int]) -> None:
     camera = _camera()
@@ -154,11 +172,27 @@ def test_the_nearer_limb_hides_the_farther(order: Tuple[int, int]) -> None:
     assert blue > 60 and red == 0
 
 
+@with_each_painter
 @pytest.mark.parametrize("towards_camera, hidden", [(600.0, True), (-600.0, False)])
 def test_a_box_hides_only_what_is_behind_it(towards_camera: float, hidden: bool) -> None:
     slab = Slab(np.array([towards_camera, 0, 0]), np.array([80.0, 900]), 2200, 0, np.array([0, 180.0, 0]))
     canvas = _painted([_ball(np.array([0.0, 0, 900]), 100, [0, 0, 200])], (slab,))
     assert (canvas.colours[..., 2].max() == 0) == hidden
+
+
+@needs_the_compiled_painter
+@pytest.mark.parametrize("crowd", [False, True], ids=["one", "crowd"])
+def test_numpy_paints_what_the_compiled_painter_does_to_the_bit(monkeypatch: pytest.MonkeyPatch, crowd: bool) -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        shot = draw_gathering(rng) if crowd else draw_shot(rng)
+        people = shot.everyone if isinstance(shot, Gathering) else shot.people
+        with monkeypatch.context() as without:
+            canvas = photograph(people, shot.camera, shot.size, np.random.default_rng(seed)).canvas
+            without.setattr(capsules, "_compiled", lambda: None)
+            expected = photograph(people, shot.camera, shot.size, np.random.default_rng(seed)).canvas
+        np.testing.assert_array_equal(canvas.colours, expected.colours)
+        np.testing.assert_array_equal(canvas.depths, expected.depths)
 
 
 def test_people_may_share_a_picture() -> None:

@@ -1,86 +1,73 @@
-"""The compiled operator that `symbols.integral` reads heat maps with: built at set-up where g++ is, loaded when wanted.
-
-Where it is not, MXNet's own operators do the same, several times slower. `python -m symbols.native` builds it.
-"""
+"""What is compiled at set-up where g++ is, and done without where it is not. `scripts.compile` knows all of it."""
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import shutil
 import subprocess
 import warnings
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional
+from typing import Callable, Optional, Tuple, TypeVar
 
-import mxnet as mx
-from mxnet.base import _LIB, OpHandle, c_str, check_call
-from mxnet.ndarray.register import _make_ndarray_function
-from mxnet.symbol.register import _make_symbol_function
-
-OPERATOR = "softmax_marginals"
-SOURCE = Path(__file__).with_name("marginals.cc")
-# Nothing of the machine that compiles: the source names the processors. GNU OpenMP is what MXNet itself has loaded.
-FLAGS = ("-std=c++11", "-O3", "-fopenmp", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
-         # Horovod's library has symbols of the same names: bound to those, loading this one crashes.
+# Nothing of the machine that compiles: a cluster may share the libraries between unlike ones.
+FLAGS = ("-std=c++11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
+         # Horovod's library has symbols of the same names: bound to those, loading ours crashes.
          "-Wl,-Bsymbolic", "-fno-gnu-unique")
+Opened = TypeVar("Opened")
 
 
-def library() -> Path:
-    """The file that `build` makes and `loaded` looks for, named after what it is made from."""
-    made_from = hashlib.sha256(SOURCE.read_bytes() + " ".join((*FLAGS, mx.__version__)).encode())
-    return SOURCE.with_name(f"marginals-{made_from.hexdigest()[:12]}.so")
+@dataclass(frozen=True)
+class Library:
+    """A shared library beside the C++ file that it is made of.
 
-
-def build(target: Optional[Path] = None) -> Optional[str]:
-    """Compiles the operator; nothing, or why it could not be, with the remedy, in one sentence.
-
-    Args:
-        target: the file to make, `library()` unless given.
+    `beside` are others' files to compile with it, and `version` is theirs; `instead` says what happens without it.
     """
-    compiler = shutil.which("g++")
-    if compiler is None:
-        return "there is no g++ on the PATH: `apt-get install g++` brings it"
-    target = target or library()
-    part = target.with_name(f"{target.stem}.{os.getpid()}.part")
-    package = Path(mx.__file__).parent
-    sources = [str(SOURCE), str(package / "src" / "lib_api.cc")]
-    command = [compiler, *FLAGS, "-I", str(package / "include"), *sources, "-o", str(part)]
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if run.returncode:
-        lines = [line for line in run.stdout.splitlines() if "error" in line] or ["it gave no reason"]
-        return f"{compiler} could not compile {SOURCE.name} ({lines[0].strip()}): try a g++ of version 6 or later"
-    os.replace(part, target)  # whole at once: another process may be about to load it
-    return None
 
+    source: Path
+    instead: str
+    flags: Tuple[str, ...] = ()
+    beside: Tuple[Path, ...] = ()
+    version: str = ""
 
-@lru_cache(maxsize=None)
-def loaded() -> bool:
-    """Whether MXNet has the operator, as mx.nd.softmax_marginals and mx.sym.softmax_marginals; loads it if it is built.
+    @property
+    def path(self) -> Path:
+        """The file that `build` makes and `opened` looks for, named after what it is made from."""
+        flags = (flag for flag in (*FLAGS, *self.flags) if not flag.startswith("-I"))
+        made_from = hashlib.sha256(self.source.read_bytes() + " ".join((*flags, self.version)).encode())
+        return self.source.with_name(f"{self.source.stem}-{made_from.hexdigest()[:12]}.so")
 
-    Warns when it is built and does not load, say because it was on another machine.
-    """
-    path = library()
-    if not path.exists():
-        return False
-    try:
-        check_call(_LIB.MXLoadLib(c_str(str(path)), 0))
-    except mx.MXNetError as error:
-        reason = str(error).strip().splitlines()[-1]
-        warnings.warn(f"{path} does not load, so MXNet's own operators take its place ({reason}): remove it and run "
-                      "`make setup`", RuntimeWarning, stacklevel=2)
-        return False
-    _register()
-    return True
+    def build(self, target: Optional[Path] = None) -> Optional[str]:
+        """Compiles it; nothing, or why it could not be, with the remedy, in one sentence.
 
+        Args:
+            target: the file to make, `path` unless given.
+        """
+        compiler = shutil.which("g++")
+        if compiler is None:
+            return "there is no g++ on the PATH: `apt-get install g++` brings it"
+        target = target or self.path
+        part = target.with_name(f"{target.stem}.{os.getpid()}.part")
+        command = [compiler, *FLAGS, *self.flags, str(self.source), *map(str, self.beside), "-o", str(part)]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if run.returncode:
+            errors = [line.strip() for line in run.stdout.splitlines() if "error" in line] or ["it gave no reason"]
+            return f"{compiler} could not compile {self.source.name} ({errors[0]}): try a g++ of version 6 or later"
+        os.replace(part, target)  # whole at once: another process may be about to load it
+        return None
 
-def _register() -> None:
-    """Adds the operator to mx.nd and mx.sym.
+    def opened(self, load: Callable[[str], Opened]) -> Optional[Opened]:
+        """What `load` makes of its path, if it is built.
 
-    mx.library.load would make all their functions anew: half a second, and what AMP has changed in them is undone.
-    """
-    handle = OpHandle()
-    check_call(_LIB.NNGetOpHandle(c_str(OPERATOR), ctypes.byref(handle)))
-    setattr(mx.nd, OPERATOR, _make_ndarray_function(handle, OPERATOR, OPERATOR))
-    setattr(mx.sym, OPERATOR, _make_symbol_function(handle, OPERATOR, OPERATOR))
+        Warns when it is built and does not load, say because it was on another machine.
+        """
+        path = self.path
+        if not path.exists():
+            return None
+        try:
+            return load(str(path))
+        except (OSError, RuntimeError) as error:  # MXNet's own errors are of the second kind
+            reason = str(error).strip().splitlines()[-1]
+            warnings.warn(f"{path} does not load, so {self.instead} ({reason}): remove it and run `make setup`",
+                          RuntimeWarning, stacklevel=3)
+            return None

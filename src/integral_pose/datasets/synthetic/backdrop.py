@@ -189,9 +189,10 @@ def cast_shadows(canvas: Canvas, people: Sequence[Person], light: Light) -> None
         seen = camera.from_world(ground)
         pixels = canvas.pixels(seen) / part
         thick = 1.7 * solids.radius.mean(axis=1) * np.mean(camera.focal) * canvas.scale / part / seen[0, :, 2]
-        for i in np.nonzero((seen[..., 2] > NEAR).all(axis=0))[0]:
-            start, end = np.clip(pixels[:, i], -5000, 5000).astype(int).tolist()
-            cv2.line(mask, tuple(start), tuple(end), 110, max(1, int(thick[i])))
+        ahead = (seen[..., 2] > NEAR).all(axis=0)
+        corners = np.clip(pixels[:, ahead], -5000, 5000).astype(int).tolist()
+        for start, end, wide in zip(*corners, thick[ahead].tolist()):
+            cv2.line(mask, start, end, 110, max(1, int(wide)))
     soft = cv2.resize(cv2.blur(mask, (5, 5)), (width, height), interpolation=cv2.INTER_LINEAR)
     dark = cv2.cvtColor(255 - soft, cv2.COLOR_GRAY2BGR)
     cv2.multiply(canvas.colours, dark, dst=canvas.colours, scale=1 / 255)

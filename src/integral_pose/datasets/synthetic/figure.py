@@ -57,7 +57,7 @@ class Solids:
 
 
 def _bgr(hue: float, saturation: float, value: float) -> Array:
-    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, float(np.clip(saturation, 0, 1)), float(np.clip(value, 0, 1)))
+    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
     return 255 * np.array([blue, green, red])
 
 

@@ -15,7 +15,8 @@ from integral_pose.datasets.synthetic.backdrop import (
     paint_backdrop,
     paint_furniture,
 )
-from integral_pose.datasets.synthetic.raster import Canvas, Light, paint_slab, paint_solids
+from integral_pose.datasets.synthetic.capsules import paint_solids
+from integral_pose.datasets.synthetic.raster import Canvas, Light, paint_slab
 from integral_pose.datasets.synthetic.scene import Person
 from integral_pose.geometry import Array, Camera
 
