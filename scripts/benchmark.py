@@ -19,10 +19,10 @@ from matplotlib import pyplot
 
 from integral_pose.files import replacing
 from integral_pose.train import commit
-from scripts.benchmarks import evaluation, memory, networks, ours
+from scripts.benchmarks import evaluation, memory, networks, ours, people
 from scripts.benchmarks.contest import ROOT, Contest, Figure, measure
 
-TOPICS = ("integral", "step", "loader", "inference", "evaluation", "memory")
+TOPICS = ("integral", "step", "loader", "inference", "evaluation", "people", "memory")
 COLUMNS = (*Figure._fields, "images_per_s", "memory_growth_mb", "machine", "cores", "commit")
 EXAMPLE = """example:
   python -m scripts.benchmark --rivals .venv-rivals/bin/python
@@ -66,6 +66,8 @@ def _contests(args: argparse.Namespace, folder: Path) -> Iterator[Contest]:
             yield networks.inference("Table 1", folder, threads, size)
     if "evaluation" in args.topics:
         yield from evaluation.contests()
+    if "people" in args.topics:
+        yield people.contest()
 
 
 def _integral(args: argparse.Namespace) -> List[Dict[str, Any]]:
