@@ -150,7 +150,7 @@ def install(venv: Path, mxnet: str) -> None:
     # Both wheels fill the folder mxnet/: removing one breaks the other, so a change of mind removes both.
     if list(site_packages.glob("mxnet-*.dist-info" if other == "cpu" else "mxnet_cu112-*.dist-info")):
         pip(venv, "uninstall", "--yes", *locks("cpu", "cuda"))
-    # Python compiles what is imported; pip would take longer over all the rest than over the download.
+    # pip would take longer over compiling all of it than over the download; `prove` has what is used compiled.
     pip(venv, "install", "--no-deps", "--no-compile", *locks(mxnet, "runtime"))
     provide_quadmath(site_packages)
     with compiling(venv):
@@ -160,9 +160,11 @@ def install(venv: Path, mxnet: str) -> None:
 
 
 def prove(venv: Path) -> None:
-    """Import what the program stands on, so that a finished set-up is one that works."""
-    query = "import integral_pose, mxnet, gluoncv, cv2; print('MXNet', mxnet.__version__, 'is ready.')"
-    run = subprocess.run([str(venv / "bin" / "python"), "-c", query], cwd=str(ROOT), stderr=subprocess.PIPE)
+    """Import what the program stands on: a finished set-up is one that works, and has all of that compiled."""
+    query = "import integral_pose.cli, mxnet, gluoncv; print('MXNet', mxnet.__version__, 'is ready.')"
+    settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    command = [str(venv / "bin" / "python"), "-c", query]
+    run = subprocess.run(command, cwd=str(ROOT), env=settings, stderr=subprocess.PIPE)
     if run.returncode:
         reason = run.stderr.decode().strip().splitlines()[-1]
         raise Refusal(f"The packages are there but do not load ({reason}): remove {venv} and run `make setup` again.")

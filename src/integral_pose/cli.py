@@ -7,7 +7,7 @@ import sys
 import textwrap
 import time
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -152,7 +152,7 @@ def _work(cells: Sequence[Cell], site: Site) -> None:
         busy = []
         for cell in cells:
             try:
-                train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait=False)
+                _train(cell, site)
                 site.crew.first(partial(_test, cell, site.alone))
             except Busy as lock:
                 busy.append(cell)
@@ -163,6 +163,10 @@ def _work(cells: Sequence[Cell], site: Site) -> None:
             told = True
             time.sleep(POLL)
         cells = busy
+
+
+def _train(cell: Cell, site: Site) -> None:
+    train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait=False)
 
 
 def _test(cell: Cell, site: Site) -> None:
@@ -198,9 +202,13 @@ def _share(cells: Sequence[Cell], options: argparse.Namespace, jobs: int) -> Non
 
 
 def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> None:
-    """One of several processes."""
+    """One of several processes. Tests are for when others train what is left, so that all end together."""
     with _told():
-        _work(cells, _site(options, line))
+        site = _site(options, line)
+        for cell in cells:
+            with suppress(Busy):
+                _train(cell, site)
+        _work(cells, site)
 
 
 def _cells(table: Table, profile: str, seeds: int, amp: bool) -> Iterator[Cell]:
