@@ -245,6 +245,15 @@ def test_a_kept_picture_cannot_be_written_into(tmp_path: Path) -> None:
         image[0] = 0
 
 
+@pytest.mark.parametrize("gib, kept", [(8, 0.5), (32, 2), (512, 2)])
+def test_room_is_a_sixteenth_of_memory_and_at_most_2_gib(
+    monkeypatch: pytest.MonkeyPatch, gib: int, kept: float
+) -> None:
+    memory = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": (gib << 30) // 4096}
+    monkeypatch.setattr(batches_module.os, "sysconf", memory.__getitem__)
+    assert batches_module.room() == kept * (1 << 30)
+
+
 def test_as_many_threads_work_as_there_are_workers(people: Batches, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each waits until three of them are in a batch at the same time."""
     meeting, make = threading.Barrier(3, timeout=20), Batches._made
