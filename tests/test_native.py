@@ -12,6 +12,7 @@ import mxnet as mx
 import pytest
 
 from integral_pose.datasets.synthetic import capsules
+from scripts.compile import main as compile_all
 from symbols.integral import Integral
 from symbols.native import marginals
 
@@ -79,6 +80,7 @@ def test_builds_a_library_that_another_process_loads(elsewhere):
 import dataclasses, pathlib, mxnet as mx
 from symbols.native import marginals
 marginals.LIBRARY = dataclasses.replace(marginals.LIBRARY, source=pathlib.Path({str(elsewhere.source)!r}))
+from scripts.compile import main as compile_all
 from symbols.integral import Integral
 block = Integral(2, 3, 5, 4)
 assert block.fused
@@ -106,3 +108,12 @@ def test_says_what_size_it_was_built_for():
 def test_blocks_ask_whether_it_is_loaded(monkeypatch):
     monkeypatch.setattr(marginals, "loaded", lambda: False)
     assert not Integral(2, 3, 5).fused
+
+
+def test_set_up_says_what_is_compiled_and_why_something_is_not(monkeypatch, capsys, elsewhere):
+    monkeypatch.setattr(marginals, "LIBRARY", elsewhere)
+    monkeypatch.setenv("PATH", "")
+    assert compile_all([]) == 0
+    operator, painter = capsys.readouterr().out.splitlines()
+    assert operator.startswith("marginals.cc is not compiled, so MXNet's own operators take its place: there is no g++")
+    assert painter == f"capsules.cc is compiled as {capsules.LIBRARY.path.name}." or not capsules.LIBRARY.path.exists()
