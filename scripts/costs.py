@@ -177,10 +177,12 @@ def measure(run: Run, people: int, limit: Optional[int] = None) -> Union[Step, s
 
 
 def _child(run: Run, people: int, limit: int, sender: Connection) -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
     try:
         sender.send(step(run, people))
     except (mx.MXNetError, MemoryError, RunFailed) as error:
+        resource.setrlimit(resource.RLIMIT_DATA, before)  # to say what was wanting takes memory too
         reason = (str(error) or "no memory").strip().splitlines()[-1][:100]
         wanting = any(word in reason for word in WANT_OF_MEMORY)
         sender.send(f"out of {limit / GB:.1f} GB of memory ({reason})" if wanting else f"failed: {reason}")
