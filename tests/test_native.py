@@ -42,7 +42,7 @@ def test_without_the_library_nothing_is_opened(elsewhere):
 def test_a_library_that_does_not_load_is_named(monkeypatch, elsewhere):
     elsewhere.path.write_bytes(b"of another machine")
     monkeypatch.setattr(marginals, "LIBRARY", elsewhere)
-    message = f"{re.escape(str(elsewhere.path))} does not load, so MXNet's own .*make setup"
+    message = f"{re.escape(str(elsewhere.path))} does not load, so MXNet's own .*remove it and run .*scripts.compile"
     with pytest.warns(RuntimeWarning, match=message) as caught:
         assert not marginals.loaded.__wrapped__()
     assert caught[0].filename == __file__

@@ -14,6 +14,7 @@ from typing import Callable, Optional, Tuple, TypeVar
 FLAGS = ("-std=c++11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC", "-shared",
          # Horovod's library has symbols of the same names: bound to those, loading ours crashes.
          "-Wl,-Bsymbolic", "-fno-gnu-unique")
+REMEDY = ".venv/bin/python -m scripts.compile"
 Opened = TypeVar("Opened")
 
 
@@ -45,7 +46,7 @@ class Library:
         """
         compiler = shutil.which("g++")
         if compiler is None:
-            return "there is no g++ on the PATH: `apt-get install g++` brings it"
+            return f"there is no g++ on the PATH: `apt-get install g++` brings it, and `{REMEDY}` then compiles"
         target = target or self.path
         part = target.with_name(f"{target.stem}.{os.getpid()}.part")
         command = [compiler, *FLAGS, *self.flags, str(self.source), *map(str, self.beside), "-o", str(part)]
@@ -68,6 +69,6 @@ class Library:
             return load(str(path))
         except (OSError, RuntimeError) as error:  # MXNet's own errors are of the second kind
             reason = str(error).strip().splitlines()[-1]
-            warnings.warn(f"{path} does not load, so {self.instead} ({reason}): remove it and run `make setup`",
+            warnings.warn(f"{path} does not load, so {self.instead} ({reason}): remove it and run `{REMEDY}`",
                           RuntimeWarning, stacklevel=3)
             return None
