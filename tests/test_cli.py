@@ -17,10 +17,12 @@ import pytest
 from experiments import table1, table2, table7, table11
 from experiments.table1 import TABLE
 from integral_pose import build, cli, crew
+from integral_pose.errors import Busy
 from integral_pose.evaluate import TESTED
 from integral_pose.metrics import mpjpe
 from integral_pose.profiles import smoke
-from integral_pose.train import PARAMETERS
+from integral_pose.run import Run
+from integral_pose.train import PARAMETERS, Site
 from tests import human36m_forms as forms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -168,6 +170,22 @@ def test_two_tables_at_once_and_several_jobs_train_each_run_once(tmp_path: Path)
     folders = [path for path in (tmp_path / "runs/smoke").iterdir() if path.is_dir()]
     assert {path.name for path in folders} == links
     assert all(len(list(path.glob("events.*"))) == 1 for path in folders)
+
+
+def test_a_job_tests_when_nothing_is_left_to_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The second row is another job's at first."""
+    said: List[str] = []
+
+    def train(run: Run, site: Site, label: str, wait: bool) -> None:
+        said.append(label.split(",")[0])
+        if said == ["R1", "H1"]:
+            raise Busy("its lock")
+
+    monkeypatch.setattr(cli, "train", train)
+    monkeypatch.setattr(cli, "_test", lambda cell, site: said.append(f"test of {cell.row}"))
+    cells = [cli.Cell(row, "ResNet-50", smoke(table1.H1), False) for row in ("R1", "H1", "H2")]
+    cli._helper(cells, cli._parser(TABLE).parse_args(arguments(tmp_path, tmp_path)), 0)
+    assert said == ["R1", "H1", "H2", "R1", "test of R1", "H1", "test of H1", "H2", "test of H2"]
 
 
 def test_a_failing_job_fails_the_command(smoke_people: Path, tmp_path: Path) -> None:

@@ -192,7 +192,7 @@ def cast_shadows(canvas: Canvas, people: Sequence[Person], light: Light) -> None
         ahead = (seen[..., 2] > NEAR).all(axis=0)
         corners = np.clip(pixels[:, ahead], -5000, 5000).astype(int).tolist()
         for start, end, wide in zip(*corners, thick[ahead].tolist()):
-            cv2.line(mask, start, end, 110, max(1, int(wide)))
+            cv2.line(mask, tuple(start), tuple(end), 110, max(1, int(wide)))
     soft = cv2.resize(cv2.blur(mask, (5, 5)), (width, height), interpolation=cv2.INTER_LINEAR)
     dark = cv2.cvtColor(255 - soft, cv2.COLOR_GRAY2BGR)
     cv2.multiply(canvas.colours, dark, dst=canvas.colours, scale=1 / 255)

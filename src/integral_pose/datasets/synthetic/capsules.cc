@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kNowhere = std::numeric_limits<double>::infinity();
 
-// A row of `Capsules.packed`, see there.
+// A row of `_Capsules.packed` in capsules.py.
 struct Capsule {
   double balls[2][3][3], cone[3][3], metric[3][3], k2[3][3];
   double linear[2][3], k1[3], along[3], colour[3];
