@@ -22,39 +22,36 @@ Opened = TypeVar("Opened")
 class Library:
     """A shared library beside the C++ file that it is made of.
 
-    `beside` are others' files to compile with it, and `version` is theirs; `instead` says what happens without it.
+    `beside` are others' files to compile with it, `headers` their folders and `version` theirs; `instead` says what
+    happens without it.
     """
 
     source: Path
     instead: str
     flags: Tuple[str, ...] = ()
     beside: Tuple[Path, ...] = ()
+    headers: Tuple[Path, ...] = ()
     version: str = ""
 
     @property
     def path(self) -> Path:
         """The file that `build` makes and `opened` looks for, named after what it is made from."""
-        flags = (flag for flag in (*FLAGS, *self.flags) if not flag.startswith("-I"))
-        made_from = hashlib.sha256(self.source.read_bytes() + " ".join((*flags, self.version)).encode())
+        made_from = hashlib.sha256(self.source.read_bytes() + " ".join((*FLAGS, *self.flags, self.version)).encode())
         return self.source.with_name(f"{self.source.stem}-{made_from.hexdigest()[:12]}.so")
 
-    def build(self, target: Optional[Path] = None) -> Optional[str]:
-        """Compiles it; nothing, or why it could not be, with the remedy, in one sentence.
-
-        Args:
-            target: the file to make, `path` unless given.
-        """
+    def build(self) -> Optional[str]:
+        """Compiles it; nothing, or why it could not be, with the remedy, in one sentence."""
         compiler = shutil.which("g++")
         if compiler is None:
             return f"there is no g++ on the PATH: `apt-get install g++` brings it, and `{REMEDY}` then compiles"
-        target = target or self.path
-        part = target.with_name(f"{target.stem}.{os.getpid()}.part")
-        command = [compiler, *FLAGS, *self.flags, str(self.source), *map(str, self.beside), "-o", str(part)]
+        part = self.path.with_suffix(f".{os.getpid()}.part")
+        folders = [f"-I{folder}" for folder in self.headers]
+        command = [compiler, *FLAGS, *self.flags, *folders, str(self.source), *map(str, self.beside), "-o", str(part)]
         run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if run.returncode:
             errors = [line.strip() for line in run.stdout.splitlines() if "error" in line] or ["it gave no reason"]
             return f"{compiler} could not compile {self.source.name} ({errors[0]}): try a g++ of version 6 or later"
-        os.replace(part, target)  # whole at once: another process may be about to load it
+        os.replace(part, self.path)  # whole at once: another process may be about to load it
         return None
 
     def opened(self, load: Callable[[str], Opened]) -> Optional[Opened]:

@@ -20,8 +20,9 @@ _MXNET = Path(mx.__file__).parent
 LIBRARY = Library(
     Path(__file__).with_name("marginals.cc"),
     "MXNet's own operators take its place",
-    ("-fopenmp", f"-I{_MXNET / 'include'}"),  # GNU OpenMP is what MXNet itself has loaded
+    ("-fopenmp",),  # GNU OpenMP is what MXNet itself has loaded
     (_MXNET / "src" / "lib_api.cc",),
+    (_MXNET / "include",),
     mx.__version__,
 )
 
