@@ -22,6 +22,7 @@ setup(
         "matplotlib>=3.5",
         "numpy>=1.20,<1.24",
         "opencv-python-headless>=4.5,<4.12",
+        "pillow>=9.2",
         "pycocotools>=2.0.4",
         "scipy>=1.7,<1.16",
         "tensorboardX>=2.5",

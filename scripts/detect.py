@@ -18,7 +18,7 @@ from integral_pose.detect import DETECTORS, Detector, image_id, records
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
 from integral_pose.footage import pictures_in
-from integral_pose.samples import read_image
+from integral_pose.storage import image_files
 
 DEFAULT = next(iter(DETECTORS))
 EXAMPLE = f"""examples:
@@ -62,7 +62,7 @@ def detect(detector: Detector, pictures: Sequence[Path], least: float) -> List[D
     """
     found: List[Dict[str, Any]] = []
     for path in tqdm(pictures, unit="picture", desc="detect", leave=False):
-        boxes, scores = detector.people(read_image(path))
+        boxes, scores = detector.people(image_files.read(path))
         found += records(path, boxes[scores >= least], scores[scores >= least])
     return found
 

@@ -18,6 +18,7 @@ from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import DEVIATION, MEAN, Augmentation, Sample
 from integral_pose.skeletons import MPII
+from integral_pose.storage import image_files
 
 PEOPLE, SIZE, PATCH = 12, 3, 32
 
@@ -202,8 +203,8 @@ def test_two_data_sets_draw_differently(tmp_path: Path) -> None:
 def counted(monkeypatch: pytest.MonkeyPatch) -> List[Path]:
     """The files that are decoded from now on."""
     decoded: List[Path] = []
-    read = batches_module.read_image
-    monkeypatch.setattr(batches_module, "read_image", lambda path: (decoded.append(path), read(path))[1])
+    read = image_files.read
+    monkeypatch.setattr(image_files, "read", lambda path, *how: (decoded.append(path), read(path, *how))[1])
     return decoded
 
 

@@ -14,7 +14,7 @@ from integral_pose.datasets.mpii import held_out
 from integral_pose.errors import InputError
 from integral_pose.geometry import Patch
 from integral_pose.metrics import average_precision, oks
-from integral_pose.samples import read_image
+from integral_pose.storage import image_files
 from tests import coco_forms as forms
 
 DETECTIONS = "COCO_val2017_detections_AP_H_56_person.json"
@@ -329,7 +329,7 @@ def test_the_four_real_images_are_read(real_data: Path) -> None:
     assert set(people.images.tolist()) == set(boxes.images.tolist()) == {785, 40083, 196141, 197388}
     assert boxes.scores[0] == pytest.approx(0.99997, abs=1e-5)
     for sample in (*people.samples, *boxes.samples[::20]):
-        height, width, _ = read_image(sample.image).shape
+        height, width, _ = image_files.read(sample.image).shape
         assert -0.5 < sample.box.x < width - 0.5 and -0.5 < sample.box.y < height - 0.5
         inside = sample.joints[sample.annotated > 0]
         assert (np.abs(inside - (sample.box.x, sample.box.y)) < sample.box.side / 2).all()

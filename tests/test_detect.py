@@ -256,7 +256,7 @@ def test_the_command_takes_files_and_folders_and_leaves_out_the_unsure(tmp_path,
     (["--coco", "empty"], "empty: has no folder val2017"),
     (["one.jpg", "--weights", "none.params"], "none.params: "),
     (["one.jpg"], "could not download"),
-    (["cut.jpg", "--models", "MODELS"], "cut.jpg: the image cannot be decoded"),
+    (["cut.jpg", "--models", "MODELS"], "cut.jpg: is a JPEG picture that cannot be decoded"),
 ])
 def test_wrong_input_is_one_paragraph_and_exit_code_2(
     tmp_path, monkeypatch, capsys, models, no_network, arguments, said

@@ -23,7 +23,7 @@ from integral_pose.datasets.files import read_pickle
 from integral_pose.errors import InputError
 from integral_pose.report import numbers
 from integral_pose.results import Evidence
-from integral_pose.samples import read_image
+from integral_pose.storage import image_files
 from tests import human36m_forms as forms
 from tests.test_faults_records import ARRAYS, CLIP, READERS, gt_valid
 from tests.test_mpii import VALID, write_detections, write_release
@@ -78,8 +78,8 @@ def layer(values: bool = True) -> Any:
 RUN = run.Run(seed=3)
 LOG = "step,train_loss,validation_loss,validation_error_px\n2,0.5,0.25,3.5\n4,0.25,0.125,1.5\n"
 OWN: Dict[str, Kind] = {
-    ".jpg": Kind("a.jpg", lambda f: picture(f, ".jpg"), lambda f: read_image(f / "a.jpg")),
-    ".png": Kind("a.png", lambda f: picture(f, ".png"), lambda f: read_image(f / "a.png")),
+    ".jpg": Kind("a.jpg", lambda f: picture(f, ".jpg"), lambda f: image_files.read(f / "a.jpg")),
+    ".png": Kind("a.png", lambda f: picture(f, ".png"), lambda f: image_files.read(f / "a.png")),
     "release": Kind(mpii.RELEASE, release, lambda f: mpii.read_file(f / mpii.RELEASE, f), 8),
     "split": Kind("detections.mat", release, lambda f: mpii.read_file(f / mpii.RELEASE, f), 8),
     "cameras.pkl": Kind("annotation_body3d/cameras.pkl", lambda f: forms.write_npz(f, CLIP),

@@ -21,7 +21,7 @@ ORDER: Tuple[Tuple[str, ...], ...] = (
     ("symbols", "integral_pose.errors", "integral_pose.runtime"),
     ("integral_pose",),
     ("integral_pose.run", "integral_pose.skeletons", "integral_pose.geometry", "integral_pose.files",
-     "integral_pose.processes"),
+     "integral_pose.processes", "integral_pose.storage"),
     ("integral_pose.tables", "integral_pose.checkpoints", "integral_pose.csv_files", "integral_pose.crew",
      "integral_pose.decoders", "integral_pose.events", "integral_pose.norms", "integral_pose.precision"),
     ("integral_pose.samples", "integral_pose.metrics", "integral_pose.layout"),

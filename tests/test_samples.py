@@ -3,14 +3,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, List, Tuple
+from typing import Any, List, Tuple
 
-import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
-from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box, Camera, Patch
 from integral_pose.samples import (
     DEVIATION,
@@ -25,7 +22,6 @@ from integral_pose.samples import (
     encode,
     normalise,
     patch_of,
-    read_image,
 )
 from integral_pose.skeletons import HUMAN36M, MPII, Skeleton
 
@@ -147,64 +143,6 @@ def test_outside_the_image_is_black() -> None:
     image = np.full((20, 30, 3), 200, np.uint8)
     pixels = cut(image, Patch(Box(29.5, 9.5, 20), 20))
     assert (pixels[:, :10] == 200).all() and not pixels[:, 10:].any()
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
-def test_a_good_image_is_read(tmp_path: Path, suffix: str) -> None:
-    image = np.full((14, 23, 3), (10, 120, 240), np.uint8)
-    cv2.imwrite(str(tmp_path / f"good{suffix}"), image)
-    np.testing.assert_allclose(read_image(tmp_path / f"good{suffix}"), image, atol=3)
-
-
-def test_what_follows_the_end_of_a_jpeg_is_no_damage(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "tail.jpg"), np.full((14, 23, 3), 99, np.uint8))
-    with open(tmp_path / "tail.jpg", "ab") as file:
-        file.write(b"\0\0 written by a camera")
-    assert read_image(tmp_path / "tail.jpg").shape == (14, 23, 3)
-
-
-def test_an_exif_turn_is_not_followed(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6  # orientation: a quarter turn
-    Image.new("RGB", (31, 17)).save(tmp_path / "turned.jpg", exif=exif)
-    assert cv2.imread(str(tmp_path / "turned.jpg")).shape == (31, 17, 3)
-    assert read_image(tmp_path / "turned.jpg").shape == (17, 31, 3)
-
-
-@pytest.mark.parametrize("suffix", [".jpg", ".png"])
-@pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.98])
-def test_a_truncated_image_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
-    path = tmp_path / f"short{suffix}"
-    cv2.imwrite(str(path), np.random.default_rng(9).integers(0, 256, (40, 50, 3), np.uint8))
-    content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
-    with pytest.raises(InputError, match=rf"short\{suffix}: .*truncated"):
-        read_image(path)
-
-
-def test_a_truncated_jpeg_with_a_whole_thumbnail_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "thumb.jpg"
-    cv2.imwrite(str(path), np.random.default_rng(9).integers(0, 256, (40, 50, 3), np.uint8))
-    whole = path.read_bytes()
-    thumbnail = b"\xff\xe1" + (len(whole) + 2).to_bytes(2, "big") + whole  # as EXIF carries it, before the scan
-    path.write_bytes(whole[:2] + thumbnail + whole[2:])
-    assert read_image(path).shape == (40, 50, 3)
-    path.write_bytes(whole[:2] + thumbnail + whole[2:-400])
-    with pytest.raises(InputError, match="thumb.jpg"):
-        read_image(path)
-
-
-@pytest.mark.parametrize("make", [lambda path: None, Path.mkdir], ids=["nothing", "folder"])
-def test_a_missing_image_is_named(tmp_path: Path, make: Callable[[Path], Any]) -> None:
-    make(tmp_path / "absent.jpg")
-    with pytest.raises(InputError, match="absent.jpg: the image is missing.*--data"):
-        read_image(tmp_path / "absent.jpg")
-
-
-def test_a_text_is_no_image(tmp_path: Path) -> None:
-    (tmp_path / "note.jpg").write_text("not a picture")
-    with pytest.raises(InputError, match="note.jpg: the image cannot be decoded"):
-        read_image(tmp_path / "note.jpg")
 
 
 # ---------------------------------------------------------------- poses in space

@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 from integral_pose.geometry import Array
-from integral_pose.samples import Augmentation, Jitter, Sample, cut, encode, normalise, patch_of, read_image
+from integral_pose.samples import Augmentation, Jitter, Sample, cut, encode, normalise, patch_of
 from integral_pose.skeletons import Skeleton
+from integral_pose.storage import image_files
 
 cv2.setNumThreads(1)  # the workers are the threads
 Made = TypeVar("Made")
@@ -32,31 +33,32 @@ class Pictures:
 
     def __init__(self, most: int) -> None:
         self._room = most
-        self._kept: Dict[Path, Tuple[Stamp, Array]] = {}
+        self._kept: Dict[Tuple[Path, bool], Tuple[Stamp, Array]] = {}
         self._lock = threading.Lock()
+        self.most_pixels = image_files.MOST_PIXELS  # of one picture
 
-    def read(self, path: Path) -> Array:
-        """As `read_image`, which is asked again where the file has changed; not to be written into.
+    def read(self, path: Path, upright: bool = False) -> Array:
+        """As `image_files.read`, which is asked again where the file has changed; not to be written into.
 
         Raises:
-            InputError: as `read_image`.
+            InputError: as `image_files.read`.
         """
         stamp = _stamp(path)
-        kept = self._kept.get(path)
+        kept = self._kept.get((path, upright))
         if kept and kept[0] == stamp:
             return kept[1]
-        image = read_image(path)
+        image = image_files.read(path, upright, self.most_pixels)
         image.flags.writeable = False
-        self._keep(path, stamp, image)
+        self._keep((path, upright), stamp, image)
         return image
 
-    def _keep(self, path: Path, stamp: Stamp, image: Array) -> None:
+    def _keep(self, key: Tuple[Path, bool], stamp: Stamp, image: Array) -> None:
         with self._lock:
-            if path in self._kept:
-                self._room += self._kept.pop(path)[1].nbytes
+            if key in self._kept:
+                self._room += self._kept.pop(key)[1].nbytes
             if image.nbytes <= self._room:
                 self._room -= image.nbytes
-                self._kept[path] = stamp, image
+                self._kept[key] = stamp, image
 
 
 def _stamp(path: Path) -> Stamp:
@@ -156,7 +158,7 @@ class Batches:
     def _item(self, sample: Sample, jitter: Jitter, image: Array) -> Tuple[Array, Array]:
         """Writes the patch into `image`, (3, size, size); returns joints and weights."""
         patch = patch_of(sample, self.patch, jitter)
-        normalise(cut(PICTURES.read(sample.image), patch), jitter.gains, image)
+        normalise(cut(PICTURES.read(sample.image, sample.upright), patch), jitter.gains, image)
         return encode(sample, patch, self.skeleton, self.coordinates)
 
 

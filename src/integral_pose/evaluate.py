@@ -15,7 +15,8 @@ from integral_pose.geometry import Array
 from integral_pose.metrics import average_precision, mpjpe, pck, pckh
 from integral_pose.predict import predict
 from integral_pose.run import Run
-from integral_pose.samples import Pose, Sample, read_image
+from integral_pose.samples import Pose, Sample
+from integral_pose.storage import image_files
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED
 from integral_pose.train import DONE, PARAMETERS, Site
 
@@ -141,7 +142,7 @@ def check(run: Run, root: Path) -> None:
         pckh.normalised_distances(joints, joints, annotated, head_sizes)
     absent = next((image for image in dict.fromkeys(s.image for s in samples) if not image.is_file()), None)
     if absent:
-        read_image(absent)
+        image_files.read(absent)
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:

@@ -14,7 +14,7 @@ import cv2
 from integral_pose.batches import ahead
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
-from integral_pose.samples import read_image
+from integral_pose.storage import image_files
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
@@ -80,7 +80,7 @@ def pictures(paths: Sequence[Path], workers: int) -> Iterator[Shown]:
 
 def _picture(path: Path) -> Shown:
     try:
-        return Picture(path.name, read_image(path, upright=True))
+        return Picture(path.name, image_files.read(path, upright=True))
     except InputError as error:
         return Unread(path.name, str(error))
     except (OSError, cv2.error) as error:  # OpenCV raises where a picture would be larger than it reads

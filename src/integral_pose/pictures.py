@@ -12,8 +12,9 @@ from integral_pose.files import replacing
 from integral_pose.geometry import Array
 from integral_pose.metrics import pckh
 from integral_pose.results import Measured
-from integral_pose.samples import Sample, cut, patch_of, read_image
+from integral_pose.samples import Sample, cut, patch_of
 from integral_pose.skeletons import Skeleton
+from integral_pose.storage import image_files
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # the backend is chosen first: there may be no screen
@@ -84,7 +85,7 @@ def scenes(measured: Measured, people: Candidates, skeleton: Skeleton, path: Pat
 
 def _scene(axes: Any, image: Path, poses: Sequence[Array], skeleton: Skeleton) -> None:
     """A whole picture with limbs over it."""
-    pixels = read_image(image)
+    pixels = image_files.read(image)
     axes.imshow(pixels[:, :, ::-1])
     for joints in poses:
         _limbs(axes, joints, skeleton)
@@ -94,7 +95,7 @@ def _scene(axes: Any, image: Path, poses: Sequence[Array], skeleton: Skeleton) -
 def _person(axes: Any, sample: Sample, joints: Array, skeleton: Skeleton) -> None:
     """One person's patch with limbs over it."""
     patch = patch_of(sample, TILE)
-    axes.imshow(cut(read_image(sample.image), patch)[:, :, ::-1])
+    axes.imshow(cut(image_files.read(sample.image, sample.upright), patch)[:, :, ::-1])
     _limbs(axes, patch.to_fraction(joints) * TILE - 0.5, skeleton)
     axes.set(xticks=[], yticks=[], xlim=(0, TILE), ylim=(TILE, 0))
 

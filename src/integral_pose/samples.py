@@ -12,7 +12,6 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 
-from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box, Camera, Patch
 from integral_pose.skeletons import Skeleton
 
@@ -42,6 +41,7 @@ class Sample:
     box: Box  # the square the network looks at, image px
     head_size: float = float("nan")  # px: 0.6 x the head box's diagonal; nan where there is no box
     pose: Optional[Pose] = None  # where the data set is 3D
+    upright: bool = False  # `image` as it is seen, turned by its EXIF tag; else as it is stored
 
 
 @dataclass(frozen=True)
@@ -89,36 +89,6 @@ def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
         box.z,
     )
     return Patch(moved, size, jitter.turn, jitter.mirror)
-
-
-def read_image(path: Path, upright: bool = False) -> Array:
-    """The picture as (height, width, 3) BGR uint8.
-
-    Args:
-        upright: turn it by its EXIF tag. Annotations of data sets are of pictures that were not turned.
-
-    Raises:
-        InputError: the file is missing, truncated, or cannot be decoded.
-    """
-    if not path.is_file():
-        raise InputError(
-            f"{path}: the image is missing. Put the data set's images there, or name its folder with --data."
-        )
-    content = path.read_bytes()
-    image = None
-    if content and not _cut_short(content):
-        turned = 0 if upright else cv2.IMREAD_IGNORE_ORIENTATION
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | turned)
-    if image is None:
-        raise InputError(f"{path}: the image cannot be decoded; it may be truncated. Copy it again from its source.")
-    return image
-
-
-def _cut_short(content: bytes) -> bool:
-    """Whether a JPEG has no end after its last scan: OpenCV makes up the rest of the picture and says nothing."""
-    if not content.startswith(b"\xff\xd8") or content.endswith(b"\xff\xd9"):
-        return False
-    return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
 
 
 def cut(image: Array, patch: Patch) -> Array:
