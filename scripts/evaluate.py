@@ -1,4 +1,4 @@
-"""Scores anyone's predictions: prints PCKh, MPJPE or AP, and the protocol it was measured by."""
+"""Scores anyone's predictions: prints PCKh, PCK, MPJPE or AP, and the protocol it was measured by."""
 from __future__ import annotations
 
 import argparse
@@ -10,10 +10,12 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
-from integral_pose.datasets import coco, human36m, human36m_json, mpii, predictions
+from integral_pose.datasets import coco, human36m, human36m_json, lsp, mpii, predictions
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.metrics import average_precision, mpjpe, pckh
+from integral_pose.metrics import lsp as sports
+from integral_pose.skeletons import LSP
 
 MPII_EXAMPLE = """example:
   python -m scripts.evaluate mpii --annotations annot/gt_valid.mat --predictions valid-ours.h5
@@ -48,6 +50,22 @@ the image; v is not looked at. Every image of the annotation file counts, with o
 The joints are, in this order:
   nose, left eye, right eye, left ear, right ear, left shoulder, right shoulder, left elbow, right elbow,
   left wrist, right wrist, left hip, right hip, left knee, right knee, left ankle, right ankle"""
+
+LSP_EXAMPLE = """example:
+  python -m scripts.evaluate lsp --annotations lsp/joints.mat --predictions pred_keypoints_lsp_pc.mat
+  python -m scripts.evaluate lsp --annotations lspet/joints.mat --predictions ours.csv --people all
+
+The annotations are joints.mat of Leeds Sports Pose, whose official test is its last 1,000 people, or of its Extended
+training set, of which whole blocks are the test here (docs/photos.md). Predictions are of just those people, in the
+order of the file:
+  .mat, .h5  `preds` or `pred`: people x 14 x (x, y), or in .mat the other way round, as MATLAB has it; .npy the same
+  .json      a list of people, each a list of 14 joints [x, y], or a record with such a list as `joints`
+  .csv       the header person,joint,x,y, then a line for each joint; both count from 0
+The joints are, in this order, person-centric (the person's own left and right):
+  right ankle, knee, hip, left hip, knee, ankle, right wrist, elbow, shoulder, left shoulder, elbow, wrist, neck,
+  head top
+
+PCK@0.2 is the share of joints within 0.2 of the distance from left shoulder to right hip."""
 
 LAYOUT = argparse.RawDescriptionHelpFormatter
 ROWS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA MPJPE (rigid)", "pa_mpjpe_scaled": "PA MPJPE (with scale)"}
@@ -149,6 +167,31 @@ def _coco_table(result: Dict[str, float], protocol: str) -> str:
     ])
 
 
+def _lsp(args: argparse.Namespace) -> str:
+    people = lsp.read_joints(args.annotations)
+    chosen = lsp.chosen(people, args.people)
+    predicted = predictions.read(args.predictions, len(chosen), args.base, len(LSP.joints))
+    result = sports.score(predicted, people.joints[chosen], people.annotated[chosen])
+    protocol = f"{sports.protocol(len(chosen), result.torsos, result.heads)}|split: {args.people}"
+    return _json(result._asdict(), protocol) if args.json else _lsp_table(result, protocol)
+
+
+def _lsp_table(result: sports.Scores, protocol: str) -> str:
+    width = max(map(len, LSP.joints)) + 2
+    lines = [f"{name.ljust(width)}{result.pck_of_joints[name]:>9.2f}{result.pckh_of_joints[name]:>10.2f}"
+             for name in LSP.joints]
+    groups = " ".join(f"{name} {value:.1f}" for name, value in result.pck_of_groups.items())
+    return "\n".join([
+        f"{'%'.ljust(width)}{'PCK@0.2':>9}{'PCKh@0.5':>10}",
+        *(line.replace("nan", "  -") for line in lines),
+        f"{'all joints'.ljust(width)}{result.pck:>9.2f}{result.pckh_05:>10.2f}   PCKh@0.1 {result.pckh_01:.2f}   "
+        f"AUC {result.auc:.2f}",
+        "",
+        f"PCK@0.2, left and right averaged: {groups} (head: neck and head top)",
+        protocol,
+    ])
+
+
 def _json(result: Dict[str, Any], protocol: str) -> str:
     return json.dumps(_plain({**result, "protocol": protocol}))
 
@@ -163,8 +206,10 @@ def _plain(value: Any) -> Any:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n"
                                      "The help of each data set has more.", formatter_class=LAYOUT)
-    commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,human36m,coco}")
+    commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,lsp,human36m,coco}")
     _add_mpii(commands.add_parser("mpii", help="PCKh on MPII", epilog=MPII_EXAMPLE, formatter_class=LAYOUT))
+    _add_lsp(commands.add_parser("lsp", help="PCK and PCKh on Leeds Sports Pose", epilog=LSP_EXAMPLE,
+                                 formatter_class=LAYOUT))
     _add_human36m(commands.add_parser("human36m", help="MPJPE and PA MPJPE on Human3.6M", epilog=HUMAN36M_EXAMPLE,
                                       formatter_class=LAYOUT))
     _add_coco(commands.add_parser("coco", help="AP of keypoints on COCO", epilog=COCO_EXAMPLE, formatter_class=LAYOUT))
@@ -179,6 +224,19 @@ def _add_mpii(command: argparse.ArgumentParser) -> None:
                          help=".h5, .mat (MPII's submission file too), .npy, .json or .csv (header person,joint,x,y)")
     command.add_argument("--base", type=int, choices=(0, 1), help="what the predictions call the first pixel; by "
                          "default 1 in .h5 and .mat, as MPII itself, and 0 in .npy, .json and .csv")
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+
+
+def _add_lsp(command: argparse.ArgumentParser) -> None:
+    command.set_defaults(run=_lsp)
+    command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
+                         help="joints.mat of Leeds Sports Pose or of its Extended training set")
+    command.add_argument("--predictions", type=Path, required=True, metavar="FILE",
+                         help=".mat, .h5, .npy, .json or .csv, see below")
+    command.add_argument("--people", choices=("test", "held-out", "train", "all"), default="test",
+                         help="of whom the predictions are (default: %(default)s)")
+    command.add_argument("--base", type=int, choices=(0, 1), help="what the predictions call the first pixel; by "
+                         "default 1 in .h5 and .mat, as in joints.mat, and 0 in .npy, .json and .csv")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 

@@ -61,7 +61,7 @@ def test_a_new_field_leaves_keys_alone_until_it_is_used(changes: Dict[str, Any])
 @pytest.mark.parametrize("name", [f.name for f in fields(Run) if f.name != "coordinates"])  # that follows from `data`
 def test_each_field_changes_the_key(name: str) -> None:
     bases = {"loss": HEAT_MAP, "decoder": HEAT_MAP, "extra": Run(**IN_SPACE),
-             "skeleton": Run(data="own-1", skeleton="a|a")}
+             "skeleton": Run(data="own-1", skeleton="a|a"), "cosine": Run(steps=100)}
     base = bases.get(name, Run())
     changed = replace(base, **another(name))
     assert changed != base and changed.key != base.key

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from integral_pose.geometry import Array
-from integral_pose.samples import Augmentation, Jitter, Sample, cut, encode, normalise, patch_of
+from integral_pose.samples import Augmentation, Jitter, Sample, cut, encode, normalise, paint_over, patch_of
 from integral_pose.skeletons import Skeleton
 from integral_pose.storage import image_files
 
@@ -158,7 +158,8 @@ class Batches:
     def _item(self, sample: Sample, jitter: Jitter, image: Array) -> Tuple[Array, Array]:
         """Writes the patch into `image`, (3, size, size); returns joints and weights."""
         patch = patch_of(sample, self.patch, jitter)
-        normalise(cut(PICTURES.read(sample.image, sample.upright), patch), jitter.gains, image)
+        pixels = paint_over(cut(PICTURES.read(sample.image, sample.upright), patch), jitter.cover)
+        normalise(pixels, jitter.gains, image)
         return encode(sample, patch, self.skeleton, self.coordinates)
 
 

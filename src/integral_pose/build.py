@@ -176,7 +176,7 @@ def training_batches(run: Run, root: Path, share: Tuple[int, int] = (0, 1), devi
     Raises:
         InputError: the data are missing or malformed, or too few for a mini-batch or for each to have one person.
     """
-    augmentation = Augmentation(run.shift, run.scale, run.turn, run.mirror, run.colour)
+    augmentation = Augmentation(run.shift, run.scale, run.turn, run.mirror, run.colour, run.occlusion)
     size = run.batch // 2 if run.extra else run.batch
     own = in_batches(run, catalogue.people(run, "train", root), f"the train split of {run.data} in {root}", size)
     own = replace(own, augmentation=augmentation, share=share)

@@ -4,7 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Dict, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from integral_pose import build, checkpoints, topdown
 from integral_pose.datasets import catalogue, own
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
-from integral_pose.metrics import average_precision, mpjpe, pck, pckh
+from integral_pose.metrics import average_precision, lsp, mpjpe, pck, pckh
 from integral_pose.predict import predict
 from integral_pose.run import Run
 from integral_pose.samples import Pose, Sample
@@ -74,9 +74,17 @@ def _of_people(run: Run, site: Site) -> Outcome:
     people = build.batches(run, "test", site.data, len(site.devices))
     parameters = site.folder(run) / PARAMETERS
     predictions = predict(run, parameters, people, site.devices[0], site.workers, site.line)
-    measure = _in_space if run.coordinates == 3 else _in_boxes if catalogue.is_own(run) else _in_image
-    errors, protocol = measure(run, predictions, people.samples)
+    errors, protocol = _measure(run)(run, predictions, people.samples)
     return Outcome({"predictions": predictions, **errors}, protocol, fingerprint(people.samples))
+
+
+def _measure(run: Run) -> Callable[[Run, Array, Sequence[Sample]], Tuple[Dict[str, Array], str]]:
+    """What gives the errors of predictions, and the protocol."""
+    if run.coordinates == 3:
+        return _in_space
+    if catalogue.is_own(run):
+        return _in_boxes
+    return _in_sports if catalogue.is_leeds(run) else _in_image
 
 
 def _in_pictures(run: Run, site: Site) -> Outcome:
@@ -93,6 +101,16 @@ def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[
     distances = pckh.normalised_distances(predictions, *_truth(samples))
     known = ", whom it was trained on too" if run.everybody else ""
     return {"distances": distances}, f"{pckh.protocol(len(predictions))}{known}|box: annotated"
+
+
+def _in_sports(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, 14, 2) in heads, in MPII's order for PCKh, and in torsos; and the protocol."""
+    joints, annotated, heads = _truth(samples)
+    torsos = lsp.torsos(joints, annotated)
+    of_heads, of_torsos = (lsp.distances(predictions, joints, annotated, unit) for unit in (heads, torsos))
+    known = [int((~np.isnan(unit)).sum()) for unit in (torsos, heads)]
+    protocol = f"{lsp.protocol(len(predictions), *known)}|box: around the annotated joints"
+    return {"distances": lsp.as_mpii(of_heads), "torsos": of_torsos}, protocol
 
 
 def _in_boxes(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
@@ -137,7 +155,7 @@ def check(run: Run, root: Path) -> None:
     if catalogue.has_scenes(run):
         catalogue.truth_file(run, root)
         samples = [*samples, *catalogue.candidates(run, root).samples]
-    elif run.coordinates == 2 and not catalogue.is_own(run):
+    elif run.coordinates == 2 and not (catalogue.is_own(run) or catalogue.is_leeds(run)):
         joints, annotated, head_sizes = _truth(samples)
         pckh.normalised_distances(joints, joints, annotated, head_sizes)
     absent = next((image for image in dict.fromkeys(s.image for s in samples) if not image.is_file()), None)

@@ -65,6 +65,7 @@ class Run:
     turn: float = 30.0  # degrees, all either way,
     mirror: bool = True
     colour: float = 0.0  # and gain of each colour channel
+    occlusion: float = 0.0  # probability that a rectangle of the patch is painted over
     flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints with those of the mirrored patch
 
     # Scenes of several people, COCO's
@@ -86,6 +87,7 @@ class Run:
     low_rate: float = 1e-5
     steps: int = 0  # a fixed budget; 0: until the validation loss saturates twice
     drop_at: float = 0.8  # of a fixed budget: where the rate falls
+    cosine: bool = False  # instead, the rate follows half a cosine from `rate` to `low_rate` over a fixed budget
     validate_every: int = 0  # steps; 0: once an epoch
     patience: int = 10  # validations without a better loss that make it saturated
     max_epochs: int = 300
@@ -126,6 +128,8 @@ class Run:
         else:
             self._demand_hourglass()
         self._demand_beyond_paper()
+        _demand(0 <= self.occlusion <= 1, "occlusion is a probability, from 0 to 1")
+        _demand(not self.cosine or self.steps > 0, "a rate that follows a cosine needs a fixed budget of steps")
         made_up = self.data.startswith("synthetic-")
         _demand(not (self.everybody and made_up), "synthetic test people are never trained on")
         _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")

@@ -53,6 +53,7 @@ class Jitter:
     turn: float = 0.0  # degrees
     mirror: bool = False
     gains: Tuple[float, float, float] = NO_GAINS  # of R, G and B
+    cover: Tuple[float, ...] = ()  # a rectangle painted over: left, top, width, height, fractions; then B, G, R
 
 
 @dataclass(frozen=True)
@@ -64,18 +65,28 @@ class Augmentation:
     turn: float = 30.0
     mirror: bool = True
     colour: float = 0.0
+    occlusion: float = 0.0  # probability of a `cover`
 
     def draw(self, rng: np.random.Generator) -> Jitter:
         """Every quantity is uniform within its bounds; one call consumes a fixed number of draws."""
         unit = rng.uniform(-1, 1, size=7)
         coin = rng.uniform() < 0.5
+        covered = rng.uniform() < self.occlusion  # drawn last, so that runs without it draw as they did before
         return Jitter(
             shift=(self.shift * unit[0], self.shift * unit[1]),
             scale=1 + self.scale * unit[2],
             turn=self.turn * unit[3],
             mirror=bool(self.mirror and coin),
             gains=tuple(1 + self.colour * unit[4:]),
+            cover=_cover(rng) if covered else (),
         )
+
+
+def _cover(rng: np.random.Generator) -> Tuple[float, ...]:
+    """A rectangle of a tenth to two fifths of the patch each way, and a colour."""
+    width, height = rng.uniform(0.1, 0.4, size=2)
+    left, top = rng.uniform(0, 1 - width), rng.uniform(0, 1 - height)
+    return (left, top, width, height, *rng.uniform(0, 255, size=3))
 
 
 def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
@@ -94,6 +105,14 @@ def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
 def cut(image: Array, patch: Patch) -> Array:
     """The patch's pixels, (size, size, 3) BGR uint8; black outside the image."""
     return cv2.warpAffine(image, patch.matrix, (patch.size, patch.size), flags=cv2.INTER_LINEAR)
+
+
+def paint_over(pixels: Array, cover: Tuple[float, ...]) -> Array:
+    """The patch (size, size, 3) with a `Jitter.cover` painted into it, in place."""
+    if cover:
+        left, top, width, height = (round(len(pixels) * part) for part in cover[:4])
+        pixels[top:top + height, left:left + width] = cover[4:]
+    return pixels
 
 
 def normalise(pixels: Array, gains: Tuple[float, float, float] = NO_GAINS, out: Optional[Array] = None) -> Array:

@@ -90,6 +90,22 @@ MPII = Skeleton(
     ),
 )
 
+# Leeds Sports Pose has no pelvis: the root is the neck, and nothing is measured from it.
+LSP = Skeleton(
+    joints=(
+        "r_ankle", "r_knee", "r_hip", "l_hip", "l_knee", "l_ankle",
+        "r_wrist", "r_elbow", "r_shoulder", "l_shoulder", "l_elbow", "l_wrist", "neck", "head_top",
+    ),
+    root="neck",
+    paths=(
+        "neck-head_top",
+        "neck-r_shoulder-r_elbow-r_wrist",
+        "neck-l_shoulder-l_elbow-l_wrist",
+        "r_shoulder-r_hip-r_knee-r_ankle",
+        "l_shoulder-l_hip-l_knee-l_ankle",
+    ),
+)
+
 # Human3.6M's 17 joints of 32 and, last, the thorax between the shoulders, which is trained and not scored. `neck` and
 # `head_top` are Human3.6M's Neck and Head; the authors' release pairs them with MPII's joints of these names.
 HUMAN36M = Skeleton(

@@ -81,6 +81,9 @@ class Schedule:
     stale: int = 0  # validations since the best
 
     def rate(self, run: Run) -> float:
+        if run.cosine:
+            done = 0.5 - 0.5 * math.cos(math.pi * min(1.0, self.step / run.steps))
+            return run.rate + (run.low_rate - run.rate) * done
         falls = self.step >= run.drop_at * run.steps if run.steps else self.low
         return run.low_rate if falls else run.rate
 

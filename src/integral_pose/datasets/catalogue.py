@@ -7,7 +7,7 @@ from typing import List
 
 import numpy as np
 
-from integral_pose.datasets import coco, human36m, mpii, own
+from integral_pose.datasets import coco, human36m, lsp, mpii, own
 from integral_pose.datasets.coco import Candidates
 from integral_pose.datasets.synthetic import coco as synthetic_coco
 from integral_pose.datasets.synthetic import human36m as synthetic_human36m
@@ -15,8 +15,9 @@ from integral_pose.datasets.synthetic import mpii as synthetic_mpii
 from integral_pose.errors import InputError
 from integral_pose.run import Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton, parsed
+from integral_pose.skeletons import COCO, HUMAN36M, LSP, MPII, Skeleton, parsed
 
+LEEDS = (lsp.ORIGINAL, lsp.EXTENDED)  # data sets of Leeds Sports Pose
 SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x2, synthetic-coco-v1-1300-400
 
 
@@ -51,7 +52,7 @@ def skeleton(run: Run) -> Skeleton:
     """The joints that the run's network says."""
     if is_own(run):
         return parsed(run.skeleton)
-    return {"human36m": HUMAN36M, "coco": COCO}.get(_kind(run.data), MPII)
+    return {"human36m": HUMAN36M, "coco": COCO, "lspet": LSP, "lsp": LSP}.get(_kind(run.data), MPII)
 
 
 def has_scenes(run: Run) -> bool:
@@ -88,6 +89,11 @@ def is_own(run: Run) -> bool:
     return _kind(run.data) == "own"
 
 
+def is_leeds(run: Run) -> bool:
+    """Whether the run's people are those of Leeds Sports Pose, whose measures are their own."""
+    return run.data in LEEDS
+
+
 def _kind(data: str) -> str:
     """ "synthetic-human36m-v1-2x4x2" -> "human36m"."""
     name = data[len(SYNTHETIC):] if data.startswith(SYNTHETIC) else data
@@ -101,6 +107,8 @@ def _read(run: Run, data: str, split: str, root: Path) -> List[Sample]:
         return coco.read(_coco_folder(data, root), split)
     if is_own(run):
         return own.read(root / data, split)
+    if data in LEEDS:
+        return lsp.read(root, data, split)
     return mpii.read(mpii_folder(run, data, root), split, run.everybody)
 
 

@@ -12,6 +12,7 @@ MPII:
 
 N people are in the order of the annotation file, joints in MPII's order. The base is that of x and y: published .h5
 and .mat files speak of pixels as MPII's own annotation does. It can be overridden.
+Predictions for Leeds Sports Pose are in the same files, with 14 joints in its order; in .mat (2, 14, N) will do too.
 
 Human3.6M, along the camera's axes, with any origin, K = 17 joints or 18 with the thorax last:
 
@@ -40,7 +41,7 @@ from integral_pose.metrics.mpjpe import ROOT, SCORED
 from integral_pose.skeletons import HUMAN36M, MPII
 
 JOINTS = len(MPII.joints)
-WANTED = "Predictions must be people x 16 joints x (x, y)."
+WANTED = "Predictions must be people x {} joints x (x, y)."
 HEADER = ["person", "joint", "x", "y"]
 UNITS = {"mm": 1, "m": 1000}
 POSES_WANTED = "Predictions must be frames x 17 or 18 joints x (x, y, z)."
@@ -48,12 +49,13 @@ POSES_HEADER = ["image", "joint", "x", "y", "z"]
 NEAR = 1000  # mm; Human3.6M's cameras film nobody from nearer
 
 
-def read(path: Path, people: int, base: Optional[int] = None) -> Array:
-    """Predictions as (people, 16, 2), image px, 0-based.
+def read(path: Path, people: int, base: Optional[int] = None, joints: int = JOINTS) -> Array:
+    """Predictions as (people, joints, 2), image px, 0-based.
 
     Args:
         people: how many the annotation file has.
         base: what the first pixel is called, 0 or 1; None for what the kind of file implies.
+        joints: of the data set: MPII's 16 or Leeds Sports Pose's 14.
 
     Raises:
         InputError: the file is missing, unreadable, or holds something else.
@@ -61,7 +63,7 @@ def read(path: Path, people: int, base: Optional[int] = None) -> Array:
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path}: predictions end in {', '.join(_READERS)}. Name such a file.")
     reader, implied = _READERS[path.suffix.lower()]
-    predictions = _as_people(path, reader(path))
+    predictions = _as_people(path, reader(path, joints), joints)
     if len(predictions) != people:
         raise InputError(
             f"{path}: holds {len(predictions)} people, and the annotation file {people}. "
@@ -101,23 +103,25 @@ def _demand_finite(path: Path, predictions: Array, name: Callable[[int, int], st
         )
 
 
-def _as_people(path: Path, values: Any) -> Array:
+def _as_people(path: Path, values: Any, joints: int) -> Array:
     try:
         array = numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path}: holds something else than numbers ({error}). {WANTED}") from error
-    if array.shape[1:] == (JOINTS, 2):
+        raise InputError(f"{path}: holds something else than numbers ({error}). {WANTED.format(joints)}") from error
+    if array.shape[1:] == (joints, 2):
         return array
-    if path.suffix.lower() == ".mat" and array.shape[:2] == (JOINTS, 2):
-        return array.reshape(JOINTS, 2, -1).transpose(2, 0, 1)
-    raise InputError(f"{path}: holds an array of shape {array.shape}. {WANTED}")
+    if path.suffix.lower() == ".mat" and array.shape[:2] == (joints, 2):
+        return array.reshape(joints, 2, -1).transpose(2, 0, 1)
+    if path.suffix.lower() == ".mat" and array.shape[:2] == (2, joints):
+        return array.reshape(2, joints, -1).transpose(2, 1, 0)
+    raise InputError(f"{path}: holds an array of shape {array.shape}. {WANTED.format(joints)}")
 
 
-def _h5(path: Path) -> Any:
+def _h5(path: Path, _: int) -> Any:
     return _variable(path, read_h5(path), "preds")
 
 
-def _mat(path: Path) -> Any:
+def _mat(path: Path, _: int) -> Any:
     found = _variable(path, read_mat(path), "preds", "pred", "pos_pred_src")
     return read_everybody(path, found) + 1 if found.dtype.names else found
 
@@ -129,27 +133,27 @@ def _variable(path: Path, variables: Dict[str, Any], *names: str) -> Any:
     raise InputError(f"{path}: holds no {' or '.join(names)}. Store the predictions under that name.")
 
 
-def _npy(path: Path) -> Any:
+def _npy(path: Path, _: int = 0) -> Any:
     try:
         return np.load(str(path), allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"{path}: cannot be read as a NumPy array ({error}). Write it with numpy.save.") from error
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path, joints: int) -> Any:
     people = read_json(path)
     if not isinstance(people, list):
-        raise InputError(f"{path}: is not a list of people. {WANTED}")
+        raise InputError(f"{path}: is not a list of people. {WANTED.format(joints)}")
     try:
         return [person["joints"] if isinstance(person, dict) else person for person in people]
     except KeyError as error:
-        raise InputError(f"{path}: a record holds no `joints`. {WANTED}") from error
+        raise InputError(f"{path}: a record holds no `joints`. {WANTED.format(joints)}") from error
 
 
-def _csv(path: Path) -> Any:
+def _csv(path: Path, joints: int) -> Any:
     _, rows = _lines(path, HEADER)
-    order = _by_joint(path, rows[:, 0], rows[:, 1], JOINTS, "person from 0 on")
-    return rows[order, 2:].reshape(-1, JOINTS, 2)
+    order = _by_joint(path, rows[:, 0], rows[:, 1], joints, "person from 0 on")
+    return rows[order, 2:].reshape(-1, joints, 2)
 
 
 def _lines(path: Path, header: List[str]) -> Tuple[List[List[str]], Array]:
@@ -175,7 +179,7 @@ def _by_joint(path: Path, owners: Array, joints: Array, count: int, owner: str) 
     return order
 
 
-_READERS: Dict[str, Tuple[Callable[[Path], Any], int]] = {
+_READERS: Dict[str, Tuple[Callable[[Path, int], Any], int]] = {
     ".h5": (_h5, 1),
     ".mat": (_mat, 1),
     ".npy": (_npy, 0),
