@@ -19,6 +19,7 @@ from integral_pose.datasets.synthetic import human36m as clips
 from integral_pose.datasets.synthetic import mpii as stills
 from integral_pose.errors import InputError
 from integral_pose.estimate import Outcome, Task, on_pictures
+from integral_pose.footage import Gathered
 from integral_pose.geometry import Array, Box
 from integral_pose.inference import MARGIN_IN_SPACE
 from integral_pose.skeletons import HUMAN36M, MPII
@@ -70,7 +71,7 @@ def look(part: str, examples: List[Example], out: Path) -> Outcome:
     boxes = {example.path.name: Boxes(example.box[None], np.ones(1)) for example in examples}
     network = trained.at(MODELS / f"{part}.params")
     task = Task(network, mx.cpu(), lambda picture: box_files.of(boxes, picture.name), "known", out)
-    return on_pictures(task, [example.path for example in examples])
+    return on_pictures(task, Gathered([example.path for example in examples]))
 
 
 def _stills(folder: Path) -> List[Example]:

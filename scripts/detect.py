@@ -9,15 +9,16 @@ import os
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from tqdm import tqdm
 
-from integral_pose import build
+from integral_pose import build, footage
+from integral_pose.cli import positive
 from integral_pose.detect import DETECTORS, Detector, image_id, records
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
-from integral_pose.footage import pictures_in
+from integral_pose.footage import Gathered, Shown, Unread
 from integral_pose.storage import image_files
 
 DEFAULT = next(iter(DETECTORS))
@@ -39,48 +40,71 @@ appears then names the file. --weights takes a file of your own instead, written
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code, 2 for wrong input."""
+    """Runs the command; returns its exit code, 2 for wrong input, 1 if some of the pictures could not be used."""
     args = _parser().parse_args(argv)
     try:
         _check(args)
-        pictures = coco_pictures(args.coco) if args.coco else find(args.pictures)
+        gathered = coco_pictures(args.coco) if args.coco else find(args.pictures)
         detector = Detector(args.detector, args.weights, args.models, build.one_device(args.gpus))
-        found = detect(detector, pictures, args.least)
-        _write(args.out, found)
+        upright = not args.coco  # COCO's annotations are of pictures as they are stored
+        found = detect(detector, gathered, args.least, footage.pictures(gathered.pictures, 1, args.max_pixels, upright))
+        _write(args.out, found.records)
     except InputError as error:
         print(f"detect: {error}", file=sys.stderr)
         return 2
-    print(f"{len(found)} people in {len(pictures)} pictures, written to {args.out}")
-    return 0
+    for said in [*gathered.skipped, *(unread.reason for unread in found.failed)]:
+        print(f"detect: {said}", file=sys.stderr)
+    left = f", {len(found.failed)} could not be used" if found.failed else ""
+    print(f"{len(found.records)} people in {found.pictures} pictures{left}, written to {args.out}")
+    return 1 if found.failed else 0
 
 
-def detect(detector: Detector, pictures: Sequence[Path], least: float) -> List[Dict[str, Any]]:
-    """The records of all people whose score is `least` or more, picture by picture.
+class Found(NamedTuple):
+    """What came of it."""
+
+    records: List[Dict[str, Any]]
+    pictures: int  # that were looked at
+    failed: List[Unread]
+
+
+def detect(detector: Detector, gathered: Gathered, least: float, shown: Iterable[Shown]) -> Found:
+    """The records of all people whose score is `least` or more, picture by picture, and what could not be read.
+
+    Args:
+        shown: the pictures of `gathered`, in their order.
 
     Raises:
-        InputError: a picture cannot be read.
+        InputError: none can be read.
     """
     found: List[Dict[str, Any]] = []
-    for path in tqdm(pictures, unit="picture", desc="detect", leave=False):
-        boxes, scores = detector.people(image_files.read(path))
+    failed = list(gathered.unread)
+    paths = tqdm(gathered.pictures, unit="picture", desc="detect", leave=False)
+    for path, one in zip(paths, shown):
+        if isinstance(one, Unread):
+            failed.append(one)
+            continue
+        boxes, scores = detector.people(one.pixels)
         found += records(path, boxes[scores >= least], scores[scores >= least])
-    return found
+    looked_at = len(gathered.pictures) + len(gathered.unread) - len(failed)
+    if not looked_at:
+        raise InputError(" ".join(unread.reason for unread in failed[:3]))
+    return Found(found, looked_at, failed)
 
 
-def find(places: Sequence[Path]) -> List[Path]:
+def find(places: Sequence[Path]) -> Gathered:
     """The pictures among files and folders; of a folder those directly in it, by name.
 
     Raises:
         InputError: there is none, or two would have the same image_id.
     """
-    pictures = pictures_in(places)
-    twice = [name for name, times in Counter(map(image_id, pictures)).items() if times > 1]
+    gathered = footage.gathered(places)
+    twice = [name for name, times in Counter(map(image_id, gathered.pictures)).items() if times > 1]
     if twice:
         raise InputError(f"{twice[0]}: several pictures would have this image_id. Give their folders one at a time.")
-    return pictures
+    return gathered
 
 
-def coco_pictures(folder: Path) -> List[Path]:
+def coco_pictures(folder: Path) -> Gathered:
     """All pictures of val2017 in COCO's folder.
 
     Raises:
@@ -127,6 +151,9 @@ def _parser() -> argparse.ArgumentParser:
                         help="where weights are, and are downloaded to (default: %(default)s)")
     parser.add_argument("--least", type=float, default=0.05, metavar="SCORE",
                         help="leave out people with a lower score (default: %(default)s)")
+    parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
+                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
+                        "%(default)s)")
     parser.add_argument("--gpus", default="", metavar="NUMBER", help="as in --gpus 0 (default: the CPU)")
     return parser
 

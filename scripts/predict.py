@@ -16,7 +16,8 @@ from integral_pose.cli import CORES, positive
 from integral_pose.detect import DETECTORS, Detector
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.estimate import Outcome, Task, on_film, on_pictures
-from integral_pose.footage import CAMERA, VIDEOS, Picture
+from integral_pose.footage import CAMERA, VIDEOS, Gathered, Picture
+from integral_pose.storage import image_files
 
 SHIPPED = Path(__file__).resolve().parent.parent / "models" / "people.params"
 DETECTOR = next(iter(DETECTORS))
@@ -68,19 +69,19 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _predict(args: argparse.Namespace) -> Outcome:
     _check(args)
     found, film = _trained(args), _film(args.what)
-    paths = [] if film else footage.pictures_in([Path(name) for name in args.what])
+    gathered = Gathered([]) if film else footage.gathered([Path(name) for name in args.what])
     there = joint_files.replaced(args.out)
     found = found._replace(run=replace(found.run, flip_test=args.flip))
     boxes, boxes_from = _boxes(args)
     task = Task(found, build.one_device(args.gpus), boxes, boxes_from, args.out, args.batch, args.workers, args.focal,
-                not args.no_overlays)
-    for note in task.notes:
+                not args.no_overlays, args.max_pixels)
+    for note in [*task.notes, *gathered.skipped]:
         _say(note, "note")
     if there:
         _say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
     if film == CAMERA and not args.frames:
         _say("Ctrl-C ends the recording and writes what there is.", "note")
-    return on_film(task, film, args.frames) if film else on_pictures(task, paths)
+    return on_film(task, film, args.frames) if film else on_pictures(task, gathered)
 
 
 def _trained(args: argparse.Namespace) -> trained.Trained:
@@ -161,6 +162,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--flip", action="store_true", help="average with what the network says of mirrored pictures")
     parser.add_argument("--no-overlays", action="store_true", help="write joints only")
     parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a film")
+    parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
+                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
+                        "%(default)s)")
     parser.add_argument("--least", type=float, default=0.5, metavar="SCORE",
                         help="leave out boxes with a lower score (default: %(default)s)")
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DETECTOR, metavar="NAME",

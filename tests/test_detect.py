@@ -11,6 +11,7 @@ import cv2
 import mxnet as mx
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools.coco import COCO
 
 from integral_pose import detect
@@ -242,6 +243,40 @@ def test_the_command_takes_files_and_folders_and_leaves_out_the_unsure(tmp_path,
     least = sorted(record["score"] for record in found)[-3]
     assert command.main([*places, *options, "--least", str(least)]) == 0
     assert [r for r in found if r["score"] >= least] == json.loads(out.read_text())
+
+
+class Sizes:
+    """A detector that finds one person, who is as large as the picture."""
+
+    def __init__(self, *arguments):
+        pass
+
+    def people(self, image):
+        return np.array([[0.0, 0, image.shape[1], image.shape[0]]]), np.array([0.9])
+
+
+def test_one_bad_picture_loses_nothing_and_photographs_are_upright(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(command, "Detector", Sizes)
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    Image.new("RGB", (40, 30)).save(tmp_path / "turned.jpg", exif=tag)
+    picture(tmp_path, "one.png")
+    content = picture(tmp_path, "cut.png").read_bytes()
+    (tmp_path / "cut.png").write_bytes(content[: len(content) // 2])
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    out = tmp_path / "boxes.txt"
+    assert command.main([str(tmp_path), "--out", str(out)]) == 1
+    assert {one["image_id"]: one["bbox"][2:] for one in json.loads(out.read_text())} == {
+        "one.png": [70, 90], "turned.jpg": [30, 40]}
+    said = capsys.readouterr()
+    assert "2 people in 2 pictures, 2 could not be used" in said.out
+    assert "cut.png: is a PNG picture that cannot be decoded" in said.err and "a.heic: is a HEIC" in said.err
+    (tmp_path / "val2017").mkdir()
+    (tmp_path / "turned.jpg").rename(tmp_path / "val2017" / "000000000785.jpg")
+    assert command.main(["--coco", str(tmp_path), "--out", str(out)]) == 0  # COCO's joints are of what is stored
+    assert json.loads(out.read_text())[0]["bbox"][2:] == [40, 30]
+    assert command.main([str(tmp_path / "one.png"), "--out", str(out), "--max-pixels", "6299"]) == 2
+    assert "one.png: is 70 x 90 px" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments, said", [

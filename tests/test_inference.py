@@ -7,7 +7,7 @@ import signal
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, Iterator, List
 
 import integral_pose  # isort: skip  # noqa: F401
 
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from integral_pose import box_files, footage, joint_files, overlay, pictures, run, trained
+from integral_pose import box_files, footage, inference, joint_files, overlay, pictures, run, trained
 from integral_pose.batches import Batches
 from integral_pose.box_files import Boxes
 from integral_pose.datasets import catalogue
@@ -29,6 +29,7 @@ from integral_pose.predict import predict_scored
 from integral_pose.run import Run
 from integral_pose.samples import Pose, Sample
 from integral_pose.skeletons import HUMAN36M, MPII
+from integral_pose.storage import image_files
 from integral_pose.trained import Trained
 from tests import trained_forms
 
@@ -117,6 +118,34 @@ def test_the_root_is_the_origin_and_the_focal_length_hardly_matters() -> None:
     np.testing.assert_allclose(from_root(space, 3)[5], space[5] - space[3])
 
 
+def test_many_boxes_are_cut_out_a_batch_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: List[str] = []
+    mine, cut = estimator(trained_forms.tiny(), tmp_path / "run", batch=4), inference.normalise
+    said = mine._said
+    monkeypatch.setattr(inference, "normalise", lambda patch: (done.append("cut"), cut(patch))[1])
+    monkeypatch.setattr(mine, "_said", lambda patches: (done.append(f"{len(patches)} looked at"), said(patches))[1])
+    boxes = Boxes(np.tile([3.0, 4, 30, 50], (10, 1)), np.linspace(0, 1, 10))
+    (seen,) = mine.seen([(Picture("a.png", pixels(60, 60)), boxes)])
+    assert done == [*["cut"] * 4, "4 looked at", *["cut"] * 4, "4 looked at", *["cut"] * 2, "2 looked at"]
+    assert [person.score for person in seen.people] == boxes.scores.tolist()
+
+
+def test_large_pictures_do_not_wait_for_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: List[int] = []
+
+    def views() -> Iterator[Any]:
+        for number in range(6):
+            shown.append(number)
+            picture = pixels(60, 60)
+            yield Picture(str(number), picture), box_files.whole(picture)
+
+    for most, waiting in ((256 << 20, 6), (2 * 60 * 60 * 3, 3)):
+        monkeypatch.setattr(inference, "MOST_BYTES", most)
+        shown.clear()
+        next(estimator(trained_forms.tiny(), tmp_path / "run", batch=8).seen(views()))
+        assert len(shown) == waiting
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_says_what_confidence_is(kind: str) -> None:
     said = meaning_of_confidence(trained_forms.tiny(**KINDS[kind]))
@@ -151,22 +180,47 @@ def test_a_damaged_picture_is_named_and_passed_over(name: str, left: float, tmp_
 
 
 def test_folders_give_their_pictures_by_name(tmp_path: Path) -> None:
-    for name in ("b.JPG", "a.png", "notes.txt", "c.webp"):
-        (tmp_path / name).touch()
-    assert [path.name for path in footage.pictures_in([tmp_path])] == ["a.png", "b.JPG", "c.webp"]
+    (tmp_path / "sub").mkdir()
+    for name in ("b.JPG", "a.png", "c.webp", "noending", "d.tif", "notes.txt", "._b.jpg", ".DS_Store", "Thumbs.db"):
+        ending = Path(name).suffix.lower()
+        content = bytes(cv2.imencode(ending if ending in image_files.WRITTEN else ".jpg", pixels(8, 9))[1])
+        (tmp_path / name).write_bytes(b"words" if ending == ".txt" else content)
+    (tmp_path / "photo.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tmp_path / "late.heic").symlink_to("nowhere")
+    (tmp_path / "empty.jpg").touch()
+    for number in range(5):
+        (tmp_path / f"clip{number}.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
+    found = footage.gathered([tmp_path])
+    assert [path.name for path in found.pictures] == ["a.png", "b.JPG", "c.webp", "d.tif", "noending"]
+    assert [one.name for one in found.unread] == ["empty.jpg", "late.heic", "photo.HEIC"]
+    assert "is empty" in found.unread[0].reason and "heif-convert photo.HEIC photo.jpg" in found.unread[2].reason
+    folder, notes, clips = sorted(found.skipped)
+    assert "left out 5 that are each a video: clip0.mp4, clip1.mp4, clip2.mp4, …. Give it to predict" in clips
+    assert "1 that is a text: notes.txt." in notes and "1 that is a folder: sub. Name it too" in folder
+
+
+def test_one_name_that_is_not_utf_8_does_not_end_a_folder(tmp_path: Path) -> None:
+    bad = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    for path in (bad, tmp_path / "a.jpg"):
+        image_files.write(path, pixels(8, 9))
+    shown = list(footage.pictures(footage.gathered([tmp_path]).pictures, 2))
+    assert [one.name for one in shown] == ["a.jpg", r"caf\xe9.jpg"] and all(isinstance(one, Picture) for one in shown)
+    assert footage.pictures([bad], 1, most=70).__next__().name == r"caf\xe9.jpg"
 
 
 @pytest.mark.parametrize("places, said", [
-    (["empty"], "has no pictures"), (["nowhere.jpg"], "no such file or folder"),
+    (["empty"], "has no pictures"), (["texts"], "has no pictures.*left out 1 that is a text: a.txt"),
+    (["nowhere.jpg"], "no such file or folder"),
     (["one/a.jpg", "two/a.jpg"], "a.jpg: several pictures"),
 ])
 def test_places_without_pictures_are_refused(places: List[str], said: str, tmp_path: Path) -> None:
-    for folder in ("empty", "one", "two"):
+    for folder in ("empty", "one", "two", "texts"):
         (tmp_path / folder).mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("words")
     for name in ("one/a.jpg", "two/a.jpg"):
         (tmp_path / name).touch()
     with pytest.raises(InputError, match=said):
-        footage.pictures_in([tmp_path / place for place in places])
+        footage.gathered([tmp_path / place for place in places])
 
 
 def film(path: Path, count: int) -> Path:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 
-from integral_pose import detect, joint_files
+from integral_pose import detect, estimate, joint_files
 from integral_pose.errors import InputError
 from scripts import predict
 from tests import trained_forms
@@ -114,6 +115,45 @@ def test_damaged_pictures_are_passed_over_and_told(place: Path, tmp_path: Path, 
     assert len(content(tmp_path / "out")["failed"]) == 1
     assert predict.main([str(tmp_path / "cut.jpg"), "--run", key(), "--out", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()
+
+
+def test_pictures_of_any_ending_are_drawn_over_and_others_are_told(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content_of = (place / "photos" / "a.jpg").read_bytes()
+    for name in ("shot.jfif", "noending", "._shot.jfif"):
+        (tmp_path / name).write_bytes(content_of)
+    (tmp_path / "g.pgm").write_bytes(b"P5 40 30 255\n" + bytes(1200))
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tmp_path / "notes.txt").write_text("words")
+    out = tmp_path / "out"
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("3 people in 3 pictures, 1 could not be used")
+    assert "is a HEIC" in said.err and "left out 1 that is a text: notes.txt" in " ".join(said.err.split())
+    assert sorted(path.name for path in (out / "overlays").iterdir()) == ["g.pgm.png", "noending.jpg", "shot.jfif.jpg"]
+    assert "IMG_1.HEIC: is a HEIC" in content(out)["failed"][0]
+    draw = estimate.overlay
+
+    def drawn(seen: Any, *how: Any) -> Any:
+        if seen.picture.name == "g.pgm":
+            raise cv2.error("too large")
+        return draw(seen, *how)
+
+    monkeypatch.setattr(estimate, "overlay", drawn)
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(out)]) == 1
+    assert len(content(out)["people"]) == 3 and "g.pgm: has its joints" in content(out)["failed"][1]
+    assert predict.main([str(tmp_path / "g.pgm"), "--run", key(), "--max-pixels", "99", "--out", str(out)]) == 2
+    assert "is 40 x 30 px" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_name_that_is_not_utf_8_is_written_as_text_that_is(place: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    path.write_bytes((place / "photos" / "a.jpg").read_bytes())
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(tmp_path / "out")]) == 0
+    assert content(tmp_path / "out")["people"][0]["image"] == r"caf\xe9.jpg"
+    assert (tmp_path / "out" / "joints.csv").read_text(encoding="utf-8").splitlines()[1].startswith(r"caf\xe9.jpg,0,")
+    assert (tmp_path / "out" / "overlays" / r"caf\xe9.jpg").is_file()
 
 
 def test_a_film_gives_a_film(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -16,6 +16,7 @@ from integral_pose import build
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.samples import normalise
+from integral_pose.storage.file_kinds import printable
 
 PERSON = "person"
 NUMBERED = re.compile(r"(?:^|_)(\d{12})$")  # 000000000785, COCO_val2014_000000000785
@@ -130,7 +131,7 @@ def boxes_of(
 def image_id(path: Path) -> Union[int, str]:
     """What a picture is called in a file of boxes: COCO's number, of the 12 digits its name ends in, or its name."""
     number = NUMBERED.search(path.stem)
-    return int(number.group(1)) if number else path.name
+    return int(number.group(1)) if number else printable(path.name)
 
 
 def records(path: Path, boxes: Array, scores: Array) -> List[Dict[str, Any]]:

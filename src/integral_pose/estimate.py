@@ -4,18 +4,21 @@ from __future__ import annotations
 import time
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
 
+import cv2
 import mxnet as mx
 from tqdm import tqdm
 
 from integral_pose import footage, joint_files
 from integral_pose.box_files import Boxes
 from integral_pose.errors import InputError
-from integral_pose.footage import CAMERA, Picture, Shown, Unread
+from integral_pose.footage import CAMERA, Gathered, Picture, Shown, Unread
 from integral_pose.inference import FOCAL, Estimator, Seen, meaning_of_confidence, square
 from integral_pose.overlay import overlay
+from integral_pose.storage import image_files
 from integral_pose.trained import Trained
 
 Save = Callable[[Path, Seen], None]  # an overlay, into a folder
@@ -34,6 +37,7 @@ class Task:
     workers: int = 2
     focal: float = 0.0  # px; 0: assumed
     overlays: bool = True
+    most_pixels: int = image_files.MOST_PIXELS  # of a picture
 
     @property
     def in_space(self) -> bool:
@@ -63,7 +67,7 @@ class Outcome:
     seconds: float = 0.0
 
 
-def on_pictures(task: Task, paths: Sequence[Path]) -> Outcome:
+def on_pictures(task: Task, gathered: Gathered) -> Outcome:
     """Looks at pictures and writes the folder; what cannot be read is left out, and is in the outcome.
 
     Raises:
@@ -73,9 +77,10 @@ def on_pictures(task: Task, paths: Sequence[Path]) -> Outcome:
     def save(place: Path, seen: Seen) -> None:
         joint_files.write_picture(place / seen.picture.name, overlay(seen, estimator.skeleton, task.in_space))
 
-    estimator = _estimator(task)
+    estimator, paths = _estimator(task), gathered.pictures
+    shown = chain(gathered.unread, footage.pictures(paths, task.workers, task.most_pixels))
     with joint_files.draft(task.out) as place:
-        return _written(task, estimator, place, footage.pictures(paths, task.workers), len(paths), save)
+        return _written(task, estimator, place, shown, len(paths) + len(gathered.unread), save)
 
 
 def on_film(task: Task, name: str, most: int = 0) -> Outcome:
@@ -112,13 +117,23 @@ def _written(
         outcome.people += [joint_files.record(seen, i, estimator.skeleton, bool(film)) for i in numbers]
         outcome.pictures += 1
         if task.overlays:
-            save(place / joint_files.OVERLAYS, seen)
+            _draw(save, place / joint_files.OVERLAYS, seen, outcome)
     outcome.seconds = time.time() - started
     if not outcome.pictures:
         reasons = [unread.reason for unread in outcome.failed] or [f"{film or 'nothing'}: has no pictures."]
         raise InputError(" ".join(reasons[:3]))
     joint_files.write(place, _head(task, estimator, outcome, film), outcome.people, estimator.skeleton.joints)
     return outcome
+
+
+def _draw(save: Save, place: Path, seen: Seen, outcome: Outcome) -> None:
+    """Saves an overlay; where OpenCV cannot draw it, says so and keeps the joints."""
+    try:
+        save(place, seen)
+    except cv2.error as error:
+        name = seen.picture.name
+        reason = f"{name}: has its joints, but could not be drawn over ({' '.join(str(error).split())})."
+        outcome.failed.append(Unread(name, reason))
 
 
 def _views(task: Task, shown: Iterable[Shown], outcome: Outcome, total: int) -> Iterator[Tuple[Picture, Boxes]]:

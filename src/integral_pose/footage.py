@@ -1,13 +1,14 @@
 """Anyone's pictures, videos and cameras, as one picture after the other; what cannot be read is said."""
 from __future__ import annotations
 
+import re
 import signal
 from collections import Counter
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from threading import Event
-from typing import Any, Callable, Iterator, List, NamedTuple, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Union
 
 import cv2
 
@@ -15,8 +16,11 @@ from integral_pose.batches import ahead
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.storage import image_files
+from integral_pose.storage.file_kinds import FOLDER, UNOPENED, VIDEO, Kind, advice, printable, refusal
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2")
+IGNORED = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)  # what systems add, such as ._a.jpg
+NAMED = 3  # files of a kind
 VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 CAMERA = "camera"
 USUAL_RATE = 25.0  # frames a second, where a video or camera does not say
@@ -39,6 +43,14 @@ class Unread(NamedTuple):
 Shown = Union[Picture, Unread]
 
 
+class Gathered(NamedTuple):
+    """What there is to look at."""
+
+    pictures: Sequence[Path]
+    unread: Sequence[Unread] = ()  # pictures in folders, of kinds that cannot be read
+    skipped: Sequence[str] = ()  # sentences about the other files of folders
+
+
 class Film(NamedTuple):
     """A video or camera, opened."""
 
@@ -48,43 +60,79 @@ class Film(NamedTuple):
     frames: int  # as the file says; 0 where that is not known
 
 
-def pictures_in(places: Sequence[Path]) -> List[Path]:
-    """The pictures among files and folders; of a folder those directly in it, by name.
+def gathered(places: Sequence[Path]) -> Gathered:
+    """The pictures among files and folders; of a folder those directly in it, by name, whatever their endings.
 
     Raises:
         InputError: there are none, one is missing, or two have the same name.
     """
-    pictures: List[Path] = []
-    for place in places:
-        pictures += _in_folder(place) if place.is_dir() else [place]
+    found = [_in_folder(place) if place.is_dir() else Gathered([place]) for place in places]
+    pictures = [path for one in found for path in one.pictures]
     missing = next((path for path in pictures if not path.is_file()), None)
     if missing:
-        raise InputError(f"{missing}: there is no such file or folder. Check the path.")
+        raise InputError(f"{printable(missing)}: there is no such file or folder. Check the path.")
     twice = [name for name, times in Counter(path.name for path in pictures).items() if times > 1]
     if twice:
-        raise InputError(f"{twice[0]}: several pictures have this name. Give their folders one at a time.")
-    return pictures
+        raise InputError(f"{printable(twice[0])}: several pictures have this name. Give their folders one at a time.")
+    return Gathered(pictures, [one for of in found for one in of.unread], [said for of in found for said in of.skipped])
 
 
-def _in_folder(folder: Path) -> List[Path]:
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURES)
+def _in_folder(folder: Path) -> Gathered:
+    files = sorted(path for path in folder.iterdir() if not IGNORED.fullmatch(path.name))
+    kinds = {path: _kind(path) for path in files}
+    pictures = [path for path, kind in kinds.items() if kind.readable]
+    unread = [path for path, kind in kinds.items()
+              if not kind.readable and (kind.photograph or path.suffix.lower() in PICTURES)]
+    failed = [Unread(printable(path.name), refusal(path, kinds[path])) for path in unread]
+    skipped = _skipped(folder, {path: kind for path, kind in kinds.items() if path not in {*pictures, *unread}})
     if not pictures:
-        raise InputError(f"{folder}: has no pictures. They are files ending in {', '.join(PICTURES)}.")
-    return pictures
+        reasons = " ".join([*(one.reason for one in failed[:NAMED]), *skipped])
+        raise InputError(f"{printable(folder)}: has no pictures that can be read. {reasons}".strip())
+    return Gathered(pictures, failed, skipped)
 
 
-def pictures(paths: Sequence[Path], workers: int) -> Iterator[Shown]:
-    """Reads pictures ahead on `workers` threads; people's photographs are turned as their EXIF tag says."""
-    return ahead(lambda number: _picture(paths[number]), 0, len(paths), workers)
-
-
-def _picture(path: Path) -> Shown:
+def _kind(path: Path) -> Kind:
     try:
-        return Picture(path.name, image_files.read(path, upright=True))
+        return FOLDER if path.is_dir() else image_files.kind(path)
+    except InputError:
+        return UNOPENED
+
+
+def _skipped(folder: Path, others: Dict[Path, Kind]) -> List[str]:
+    """A sentence for each kind of file in a folder that is no picture."""
+    by_kind: Dict[str, List[Path]] = {}
+    for path, kind in others.items():
+        by_kind.setdefault(kind.name, []).append(path)
+    lines = []
+    for name, paths in by_kind.items():
+        named = ", ".join(printable(path.name) for path in paths[:NAMED]) + (", …" if len(paths) > NAMED else "")
+        hint = f" {advice(paths[0], others[paths[0]])}" if others[paths[0]] in (VIDEO, FOLDER) else ""
+        are = "is" if len(paths) == 1 else "are each"
+        lines.append(f"{printable(folder)}: left out {len(paths)} that {are} {name}: {named}.{hint}")
+    return lines
+
+
+def pictures(
+    paths: Sequence[Path], workers: int, most: int = image_files.MOST_PIXELS, upright: bool = True
+) -> Iterator[Shown]:
+    """Reads pictures ahead on `workers` threads.
+
+    Args:
+        most: pixels that one may have; 0: any number.
+        upright: as they are seen, turned by their EXIF tag; else as they are stored.
+    """
+    return ahead(lambda number: _picture(paths[number], most, upright), 0, len(paths), workers)
+
+
+def _picture(path: Path, most: int, upright: bool) -> Shown:
+    name = printable(path.name)
+    try:
+        return Picture(name, image_files.read(path, upright, most))
     except InputError as error:
-        return Unread(path.name, str(error))
-    except (OSError, cv2.error) as error:  # OpenCV raises where a picture would be larger than it reads
-        return Unread(path.name, f"{path}: cannot be read ({error}).")
+        return Unread(name, str(error))
+    except (OSError, MemoryError, cv2.error) as error:
+        reason = " ".join(str(error).split()) or "memory is short"
+        return Unread(name, f"{printable(path)}: cannot be read ({reason}).")
 
 
 @contextmanager

@@ -7,6 +7,7 @@ times the picture's longer side, which is about that of Human3.6M's cameras.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import mxnet as mx
@@ -24,6 +25,7 @@ from integral_pose.trained import Trained
 
 MARGIN_IN_SPACE = 1.2  # 2 m against the height of somebody upright
 FOCAL = 1.15  # of the picture's longer side
+MOST_BYTES = 256 << 20  # of pictures that wait to be looked at together
 
 
 class Person(NamedTuple):
@@ -73,21 +75,26 @@ class Estimator:
         waiting: List[Tuple[Picture, Boxes]] = []
         for view in views:
             waiting.append(view)
-            if max(len(waiting), sum(len(boxes.scores) for _, boxes in waiting)) >= self._batch:
+            if max(len(waiting), len(_scores(waiting))) >= self._batch or _bytes(waiting) > MOST_BYTES:
                 yield from self._people_of(waiting)
                 waiting = []
         yield from self._people_of(waiting)
 
     def _people_of(self, views: Sequence[Tuple[Picture, Boxes]]) -> List[Seen]:
         looked_at = [(picture, box) for picture, boxes in views for box in boxes.edges]
+        people: List[Person] = []
+        for start in range(0, len(looked_at), self._batch):  # patches of thousands of boxes would fill the memory
+            people += self._people_in(looked_at[start : start + self._batch])
+        scored = (person._replace(score=float(score)) for person, score in zip(people, _scores(views)))
+        return [Seen(picture, list(islice(scored, len(boxes.scores)))) for picture, boxes in views]
+
+    def _people_in(self, looked_at: Sequence[Tuple[Picture, Array]]) -> List[Person]:
+        """What the network says of a batch of boxes."""
         patches = [Patch(square(picture, box, self.run), self.run.patch) for picture, box in looked_at]
         pixels = [picture.pixels for picture, _ in looked_at]
         images = list(self._pool.map(lambda of, patch: normalise(cut(of, patch)), pixels, patches))
-        parts = [self._said(np.stack(images[i : i + self._batch])) for i in range(0, len(images), self._batch)]
-        said = (each for fractions, scores in parts for each in zip(fractions, scores))
-        people = (self._person(*one, *each) for one, each in zip(zip(looked_at, patches), said))
-        found = ((picture, [next(people)._replace(score=float(s)) for s in boxes.scores]) for picture, boxes in views)
-        return [Seen(*each) for each in found]
+        fractions, scores = self._said(np.stack(images))
+        return [self._person(*each) for each in zip(looked_at, patches, fractions, scores)]
 
     def _person(self, of: Tuple[Picture, Array], patch: Patch, fractions: Array, scores: Array) -> Person:
         picture, box = of
@@ -100,6 +107,14 @@ class Estimator:
         lens = camera(picture.pixels, self._focal)
         depths = lens.focal[0] * patch.box.span / patch.box.side + patch.to_depth(fractions[:, 2])
         return Person(box, 1.0, joints, scores, lens.unproject(joints, depths))
+
+
+def _scores(views: Sequence[Tuple[Picture, Boxes]]) -> List[float]:
+    return [score for _, boxes in views for score in boxes.scores]
+
+
+def _bytes(views: Sequence[Tuple[Picture, Boxes]]) -> int:
+    return sum(picture.pixels.nbytes for picture, _ in views)
 
 
 def camera(pixels: Array, focal: float = 0.0) -> Camera:

@@ -15,6 +15,8 @@ from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.inference import Person, Seen, from_root
 from integral_pose.skeletons import Skeleton
+from integral_pose.storage import image_files
+from integral_pose.storage.file_kinds import printable
 
 JSON, CSV, OVERLAYS = "joints.json", "joints.csv", "overlays"
 MM = ("x_mm", "y_mm", "z_mm")
@@ -112,13 +114,16 @@ def _values(person: Person, joint: int, skeleton: Skeleton) -> Dict[str, float]:
 
 
 def write_picture(path: Path, pixels: Array) -> None:
-    """A picture, in the format its name says.
+    """A picture, in the format its name says, or with another ending where that cannot be written.
 
     Raises:
         InputError: it cannot be written.
     """
-    if not cv2.imwrite(str(path), pixels):
-        raise InputError(f"{path.name}: the picture drawn over could not be written. Is the disk full?")
+    try:
+        image_files.write(path, pixels)
+    except OSError as error:
+        raise InputError(f"{printable(path.name)}: the picture drawn over could not be written ({error.strerror}). Is "
+                         "the disk full?") from error
 
 
 class Video:

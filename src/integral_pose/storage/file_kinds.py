@@ -14,15 +14,15 @@ class Kind(NamedTuple):
     name: str  # with its article: "a PDF document"
     remedy: str = ""  # a sentence for somebody who gave it as a picture
     readable: bool = False  # as a picture
-    shows: bool = False  # whether it is a picture or video, so that leaving it out leaves somebody out
+    photograph: bool = False  # shows what the user may want looked at, though it cannot be read
 
 
 def _readable(name: str) -> Kind:
-    return Kind(name, readable=True, shows=True)
+    return Kind(name, readable=True)
 
 
 _CONVERT = "Convert it to JPEG or PNG, for example with ImageMagick: `magick {name} {stem}.png`."
-EMPTY = Kind("empty (0 bytes)", "Copy it again from its source.", shows=True)
+EMPTY = Kind("empty (0 bytes)", "Copy it again from its source.")
 JPEG = _readable("a JPEG picture")
 PNG = _readable("a PNG picture")
 WEBP = _readable("a WebP picture")
@@ -32,24 +32,26 @@ PNM = _readable("a PNM picture")
 JPEG_2000 = _readable("a JPEG 2000 picture")
 RAW = Kind(
     "a camera's raw file", "Develop it to JPEG, for example with darktable, RawTherapee or the camera maker's program.",
-    shows=True,
+    photograph=True,
 )
 HEIF = Kind(
     "a HEIC (HEIF) photograph",
     "Convert it to JPEG, for example with `heif-convert {name} {stem}.jpg` (Debian's package libheif-examples), or "
     "have the phone take JPEG: on an iPhone under Settings, Camera, Formats, Most Compatible.",
-    shows=True,
+    photograph=True,
 )
-AVIF = Kind("an AVIF picture", _CONVERT, shows=True)
+AVIF = Kind("an AVIF picture", _CONVERT, photograph=True)
 VIDEO = Kind(
     "a video", "Give it to predict by itself; where pictures are needed, write its frames with "
-    "`ffmpeg -i {name} {stem}_%05d.png`.", shows=True,
+    "`ffmpeg -i {name} {stem}_%05d.png`.",
 )
-PDF = Kind("a PDF document", "Write its pages as pictures, for example with `pdftoppm -png {name} {stem}`.", shows=True)
-WEB_PAGE = Kind("a web page", "Its download probably failed. Download the picture again.", shows=True)
-LFS = Kind("a Git LFS pointer, not the file itself", "Fetch the file with `git lfs pull`.", shows=True)
+PDF = Kind("a PDF document", "Write its pages as pictures, for example with `pdftoppm -png {name} {stem}`.")
+WEB_PAGE = Kind("a web page", "Its download probably failed. Download the picture again.")
+LFS = Kind("a Git LFS pointer, not the file itself", "Fetch the file with `git lfs pull`.")
 TEXT = Kind("a text", "Give a picture.")
 APPLE_DOUBLE = Kind("a macOS file of attributes, without a picture in it", "Give the file without `._` in its name.")
+FOLDER = Kind("a folder", "Name it too, to have its pictures looked at.")
+UNOPENED = Kind("a file or link that does not open", "Check that it is there and who may read it.", photograph=True)
 UNKNOWN = Kind("of a kind that is not known here", "If it is a picture, convert it to JPEG or PNG.")
 _ARCHIVE = "Unpack it and give what is in it."
 
@@ -60,12 +62,13 @@ _MARKS: Tuple[Tuple[int, bytes, Kind], ...] = (
     (8, b"CR\2", RAW), (0, b"IIU\0", RAW), (0, b"IIRO", RAW), (0, b"IIRS", RAW), (0, b"MMOR", RAW),
     (0, b"FUJIFILMCCD-RAW", RAW), (0, b"FOVb", RAW), (0, b"\0MRM", RAW),
     (0, b"II*\0", TIFF), (0, b"MM\0*", TIFF), (0, b"II+\0", TIFF), (0, b"MM\0+", TIFF),
-    (0, b"GIF8", Kind("a GIF", _CONVERT, shows=True)), (0, b"8BPS", Kind("a Photoshop file", _CONVERT, shows=True)),
-    (0, b"\0\0\0\x0cJXL ", Kind("a JPEG XL picture", _CONVERT, shows=True)),
-    (0, b"\xff\x0a", Kind("a JPEG XL picture", _CONVERT, shows=True)),
-    (0, b"v/1\1", Kind("an OpenEXR picture", _CONVERT, shows=True)),
-    (0, b"#?RADIANCE", Kind("a Radiance HDR picture", _CONVERT, shows=True)),
-    (0, b"\0\0\1\0", Kind("an icon", _CONVERT)), (128, b"DICM", Kind("a DICOM image", _CONVERT, shows=True)),
+    (0, b"GIF8", Kind("a GIF", _CONVERT, photograph=True)),
+    (0, b"8BPS", Kind("a Photoshop file", _CONVERT, photograph=True)),
+    (0, b"\0\0\0\x0cJXL ", Kind("a JPEG XL picture", _CONVERT, photograph=True)),
+    (0, b"\xff\x0a", Kind("a JPEG XL picture", _CONVERT, photograph=True)),
+    (0, b"v/1\1", Kind("an OpenEXR picture", _CONVERT, photograph=True)),
+    (0, b"#?RADIANCE", Kind("a Radiance HDR picture", _CONVERT, photograph=True)),
+    (0, b"\0\0\1\0", Kind("an icon", _CONVERT)), (128, b"DICM", Kind("a DICOM image", _CONVERT, photograph=True)),
     (8, b"AVI ", VIDEO), (0, b"\x1aE\xdf\xa3", VIDEO), (0, b"0&\xb2u\x8ef\xcf\x11", VIDEO), (0, b"FLV\1", VIDEO),
     (0, b"\0\0\1\xba", VIDEO), (0, b"\0\0\1\xb3", VIDEO), (0, b"OggS", VIDEO),
     (4, b"moov", VIDEO), (4, b"mdat", VIDEO),
@@ -112,7 +115,7 @@ def _written(start: bytes) -> Kind:
     if words.startswith((b"<!doctype html", b"<html")):
         return WEB_PAGE
     if words.startswith(b"<svg") or (words.startswith(b"<?xml") and b"<svg" in words):
-        return Kind("an SVG drawing", _CONVERT, shows=True)
+        return Kind("an SVG drawing", _CONVERT, photograph=True)
     if start[:2] in (b"\xff\xfe", b"\xfe\xff") or not set(start) & _NO_TEXT:
         return TEXT
     return UNKNOWN

@@ -224,7 +224,7 @@ def _decoded(path: Path, content: bytes) -> Optional[np.ndarray]:
     try:
         return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
-        raise InputError(f"{printable(path)}: OpenCV cannot decode it ({' '.join(error.err.split())}). Convert it to "
+        raise InputError(f"{printable(path)}: OpenCV cannot decode it ({' '.join(str(error).split())}). Convert it to "
                          "JPEG or PNG, or copy it again from its source.") from error
 
 
