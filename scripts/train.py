@@ -4,11 +4,13 @@ from __future__ import annotations
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
 
 import argparse
+import csv
+import re
 import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, List, Mapping, Optional, Pattern, Sequence
 
 import mxnet as mx
 
@@ -16,9 +18,10 @@ from experiments.bases import H1, H2, H3, I1, I2, I3, I_STAR, R1
 from integral_pose import build, skeletons
 from integral_pose.checkpoints import read
 from integral_pose.cli import CORES, positive
-from integral_pose.datasets import own
+from integral_pose.datasets import custom_images, own
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluate import check, evaluate
+from integral_pose.files import replacing
 from integral_pose.metrics import pck
 from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
@@ -26,6 +29,7 @@ from integral_pose.skeletons import Skeleton
 from integral_pose.train import Site, train
 
 METHODS = {"R1": R1, "H1": H1, "H2": H2, "H3": H3, "I*": I_STAR, "I1": I1, "I2": I2, "I3": I3}
+PARTS = "parts.csv"  # of a run's folder
 BACKBONES = ("resnet18", "resnet50", "resnet101")
 BUDGETS = {"smoke": {}, "quick": {}, "paper": {"steps": 10_000, "batch": 32, "validate_every": 500}}
 EXAMPLE = """example:
@@ -66,15 +70,16 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 def _train(args: argparse.Namespace) -> str:
     """Trains and evaluates what is missing; returns what there is to say."""
-    annotated = own.find(args.data, args.category)
-    skeleton = own.skeleton(annotated)
+    custom = own.find(args.data, args.category, args.images, args.valid, args.test)
+    skeleton = own.skeleton(custom, [pair.split("=") for pair in args.pairs or ()], not args.no_mirror)
     devices = tuple(build.devices(args.gpus))
-    name = own.register(annotated, args.images or _images(annotated.path), args.cache)
-    run = described(args, name, skeleton)
-    site = Site(args.cache, args.runs / "own", devices, args.workers)
+    data = own.register(custom, args.cache, args.group, args.labels_of)
+    run = described(args, data.name, skeleton)
+    site = Site(args.cache, args.runs / "custom", devices, args.workers)
     check(run, site.data)
-    print(_plan(annotated.path, run, skeleton, site), file=sys.stderr)
-    folder = train(run, site, f"{args.method}, {annotated.path.name}")
+    print("\n".join([_plan(custom.path, run, skeleton, site), *_notes(data.notes, run, skeleton)]), file=sys.stderr)
+    folder = train(run, site, f"{args.method}, {custom.path.name}")
+    _write_parts(own.parts(site.data / run.data), folder / PARTS)
     arrays, signature = read(evaluate(run, site))
     result = pck.score(arrays["distances"], arrays["sides"])
     return "\n".join([
@@ -106,18 +111,44 @@ def _all(run: Run, **changes: Any) -> Run:
     return replace(run, start=_all(run.start, **changes) if run.start else None, **changes)
 
 
-def _images(annotations: Path) -> Path:
-    """Where images are if nobody says: images/ beside the annotations, or beside their folder, or with them."""
-    beside = annotations.parent
-    return next((place for place in (beside / "images", beside.parent / "images") if place.is_dir()), beside)
-
-
 def _plan(path: Path, run: Run, skeleton: Skeleton, site: Site) -> str:
     counts = ", ".join(f"{len(own.read(site.data / run.data, part))} {part}" for part in ("train", "held-out", "test"))
-    pairs = sum(joint != other for joint, other in enumerate(skeleton.mirror)) // 2
+    pairs = len(_pairs(skeleton))
     return (f"{path}: {len(skeleton.joints)} joints, {len(skeleton.limbs)} limbs, {pairs} pairs of left and right; "
             f"people: {counts}. Run {run.key}: {run.backbone}, {run.patch} px, {sum(link.steps for link in run.chain)} "
             f"steps of {run.batch}.")
+
+
+def _pairs(skeleton: Skeleton) -> List[str]:
+    names = skeleton.joints
+    return [f"{names[joint]} = {names[other]}" for joint, other in enumerate(skeleton.mirror) if joint < other]
+
+
+def _notes(notes: Sequence[str], run: Run, skeleton: Skeleton) -> List[str]:
+    """What the user ought to look at before trusting the numbers, a line each."""
+    pairs = _pairs(skeleton)
+    if pairs:
+        sides = f"Left and right: {', '.join(pairs)}."
+    elif run.mirror and len(skeleton.joints) > 1:
+        sides = ("No joint's name tells a side, and pictures are mirrored in training. If some joints change places in "
+                 "a mirror, name them with --pairs LEFT=RIGHT; if mirrored pictures are wrong, give --no-mirror.")
+    else:
+        return [f"- {note}" for note in notes]
+    return [f"- {note}" for note in (sides, *notes)]
+
+
+def _write_parts(parts: Mapping[str, str], path: Path) -> None:
+    """Who was trained on and who was tested, for the user; the program reads the data set's own file."""
+    with replacing(path) as draft, open(draft, "w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows([("image", "part"), *sorted(parts.items())])
+
+
+def _pattern(text: str) -> Pattern[str]:
+    """For argparse."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text} is no regular expression: {error}") from None
 
 
 def _table(result: pck.PCK, skeleton: Skeleton) -> List[str]:
@@ -150,6 +181,19 @@ def _parser() -> argparse.ArgumentParser:
                         help="the annotations, or a folder with one JSON file, there or in annotations/")
     parser.add_argument("--images", type=Path, metavar="DIR",
                         help="where the images are (default: images/ beside the annotations, or with them)")
+    parser.add_argument("--valid", type=Path, metavar="FILE.json",
+                        help="your own held-out people, who choose the best weights")
+    parser.add_argument("--test", type=Path, metavar="FILE.json", help="your own test people")
+    parser.add_argument("--group", type=_pattern, metavar="REGEX",
+                        help="keep pictures in one part whose paths have the same text where this matches, or in its "
+                        "groups: '^[^/]*' keeps folders together, '(.*)_[0-9]*' all that differ in their last number; "
+                        "'.*' takes each picture by itself")
+    parser.add_argument("--pairs", nargs="+", metavar="LEFT=RIGHT",
+                        help="joints that change places in a mirror, where their names do not tell; NAME by itself has "
+                        "no side")
+    parser.add_argument("--labels-of", choices=custom_images.LABELS_OF, default="",
+                        help="whether joints are px of photographs as they are seen, or as they are stored before "
+                        "their EXIF tag turns them, where width and height do not tell")
     parser.add_argument("--category", default="", metavar="NAME", help="the one to train on, if several have keypoints")
     parser.add_argument("--method", choices=tuple(METHODS), default="I1", help="as in the paper (default: %(default)s)")
     parser.add_argument("--profile", choices=tuple(BUDGETS), default="quick",
@@ -167,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
-                        help="where trained networks go, in own/ (default: %(default)s)")
+                        help="where trained networks go, in custom/ (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("data"), metavar="DIR",
                         help="where it is noted which data a run has, and ImageNet's weights are kept, in models/ "
                         "(default: %(default)s)")

@@ -14,13 +14,13 @@ import pytest
 import scipy.io
 
 from integral_pose import box_files
-from integral_pose.datasets import coco, human36m, human36m_json, mpii, own, predictions
+from integral_pose.datasets import coco, custom_people, human36m, human36m_json, mpii, own, predictions
 from integral_pose.errors import InputError
 from integral_pose.evaluate import fingerprint
 from integral_pose.geometry import Array
 from integral_pose.samples import Sample, encode, patch_of
 from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton
-from tests import coco_forms, test_own_data
+from tests import coco_forms, custom_forms
 from tests import human36m_forms as forms
 
 LIMIT = 300  # s: many times what a loaded machine needs
@@ -93,7 +93,7 @@ def read_coco(folder: Path) -> None:
 def read_own(folder: Path) -> None:
     found = own.find(folder / "dogs.json", "dog")
     skeleton = own.skeleton(found)
-    used(own.people(found, folder), skeleton)
+    used(custom_people.read(*found.files[0][:4]).samples, skeleton)
 
 
 def boxes_by_image(folder: Path) -> Any:
@@ -198,7 +198,7 @@ READERS: Dict[str, Reader] = {
     "COCO": Reader(2000, "annotations/person_keypoints_val2017.json", coco_truth, read_coco),
     "detections": Reader(1500, DETECTIONS, coco_detections, lambda f: used(coco.detected(f).samples, COCO)),
     "results": Reader(1000, "results.json", coco_results, read_coco_results),
-    "own": Reader(1000, "dogs.json", lambda folder: test_own_data.annotations(), read_own),
+    "own": Reader(1000, "dogs.json", lambda folder: custom_forms.annotations(), read_own),
     "boxes": Reader(300, "b.json", coco_detections, read_boxes("b.json")),
     "boxes by image": Reader(200, "b.json", boxes_by_image, read_boxes("b.json")),
     "box lines": Reader(200, "b.csv", box_lines, read_boxes("b.csv"), as_csv),

@@ -7,62 +7,41 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 import integral_pose  # isort: skip  # noqa: F401
 
-import cv2
 import numpy as np
 import pytest
 
 from integral_pose import checkpoints
 from integral_pose import evaluate as evaluation
 from integral_pose import run as runs
-from integral_pose.datasets import catalogue, own
+from integral_pose.datasets import catalogue, custom_joints, custom_people, own
 from integral_pose.errors import InputError
 from integral_pose.metrics import pck
 from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
 from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton, parsed, written
 from scripts import predict, train
+from tests.custom_forms import IMAGES, JOINTS, NAMES, PATHS, annotations, command, write_dogs
 
-NAMES = ["snout", "Left Ear", "Right Ear", "tail", "paw_l", "paw_r", "collar tag"]
-JOINTS = ("snout", "l_ear", "r_ear", "tail", "l_paw", "r_paw", "collar_tag")
-EDGES = [[1, 2], [1, 3], [2, 3], [1, 4], [4, 5], [6, 4]]  # the third closes a circle; the last joint has none
-PATHS = ("snout-l_ear", "snout-r_ear", "snout-tail", "tail-l_paw", "tail-r_paw", "collar_tag")
-IMAGES = 12
 ROOT = Path(__file__).parents[1]
-
-
-def annotations() -> Dict[str, Any]:
-    """Dogs in 12 pictures of 100 x 80 px: two in the first, one in each of the others; and a cat without joints."""
-    rng = np.random.default_rng(0)
-    images = [{"id": 10 + i, "file_name": f"{i}.jpg", "width": 100, "height": 80} for i in range(IMAGES)]
-    people = []
-    for number, image in enumerate([10, *range(10, 10 + IMAGES)]):
-        points = np.column_stack([rng.uniform([20, 10], [80, 70], (7, 2)), [2, 1, 2, 2, 0, 2, 2]])
-        people.append({"id": number + 1, "image_id": image, "category_id": 3, "iscrowd": 0, "bbox": [15, 5, 70, 66],
-                       "keypoints": points.ravel().tolist(), "num_keypoints": 6})
-    cat = {"id": 99, "image_id": 11, "category_id": 4, "bbox": [0, 0, 9, 9], "iscrowd": 0}
-    dog = {"id": 3, "name": "dog", "keypoints": NAMES, "skeleton": EDGES}
-    return {"images": images, "annotations": [*people, cat], "categories": [dog, {"id": 4, "name": "cat"}]}
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """dogs.json and images/."""
-    (tmp_path / "images").mkdir()
-    rng = np.random.default_rng(1)
-    for number in range(IMAGES):
-        pixels = cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (100, 80))
-        cv2.imwrite(str(tmp_path / "images" / f"{number}.jpg"), pixels)
-    (tmp_path / "dogs.json").write_text(json.dumps(annotations()))
-    return tmp_path
+    return write_dogs(tmp_path)
+
+
+def custom(content: Dict[str, Any], category: Dict[str, Any]) -> own.Custom:
+    return own.Custom((own.File(Path("a.json"), content, category, Path(".")),))
 
 
 def registered(place: Path) -> Path:
     """The data set's folder."""
-    return place / "data" / own.register(own.find(place / "dogs.json"), place / "images", place / "data")
+    return place / "data" / own.register(own.find(place / "dogs.json"), place / "data").name
 
 
 # ---------------------------------------------------------------- skeletons
@@ -79,15 +58,73 @@ def test_what_is_no_skeleton_is_refused(text: str) -> None:
         parsed(text)
 
 
-@pytest.mark.parametrize("name, expected", [
-    ("left_knee", "l_knee"), ("Right Knee", "r_knee"), ("l_knee", "l_knee"), ("knee_L", "l_knee"), ("knee.r", "r_knee"),
-    ("LKnee", "l_knee"), ("rightKnee", "r_knee"), ("knee-left", "l_knee"), ("left-front paw", "l_front_paw"),
-    ("lip", "lip"), ("rear", "rear"), ("LIP", "lip"), ("Rear", "rear"),
-    ("left", "left"), ("R", "r"), ("upright", "upright"), ("a,b|c-d", "a_b_c_d"),
-    (" nose ", "nose"), ("リップ", "リップ"), ("joint 1", "joint_1"),
+SIDES = [
+    "left_knee right_knee", "Left.Knee Right.Knee", "l_knee r_knee", "knee_L knee_R", "knee.l knee.r", "LKnee RKnee",
+    "leftKnee rightKnee", "knee-left knee-right", "leftknee rightknee", "KneeLeft KneeRight", "kneeL kneeR",
+    "lknee rknee", "linkes_knee rechtes_knee", "links_knee rechts_knee", "knee_gauche knee_droite",
+    "knee_gauche knee_droit", "knee_izquierda knee_derecha", "sinistra_knee destra_knee", "左knee 右knee",
+]
+
+
+@pytest.mark.parametrize("names", SIDES)
+def test_names_that_differ_in_a_side_alone_are_a_pair(names: str) -> None:
+    left, right = names.split()
+    for order in ((left, "nose", right), (right, "nose", left)):
+        found = custom_joints.joints(Path("a.json"), order)
+        assert found.names == tuple({left: "l_knee", right: "r_knee"}.get(name, name) for name in order)
+        assert found.pairs == ((order.index(left), order.index(right)),)
+
+
+@pytest.mark.parametrize("names, expected", [
+    ("LKNE RKNE HEAD", "l_kne r_kne head"), ("front_left_paw front_right_paw", "l_front_paw r_front_paw"),
+    ("mixamorig:LeftArm mixamorig:RightArm mixamorig:Hips", "l_mixamorig_arm r_mixamorig_arm mixamorig_hips"),
+    ("ear_left_1 ear_right_1 ear_left_2 ear_right_2", "l_ear_1 r_ear_1 l_ear_2 r_ear_2"),
+    ("FLpaw FRpaw BLpaw BRpaw", "l_fpaw r_fpaw l_bpaw r_bpaw"), ("left right", "left right"),
+    ("left_l1 right_l1 left_r1 right_r1", "l_l1 r_l1 l_r1 r_r1"), ("Lear Rear ear_l ear_r", "lear rear ear_l ear_r"),
 ])
-def test_joints_are_named_by_their_side(name: str, expected: str) -> None:
-    assert own.plain(name) == expected
+def test_every_joint_of_a_side_has_its_partner_and_a_name_of_its_own(names: str, expected: str) -> None:
+    joints = custom_joints.joints(Path("a.json"), names.split())
+    assert joints.names == tuple(expected.split())
+    assert joints.pairs == tuple((i, i + 1) for i in range(0, len(joints.names) - 1, 2))
+
+
+@pytest.mark.parametrize("name", ["lip", "rear", "LIP", "Rear", "upright", "リップ", "joint 1", "R", "L1", "tail"])
+def test_a_name_without_a_side_is_left_alone(name: str) -> None:
+    assert custom_joints.joints(Path("a.json"), [name, "nose"]).pairs == ()
+
+
+@pytest.mark.parametrize("names, said", [
+    ("left_ear nose", "`left_ear` is of one side"), ("leftear nose", "`leftear`"), ("kneeL nose", "`kneeL`"),
+    ("knee_r nose", "`knee_r`"), ("ohr_links nose", "`ohr_links`"), ("右膝 nose", "`右膝`"),
+    ("left_ear rigth_ear", "`left_ear`"), ("LKNE RKNE LANK RANKL", "`LANK`"), ("LKNE RKNE RBAK", "`RBAK`"),
+    ("ll lr rl rr", "`ll` may be a pair with `rl` or `lr`"), ("left_ear Left-Ear", "several joints"),
+])
+def test_a_side_that_cannot_be_told_is_asked(names: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        custom_joints.joints(Path("a.json"), names.split())
+
+
+def test_sides_that_the_user_tells_come_first() -> None:
+    names = ["near", "far", "left_ear", "LKNE", "RKNE", "RBAK"]
+    given = [("near", "far"), ("left_ear",), ("RBAK", "RBAK")]
+    assert custom_joints.joints(Path("a.json"), names, given).pairs == ((0, 1), (3, 4))
+    assert custom_joints.joints(Path("a.json"), ["left_ear", "nose"], strict=False).pairs == ()
+    for wrong, said in ((["nose"], "no joint is called `nose`"), (["near", "far", "RBAK"], "is not two names")):
+        with pytest.raises(InputError, match=said):
+            custom_joints.joints(Path("a.json"), names, [*given[:2], wrong])
+    with pytest.raises(InputError, match="`near` or `far` twice"):
+        custom_joints.joints(Path("a.json"), names, [("near", "far"), ("near", "far")])
+
+
+def test_pairs_of_the_category_and_of_the_user_are_in_the_skeleton(place: Path) -> None:
+    content = annotations()
+    dog = content["categories"][0]
+    dog["pairs"] = [["snout", "tail"]]
+    found = own.skeleton(custom(content, dog), [["collar tag"]])
+    assert found.mirror == (3, 2, 1, 0, 5, 4, 6) and parsed(written(found)) == found
+    dog["pairs"] = "snout"
+    with pytest.raises(InputError, match="`pairs` of the category must be a list"):
+        own.skeleton(custom(content, dog))
 
 
 def test_the_skeleton_is_the_files(place: Path) -> None:
@@ -101,7 +138,7 @@ def test_the_skeleton_is_the_files(place: Path) -> None:
 def test_joints_without_limbs_are_apart(edges: Any) -> None:
     content = annotations()
     content["categories"][0]["skeleton"] = edges
-    found = own.skeleton(own.Own(Path("a.json"), content, content["categories"][0]))
+    found = own.skeleton(custom(content, content["categories"][0]))
     assert found.limbs == () and found.root == "snout" and parsed(written(found)) == found
 
 
@@ -110,7 +147,7 @@ def test_a_skeleton_of_coco_keeps_all_its_joints_together() -> None:
              [9, 11], [2, 3], [1, 2], [1, 3], [2, 4], [3, 5], [4, 6], [5, 7]]
     names = [name.replace("l_", "left_").replace("r_", "right_") if name[1] == "_" else name for name in COCO.joints]
     category = {"id": 1, "name": "person", "keypoints": names, "skeleton": edges}
-    found = own.skeleton(own.Own(Path("a.json"), {}, category))
+    found = own.skeleton(custom({}, category))
     assert found.joints == COCO.joints and len(found.limbs) == 16
     assert found.mirror == COCO.mirror
 
@@ -152,11 +189,11 @@ def test_a_person_without_a_box_gets_one_around_the_joints(place: Path) -> None:
 
 def test_the_name_follows_from_the_annotations_alone(place: Path) -> None:
     first = registered(place)
-    assert first == registered(place) and re.fullmatch(r"own-[0-9a-f]{10}", first.name)
+    assert first == registered(place) and re.fullmatch(r"custom-[0-9a-f]{10}", first.name)
     content = annotations()
     content["annotations"][0]["keypoints"][0] += 1
     (place / "dogs.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"dogs.json: was changed since"):
+    with pytest.raises(InputError, match=r"dogs.json: these annotations or their pictures were changed since"):
         own.read(first, "train")
     assert registered(place).name != first.name
 
@@ -181,7 +218,7 @@ def change(path: str, value: Any) -> Callable[[Dict[str, Any]], None]:
     ("categories.0.id", "dog", "category 0 .*`id` must be an integer"), ("categories.0.id", [3], "must be an integer"),
     ("categories.0.keypoints", [1, 2], "must be a list of names"), ("categories.0.keypoints", "abc", "list of names"),
     ("categories.0.keypoints", [*NAMES[:6], "snout"], "several joints are called `snout`"),
-    ("categories.0.keypoints", [*NAMES[:6], "left eye"], "`left eye` is of one side"),
+    ("categories.0.keypoints", [*NAMES[:6], "left eye"], "`left eye` is of one side by its name"),
     ("categories.0.skeleton", [[0, 1]], r"the edge \[0, 1\], and joints are numbered from 1 to 7"),
     ("categories.0.skeleton", [[1, 8]], "numbered from 1 to 7"), ("categories.0.skeleton", [[1]], "2 finite numbers"),
     ("categories.0.skeleton", {"a": 1}, "holds no list of edge"), ("annotations", "del", "no list of annotations"),
@@ -242,11 +279,6 @@ def test_pck_counts_joints_within_a_part_of_the_box() -> None:
 # ---------------------------------------------------------------- runs
 
 
-def command(place: Path) -> List[str]:
-    return ["--data", str(place / "dogs.json"), "--profile", "smoke", "--backbone", "resnet18", "--patch", "64",
-            "--runs", str(place / "runs"), "--cache", str(place / "data"), "--workers", "1"]
-
-
 def test_a_run_brings_its_skeleton_and_only_with_own_data() -> None:
     of = Run(data="own-1", skeleton=written(Skeleton(JOINTS, "snout", PATHS)))
     assert catalogue.skeleton(of).joints == JOINTS and catalogue.is_own(of)
@@ -286,9 +318,9 @@ def test_the_page_says_what_works(place: Path, monkeypatch: pytest.MonkeyPatch) 
     page = (ROOT / "docs" / "own_data.md").read_text()
     content = json.loads(re.findall(r"```json\n(.*?)```", page, re.S)[0])
     (place / "rex.json").write_text(json.dumps(content))
-    rex = own.find(place / "rex.json")
+    rex = own.find(place / "rex.json", images=place)
     assert own.skeleton(rex).mirror == (0, 2, 1, 3)
-    (sample,) = own.people(rex, place)
+    (sample,) = custom_people.read(*rex.files[0][:4]).samples
     assert sample.annotated.tolist() == [1, 1, 1, 0] and sample.image == place / "rex.jpg"
     monkeypatch.chdir(place)
     (place / "images").rename(place / "photos")
@@ -309,7 +341,7 @@ def test_one_command_trains_and_another_predicts(
     assert "7 joints, 5 limbs, 2 pairs of left and right" in " ".join(said.err.split())
     assert [line.split()[0] for line in said.out.splitlines()[1:8]] == list(JOINTS)
     assert "own|people:" in said.out and "-" in said.out.splitlines()[5]  # nobody has the left paw
-    (folder,) = [path.parent for path in place.glob("runs/own/*/test.npz")]
+    (folder,) = [path.parent for path in place.glob("runs/custom/*/test.npz")]
     assert catalogue.skeleton(runs.read(folder / "run.json")).joints == JOINTS
     assert set(checkpoints.read(folder / "test.npz")[0]["sides"]) == {70.0}  # px, of the annotated boxes
     monkeypatch.setattr(evaluation, "predict", None)  # a second call trains and predicts nothing

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict
 
 from integral_pose.datasets.synthetic import coco, human36m, mpii
-from integral_pose.run import Run
+from integral_pose.run import CUSTOM, Run
 
 MPII, HUMAN36M = f"synthetic-mpii-v{mpii.VERSION}", f"synthetic-human36m-v{human36m.VERSION}"
 STEPS = {"mpii": 500, "coco": 2500, "human36m": 2000}  # of each half in quick
@@ -30,7 +30,7 @@ def quick(run: Run) -> Run:
     empty.
     """
     in_space = run.coordinates == 3
-    like = "mpii" if run.data.startswith("own-") else run.data  # somebody's own are looked at one by one, as MPII's
+    like = "mpii" if run.data.startswith(CUSTOM) else run.data  # custom people are looked at one by one, as MPII's
     steps = STEPS[like]
     halves = _in_two_halves(
         run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_space else 2),
@@ -54,11 +54,11 @@ def smoke(run: Run) -> Run:
 
 
 def _people(run: Run, train: int, test: int, clips: str, pictures: str) -> Dict[str, Any]:
-    """Synthetic people in place of the run's, unless those are somebody's own.
+    """Synthetic people in place of the run's, unless those are custom data.
 
     `clips` is sub-actions x cameras x frames, `pictures` are COCO's.
     """
-    if run.data.startswith("own-"):
+    if run.data.startswith(CUSTOM):
         return {}
     if run.data == "coco":
         return {"data": f"{COCO}-{pictures}"}

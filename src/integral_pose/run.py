@@ -24,6 +24,7 @@ DECODERS = ("integer", "quarter", "dark", "local")
 REGULARISERS = ("", "js", "variance")
 GRIDS = ("centre", "index")
 FLIPS = ("patch", "cells")
+CUSTOM = ("custom-", "own-")  # names of users' data sets begin so; the second, with earlier versions
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
 
@@ -52,7 +53,7 @@ class Run:
 
     # People
     data: str = "mpii"
-    skeleton: str = ""  # the joints of one's own people, as `skeletons.written` gives them; data sets have theirs
+    skeleton: str = ""  # the joints of custom data, as `skeletons.written` gives them; data sets have theirs
     coordinates: int = 2  # 3: x, y and depth, on a 3D data set
     extra: str = ""  # 2D data set that gives half of each mini-batch (Strategy 2)
     protocol: int = 2  # of Human3.6M: who is trained on, who tested
@@ -106,8 +107,9 @@ class Run:
         _demand(self.boxes in BOXES, f"boxes are {' or '.join(BOXES)}, not {self.boxes!r}")
         _demand(self.joint_score in JOINT_SCORES, f"joint_score is one of {JOINT_SCORES}, not {self.joint_score!r}")
         _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
-        own = self.data.startswith("own-")
-        _demand(own == bool(self.skeleton), "own data, which are called own-…, bring a skeleton, and no others do")
+        custom = self.data.startswith(CUSTOM)
+        _demand(custom == bool(self.skeleton), "custom data, which are called custom-…, bring a skeleton, and no "
+                "others do")
         in_space = "human36m" in self.data
         _demand(in_space == (self.coordinates == 3), "Human3.6M is trained on in 3 coordinates, and nothing else is")
         _demand(self.protocol in (1, 2), f"Human3.6M has protocols 1 and 2, not {self.protocol}")

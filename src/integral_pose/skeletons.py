@@ -6,19 +6,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 
 @dataclass(frozen=True)
 class Skeleton:
     """A tree of K named joints; of people's own data, where limbs are missing, several trees.
 
-    Left and right joints share a name but for the prefix ``l_`` or ``r_``.
+    Left and right joints share a name but for the prefix ``l_`` or ``r_``, or they are listed.
     """
 
     joints: Tuple[str, ...]
     root: str
     paths: Tuple[str, ...]
+    pairs: Optional[Tuple[Tuple[str, str], ...]] = None  # all left and right joints, where prefixes do not tell them
 
     def index(self, joint: str) -> int:
         return self.joints.index(joint)
@@ -42,7 +43,7 @@ class Skeleton:
     @property
     def mirror(self) -> Tuple[int, ...]:
         """For each joint, the one it becomes in a mirror."""
-        return _mirror(self.joints)
+        return _mirror(self.joints) if self.pairs is None else _swapped(self.joints, self.pairs)
 
     def slots_in(self, other: Skeleton) -> Tuple[int, ...]:
         """For each of this skeleton's joints, its index in `other`, -1 where it has none."""
@@ -51,8 +52,9 @@ class Skeleton:
 
 
 def written(skeleton: Skeleton) -> str:
-    """A skeleton in one line: its joints and, from the root outwards, its paths."""
-    return f"{','.join(skeleton.joints)}|{','.join(skeleton.paths)}"
+    """A skeleton in one line: its joints, from the root outwards its paths and, if they are listed, its pairs."""
+    text = f"{','.join(skeleton.joints)}|{','.join(skeleton.paths)}"
+    return text if skeleton.pairs is None else f"{text}|{','.join('='.join(pair) for pair in skeleton.pairs)}"
 
 
 def parsed(text: str) -> Skeleton:
@@ -61,17 +63,27 @@ def parsed(text: str) -> Skeleton:
     Raises:
         ValueError: it is something else.
     """
-    joints, bar, paths = text.partition("|")
-    skeleton = Skeleton(tuple(joints.split(",")), paths.split("-")[0].split(",")[0], tuple(paths.split(",")))
-    if not (joints and bar and {name for path in skeleton.paths for name in path.split("-")} <= set(skeleton.joints)):
+    joints, bar, rest = text.partition("|")
+    paths, listed, sides = rest.partition("|")
+    pairs = tuple(tuple(pair.split("=")) for pair in sides.split(",") if pair)
+    names = {name for path in paths.split(",") for name in path.split("-")} | {name for pair in pairs for name in pair}
+    if not (joints and bar and names <= set(joints.split(",")) and all(len(pair) == 2 for pair in pairs)):
         raise ValueError(f"{text[:100]!r} is no skeleton")
-    return skeleton
+    root = paths.split("-")[0].split(",")[0]
+    return Skeleton(tuple(joints.split(",")), root, tuple(paths.split(",")),
+                    tuple((left, right) for left, right in pairs) if listed else None)
 
 
 @lru_cache(maxsize=None)
 def _mirror(joints: Tuple[str, ...]) -> Tuple[int, ...]:
     swap = {"l_": "r_", "r_": "l_"}
     return tuple(joints.index(swap.get(name[:2], name[:2]) + name[2:]) for name in joints)
+
+
+@lru_cache(maxsize=None)
+def _swapped(joints: Tuple[str, ...], pairs: Tuple[Tuple[str, str], ...]) -> Tuple[int, ...]:
+    swap = {name: other for left, right in pairs for name, other in ((left, right), (right, left))}
+    return tuple(joints.index(swap.get(name, name)) for name in joints)
 
 
 MPII = Skeleton(

@@ -13,7 +13,7 @@ from integral_pose.datasets.synthetic import coco as synthetic_coco
 from integral_pose.datasets.synthetic import human36m as synthetic_human36m
 from integral_pose.datasets.synthetic import mpii as synthetic_mpii
 from integral_pose.errors import InputError
-from integral_pose.run import Run
+from integral_pose.run import CUSTOM, Run
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, HUMAN36M, LSP, MPII, Skeleton, parsed
 
@@ -85,8 +85,8 @@ def is_synthetic(run: Run) -> bool:
 
 
 def is_own(run: Run) -> bool:
-    """Whether the run's people are somebody's own, with a skeleton of their own."""
-    return _kind(run.data) == "own"
+    """Whether the run's people are custom data, with a skeleton of their own."""
+    return run.data.startswith(CUSTOM)
 
 
 def is_leeds(run: Run) -> bool:

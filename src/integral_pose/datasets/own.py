@@ -1,45 +1,45 @@
-"""Anyone's own keypoints in COCO's layout, with whatever joints and limbs the file itself names.
+"""Custom keypoints in COCO's layout, with whatever joints and limbs the files themselves name.
 
-    DATA/own-1a2b3c4d/source.json   where the annotations and images are, and which category; written by `register`
+    DATA/custom-1a2b3c4d5e/source.json   where annotations and images are, and who is in which part
 
-The name is a hash of the annotations' content: other annotations are another data set, and train another run.
+The name is a hash of all that decides a result: the annotations, the pictures' names and content, and the parts. Other
+pictures, or another division of them, are another data set, and train another run.
 """
 from __future__ import annotations
 
 import hashlib
 import json
-import re
-import zlib
+import os
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
-import numpy as np
-
-from integral_pose.datasets import coco
+from integral_pose.datasets import coco, custom_images, custom_joints, custom_people, custom_split
+from integral_pose.datasets.custom_split import HELD_OUT, TEST, TRAIN
 from integral_pose.datasets.files import read_json
-from integral_pose.datasets.mpii import held_out
 from integral_pose.datasets.records import Records
 from integral_pose.errors import InputError
 from integral_pose.files import replacing
-from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
 from integral_pose.skeletons import Skeleton
 
 MARGIN = coco.MARGIN
-SOURCE = "source.json"
-TESTED = 1 / 10  # of the images; of the others mpii.held_out takes its share
-LEAST_IMAGES = 3  # one to train on, one held out, one to test
-SIDE_FIRST = re.compile(r"(?:((?i:left|right|l|r))[\W_]+|([Ll]eft|[Rr]ight)(?=[A-Z])|([LR])(?=[A-Z][a-z]))(?=.)")
-SIDE_LAST = re.compile(r"(?<=.)[\W_]+(left|right|l|r)$", re.IGNORECASE)
+SOURCE, CHECKED = "source.json", "checked-images.json"
+ROBOFLOW = "_annotations.coco.json"
 SOURCE_OF_TRUTH = "Write the file as COCO's person_keypoints_val2017.json is (docs/own_data.md)."
+# COCO's own limbs: some files of other joints, such as mmpose's of CrowdPose, carry them along.
+COCO_EDGES = {(16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10),
+              (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)}
 
 
-class Own(NamedTuple):
+class File(NamedTuple):
     """A file of annotations, read."""
 
     path: Path
     content: Dict[str, Any]
     category: Dict[str, Any]  # the one with the joints
+    images: Path
+    part: str = ""  # that all its people belong to; "": they are divided
 
     @property
     def name(self) -> str:
@@ -47,17 +47,66 @@ class Own(NamedTuple):
         return str(self.category.get("name", ""))
 
 
-def find(place: Path, category: str = "") -> Own:
-    """The annotations in a file, or in the one JSON file of a folder.
+class Custom(NamedTuple):
+    """A data set: one file that is divided, or the user's own parts, the one to train on first."""
+
+    files: Tuple[File, ...]
+
+    @property
+    def path(self) -> Path:
+        """For messages."""
+        return self.files[0].path
+
+    @property
+    def root(self) -> Path:
+        """The folder below which all images are."""
+        return Path(os.path.commonpath([file.images.absolute() for file in self.files]))
+
+
+class Registered(NamedTuple):
+    """What `register` did."""
+
+    name: str  # of the data set
+    notes: List[str]  # sentences that the user ought to read
+
+
+def find(
+    place: Path, category: str = "", images: Optional[Path] = None, valid: Optional[Path] = None,
+    test: Optional[Path] = None,
+) -> Custom:
+    """The annotations in a file, in the one JSON file of a folder, or in Roboflow's folders train, valid and test.
 
     Args:
         category: the name of the one to train on, where several have keypoints.
+        images: their folder; by default images/ beside the file or its folder, or where the file is.
+        valid, test: files of the same joints that choose the best weights, and that are tested on.
 
     Raises:
-        InputError: there are none or several files or categories, or the file is not laid out as COCO's.
+        InputError: there are none or several files or categories, or a file is not laid out as COCO's.
     """
+    parts = {TRAIN: place, HELD_OUT: valid, TEST: test}
+    if (place / "train" / ROBOFLOW).is_file():  # its pictures are beside each of the files
+        own = {part: place / name / ROBOFLOW for part, name in ((HELD_OUT, "valid"), (TEST, "test"))}
+        parts = {TRAIN: place / "train" / ROBOFLOW,
+                 **{part: parts[part] or (path if path.is_file() else None) for part, path in own.items()}}
+    if parts[HELD_OUT] and not parts[TEST]:  # somebody has to be tested on, and two parts are enough for that
+        parts = {**parts, TEST: parts[HELD_OUT], HELD_OUT: None}
+    files = [
+        _file(path, category, images or (path.parent if path.name == ROBOFLOW else None), part)
+        for part, path in parts.items() if path
+    ]
+    if not (parts[HELD_OUT] and parts[TEST]):
+        files[0] = files[0]._replace(part="")
+    for other in files[1:]:
+        if other.category["keypoints"] != files[0].category["keypoints"]:
+            raise InputError(f"{other.path}: its joints are not those of {files[0].path}. Name them alike, in one "
+                             "order.")
+    return Custom(tuple(files))
+
+
+def _file(place: Path, category: str, images: Optional[Path], part: str) -> File:
     path = _annotations(place) if place.is_dir() else place
-    content = coco.content_of(path)
+    content = custom_people.with_numbers(coco.content_of(path))
     categories = content.get("categories")
     if not isinstance(categories, list) or not all(isinstance(one, dict) for one in categories):
         raise InputError(f"{path}: has no list `categories`, which names the joints. {SOURCE_OF_TRUTH}")
@@ -68,7 +117,7 @@ def find(place: Path, category: str = "") -> Own:
         what = f"no category {category}" if category and not named else f"{len(named)} categories with keypoints"
         raise InputError(f"{path}: has {what}. Name one of those that have, with --category: {names}.")
     Records(path, "category", named, [categories.index(named[0])]).integers("id")
-    return Own(path, content, named[0])
+    return File(path, content, named[0], images or _images(path), part)
 
 
 def _annotations(folder: Path) -> Path:
@@ -80,47 +129,56 @@ def _annotations(folder: Path) -> Path:
     return found[0]
 
 
-def skeleton(own: Own) -> Skeleton:
+def _images(annotations: Path) -> Path:
+    """Where images are if nobody says: images/ beside the annotations, or beside their folder, or with them."""
+    beside = annotations.parent
+    return next((place for place in (beside / "images", beside.parent / "images") if place.is_dir()), beside)
+
+
+def skeleton(custom: Custom, pairs: Sequence[Sequence[str]] = (), mirrored: bool = True) -> Skeleton:
     """The joints that the category names, with its limbs as trees, each read from its first joint.
 
     Joints of the left and right, however that is written, are called l_… and r_…. An edge that would close a circle is
     left out.
 
+    Args:
+        pairs: names of a left and a right joint, or of one that has no side, beside the category's own `pairs`.
+        mirrored: pictures will be, so that a joint of one side has to have its partner.
+
     Raises:
-        InputError: a name is missing or twice there, a joint of one side has none on the other, or an edge is wrong.
+        InputError: a name is missing or twice there, the partner of a joint cannot be told, or an edge is wrong.
     """
-    names = own.category["keypoints"]
+    file = custom.files[0]
+    names = file.category["keypoints"]
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
-        raise InputError(f"{own.path}: `keypoints` of the category must be a list of names. {SOURCE_OF_TRUTH}")
-    joints = tuple(plain(name) for name in names)
-    for name, joint in zip(names, joints):
-        if joints.count(joint) > 1:
-            raise InputError(f"{own.path}: several joints are called `{name}`. Give each a name of its own.")
-        other = {"l_": "r_", "r_": "l_"}.get(joint[:2])
-        if other and other + joint[2:] not in joints:
-            raise InputError(f"{own.path}: the joint `{name}` is of one side, and there is none of the other. Rename "
-                             "it, if it has no side.")
-    paths = _paths(joints, _edges(own, len(joints)))
-    return Skeleton(joints, paths[0].split("-")[0], paths)
+        raise InputError(f"{file.path}: `keypoints` of the category must be a list of names. {SOURCE_OF_TRUTH}")
+    joints, found = custom_joints.joints(file.path, names, [*_pairs(file), *pairs], mirrored)
+    paths = _paths(joints, _edges(file, len(joints)))
+    by_name = None if found == custom_joints.by_prefix(joints) else tuple((joints[a], joints[b]) for a, b in found)
+    return Skeleton(joints, paths[0].split("-")[0], paths, by_name)
 
 
-def plain(name: str) -> str:
-    """A joint's name as skeletons have them: "Left Shoulder", "shoulder_L", "LShoulder" -> "l_shoulder"."""
-    name = name.strip()
-    side = SIDE_FIRST.match(name) or SIDE_LAST.search(name)
-    prefix = f"{next(group for group in side.groups() if group)[0].lower()}_" if side else ""
-    rest = name[: side.start()] + name[side.end():] if side else name
-    return prefix + re.sub(r"[^\w.]+", "_", rest).lower()
+def _pairs(file: File) -> List[List[str]]:
+    """The category's own list of pairs."""
+    pairs = file.category.get("pairs") or []
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, list) and pair and all(isinstance(name, str) for name in pair) for pair in pairs
+    ):
+        raise InputError(f"{file.path}: `pairs` of the category must be a list of pairs of joints' names, such as "
+                         '[["left_ear", "right_ear"]].')
+    return pairs
 
 
-def _edges(own: Own, joints: int) -> List[Tuple[int, int]]:
+def _edges(file: File, joints: int) -> List[Tuple[int, int]]:
     """Pairs of joints, counted from 0; in the file they count from 1."""
-    edges = own.category.get("skeleton") or []
+    edges = file.category.get("skeleton") or []
     rows = [{"pair": edge} for edge in edges] if isinstance(edges, list) else edges
-    pairs = Records.of(own.path, "edge of `skeleton`", rows).numbers("pair", 2).astype(int).tolist()
+    pairs = Records.of(file.path, "edge of `skeleton`", rows).numbers("pair", 2).astype(int).tolist()
+    if joints < 17 and {tuple(pair) for pair in pairs} == COCO_EDGES:
+        return []
     wrong = [pair for pair in pairs if min(pair) < 1 or max(pair) > joints]
     if wrong:
-        raise InputError(f"{own.path}: `skeleton` has the edge {wrong[0]}, and joints are numbered from 1 to {joints} "
+        raise InputError(f"{file.path}: `skeleton` has the edge {wrong[0]}, and joints are numbered from 1 to {joints} "
                          "there. Correct it.")
     return [(first - 1, second - 1) for first, second in pairs]
 
@@ -146,99 +204,160 @@ def _paths(joints: Sequence[str], edges: Sequence[Tuple[int, int]]) -> Tuple[str
     return tuple(paths)
 
 
-def register(own: Own, images: Path, data: Path) -> str:
-    """Notes in the folder of data sets where these people are; returns the data set's name.
+def register(
+    custom: Custom, data: Path, group: Optional[Pattern[str]] = None, labels_of: str = ""
+) -> Registered:
+    """Notes in the folder of data sets where these people are and who is in which part.
+
+    Every picture is opened, unless that was done before and it has not changed.
+
+    Args:
+        group: a pattern of paths, as `custom_split.divide` takes it.
+        labels_of: "seen" or "stored", as `custom_images.check` takes it.
 
     Raises:
-        InputError: the annotations are wrong, an image is missing, or there are too few.
+        InputError: the annotations are wrong, a picture is missing, damaged or of another size, or there are too few.
     """
-    samples = people(own, images)
-    absent = [path for path in dict.fromkeys(sample.image for sample in samples) if not path.is_file()]
-    if absent:
-        more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise InputError(f"{absent[0]}: {own.path} names this image, and it is missing{more}. Put it there, or name "
-                         "the images' folder with --images.")
-    _split(own.path, samples)
-    name = f"own-{_digest(own)}"
-    source = {"annotations": str(own.path.resolve()), "images": str(images.resolve()), "category": own.name}
+    everybody = [_read(file) for file in custom.files]
+    checked = _checked(custom, everybody, data, labels_of)
+    named = [[_below(custom, sample.image) for sample in people.samples] for people in everybody]
+    notes = _notes(custom, everybody)
+    division: Dict[str, str] = {}
+    for file, names in zip(custom.files, named):
+        if not names:
+            raise InputError(f"{file.path}: nobody has a joint there. {' '.join(notes)}")
+        if not file.part:
+            made = custom_split.divide(file.path, names, group, tested_elsewhere=len(custom.files) > 1)
+            division, notes = made.parts, notes + made.notes
+    source = {
+        "files": [{"annotations": str(file.path.resolve()), "images": str(file.images.resolve()), "part": file.part,
+                   "hash": _hash(file.path)} for file in custom.files],
+        "category": custom.files[0].name,
+        "images": {_below(custom, path): image.hash for path, image in checked.items()},
+        "parts": division,
+        "upright": sorted(_below(custom, path) for path, image in checked.items() if image.upright),
+        "labels_of": labels_of,
+    }
+    name = f"custom-{_key(source)}"
     with replacing(data / name / SOURCE) as draft:
         draft.write_text(json.dumps(source, indent=1), encoding="utf-8")
-    return name
+    return Registered(name, [*notes, *_repeated(source, custom, named)])
 
 
 def read(folder: Path, split: str) -> List[Sample]:
-    """The people of one split.
+    """The people of one part, as they were divided when `register` made the folder.
 
     Args:
-        folder: as `register` made it.
-        split: "test" for a tenth of the images, by a hash of their names; "train" and "held-out" divide the others.
+        split: "train", "held-out" or "test".
 
     Raises:
-        InputError: the folder is not there, or the annotations are wrong or were changed since.
+        InputError: the folder is not there, or annotations or pictures are wrong or were changed since.
     """
+    source = _source(folder)
+    custom = Custom(tuple(
+        _file(Path(file["annotations"]), source["category"], Path(file["images"]), file["part"])
+        for file in source["files"]
+    ))
+    everybody = [_read(file) for file in custom.files]
+    checked = _checked(custom, everybody, folder.parent, source["labels_of"])
+    now = {**source, "images": {_below(custom, path): image.hash for path, image in checked.items()},
+           "files": [{**noted, "hash": _hash(file.path)} for noted, file in zip(source["files"], custom.files)]}
+    if folder.name != f"custom-{_key(now)}":
+        raise InputError(f"{custom.path}: these annotations or their pictures were changed since this run began. Run "
+                         "`python -m scripts.train` on them again: it begins another run.")
+    parts: Dict[str, str] = source["parts"]
+    return [
+        replace(sample, upright=checked[sample.image].upright)
+        for file, people in zip(custom.files, everybody) for sample in people.samples
+        if (file.part or parts[_below(custom, sample.image)]) == split
+    ]
+
+
+def parts(folder: Path) -> Dict[str, str]:
+    """The part of each picture that was divided, by its path below the images' folder.
+
+    Raises:
+        InputError: the folder is not there or damaged.
+    """
+    divided: Dict[str, str] = _source(folder)["parts"]
+    return divided
+
+
+def _source(folder: Path) -> Dict[str, Any]:
     if not (folder / SOURCE).is_file():
         raise InputError(f"{folder}: there is no such data set. Run `python -m scripts.train` again.")
-    source = read_json(folder / SOURCE)
+    source: Dict[str, Any] = read_json(folder / SOURCE)
     try:
-        annotations, images, category = (str(source[name]) for name in ("annotations", "images", "category"))
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder / SOURCE}: is damaged. Run `python -m scripts.train` again.") from error
-    own = find(Path(annotations), category)
-    if folder.name != f"own-{_digest(own)}":
-        raise InputError(f"{annotations}: was changed since this run began. Run `python -m scripts.train` on it again: "
-                         "it begins another run.")
-    return _split(own.path, people(own, Path(images)))[split]
+        files = [[str(file[name]) for name in ("annotations", "images", "part", "hash")] for file in source["files"]]
+        str(source["category"]), dict(source["parts"]), dict(source["images"]), source["labels_of"], source["upright"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{folder / SOURCE}: is damaged, or of an earlier version of the program. Run `python -m "
+                         "scripts.train` again.") from error
+    assert files
+    return source
 
 
-def _digest(own: Own) -> str:
-    """Ten digits of the annotations and the category."""
-    return hashlib.sha256(own.path.read_bytes() + json.dumps(own.name).encode()).hexdigest()[:10]
+def _read(file: File) -> custom_people.People:
+    return custom_people.read(file.path, file.content, file.category, file.images)
 
 
-def _split(path: Path, samples: Sequence[Sample]) -> Dict[str, List[Sample]]:
-    """The people of each split: all of an image are in one."""
-    names = sorted({str(sample.image) for sample in samples}, key=lambda name: zlib.crc32(Path(name).name.encode()))
-    if len(names) < LEAST_IMAGES:
-        raise InputError(f"{path}: has joints in {len(names)} images, and {LEAST_IMAGES} are needed, to train, choose "
-                         "and test. Annotate more.")
-    tested = set(names[:: -(-len(names) // max(1, round(TESTED * len(names))))])
-    others = sorted(set(names) - tested)
-    held = {name for name, is_held in zip(others, held_out([Path(name).name for name in others])) if is_held}
-    parts: Dict[str, List[Sample]] = {"train": [], "held-out": [], "test": []}
-    for sample in samples:
-        image = str(sample.image)
-        parts["test" if image in tested else "held-out" if image in held else "train"].append(sample)
-    return parts
+def _checked(
+    custom: Custom, everybody: Sequence[custom_people.People], data: Path, labels_of: str
+) -> Dict[Path, custom_images.Image]:
+    """All pictures of people."""
+    sizes = {path: size for people in everybody for path, size in people.sizes.items()}
+    for path in sizes:
+        _below(custom, path)
+    absent = [path for path in sizes if not path.is_file()]
+    if absent:
+        more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
+        raise InputError(f"{absent[0]}: {custom.path} names this image, and it is missing{more}. Put it there, or name "
+                         "the images' folder with --images.")
+    return custom_images.check(custom.path, sizes, data / CHECKED, labels_of)
 
 
-def people(own: Own, images: Path) -> List[Sample]:
-    """Everybody with a joint, in the file's order.
-
-    Raises:
-        InputError: a record lacks something.
-    """
-    joints = len(own.category["keypoints"])
-    pictures = coco.index(own.path, own.content, images)
-    records = Records.of(own.path, "annotation", own.content.get("annotations"))
-    records = records.where(records.integers("category_id") == own.category.get("id"))
-    posed = [not row.get("iscrowd") and bool(row.get("keypoints")) for row in records.rows]
-    records = records.where(np.array(posed, bool))
-    keypoints = records.numbers("keypoints", 3 * joints).reshape(-1, joints, 3)
-    labelled = keypoints[..., 2] > 0
-    records = records._replace(rows=[
-        row if row.get("bbox") else {**row, "bbox": _around(points[known])}
-        for row, points, known in zip(records.rows, keypoints, labelled)
-    ])
-    squares, extents = coco.squares(coco.boxes(records), coco.image_ids(records, pictures), pictures)
-    chosen = np.flatnonzero(labelled.any(axis=1) & (extents > 0).all(axis=1)).tolist()
-    paths = [pictures.paths[int(row["image_id"])] for row in records.rows]
-    return [Sample(paths[i], keypoints[i, :, :2], labelled[i].astype(float), Box(*squares[i])) for i in chosen]
+def _below(custom: Custom, image: Path) -> str:
+    """An image's path below the images' folder, with slashes."""
+    try:
+        below = image.absolute().relative_to(custom.root)
+    except ValueError:
+        below = Path("..")
+    if ".." in below.parts:
+        raise InputError(f"{custom.path}: names the image {image}, which is not below the images' folder, "
+                         f"{custom.root}. Name images by their paths below it, or name another folder with --images.")
+    return below.as_posix()
 
 
-def _around(points: Array) -> List[float]:
-    """The box of labelled joints (n, 3), a tenth wider each way, for a person who has none."""
-    if not len(points):
-        return [0, 0, 0, 0]
-    near, far = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
-    pad = 0.1 * float((far - near).max())
-    return [*(near - pad + 0.5).tolist(), *(far - near + 2 * pad).tolist()]
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _key(source: Dict[str, Any]) -> str:
+    """Ten digits of what decides a result; where the folders are does not."""
+    decisive = {**source, "files": [[file["part"], file["hash"]] for file in source["files"]], "labels_of": ""}
+    return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _notes(custom: Custom, everybody: Sequence[custom_people.People]) -> List[str]:
+    notes = [f"{file.path.name}: {note}" if len(custom.files) > 1 else note
+             for file, people in zip(custom.files, everybody) for note in people.notes]
+    edges = custom.files[0].category.get("skeleton")
+    if edges and not _edges(custom.files[0], len(custom.files[0].category["keypoints"])):
+        notes.append("`skeleton` has COCO's limbs, which are not of these joints: no limbs are drawn.")
+    if len(custom.files) == 2:
+        notes.append(f"{custom.files[1].path} is tested on; the best weights are chosen on a twentieth of the other "
+                     "file's pictures.")
+    return notes
+
+
+def _repeated(source: Dict[str, Any], custom: Custom, named: Sequence[Sequence[str]]) -> List[str]:
+    """A warning of pictures that are in several parts, under whatever name."""
+    where: Dict[str, Dict[str, str]] = {}
+    for file, names in zip(custom.files, named):
+        for name in names:
+            where.setdefault(source["images"][name], {}).setdefault(file.part or source["parts"][name], name)
+    again = [names for names in where.values() if len(names) > 1]
+    if not again:
+        return []
+    first = ", ".join(f"{name} ({part})" for part, name in again[0].items())
+    return [f"{len(again)} pictures are in more than one part, the first: {first}. The numbers look too good."]
