@@ -40,7 +40,7 @@ program drew. The pictures were drawn by it too, with other people and rooms tha
 expect poses that are roughly right at best, and often wrong. The three pictures in space were picked; on all 1,434 test
 pictures Table 7 says 118 mm. Try a photograph:
   .venv/bin/python -m scripts.predict photo.jpg
-For photographs train on photographs: docs/predict.md and docs/own_data.md."""
+For photographs train on photographs: docs/predict.md and docs/custom_data.md."""
 
 
 class Example(NamedTuple):

@@ -39,7 +39,7 @@ EXAMPLE = """example:
 
 --data is a JSON file in COCO's layout: `images`, `annotations` with `keypoints`, and a category that names the joints
 (`keypoints`) and the limbs between them (`skeleton`). Joints of the left and right are told by their names: left_knee,
-knee_r, LKnee. docs/own_data.md has the smallest file that works.
+knee_r, LKnee. docs/custom_data.md has the smallest file that works.
 
 A tenth of the images, by a hash of their names, is the test; a twentieth of the others chooses the best weights. What
 is measured is PCK, the share of joints within 0.05 and 0.1 of the longer side of the person's box, and the mean

@@ -315,7 +315,7 @@ def test_options_that_do_not_go_together_get_a_sentence(place: Path, capsys: pyt
 
 
 def test_the_page_says_what_works(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (ROOT / "docs" / "own_data.md").read_text()
+    page = (ROOT / "docs" / "custom_data.md").read_text()
     content = json.loads(re.findall(r"```json\n(.*?)```", page, re.S)[0])
     (place / "rex.json").write_text(json.dumps(content))
     rex = own.find(place / "rex.json", images=place)

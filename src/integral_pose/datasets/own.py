@@ -26,7 +26,7 @@ from integral_pose.skeletons import Skeleton
 MARGIN = coco.MARGIN
 SOURCE, CHECKED = "source.json", "checked-images.json"
 ROBOFLOW = "_annotations.coco.json"
-SOURCE_OF_TRUTH = "Write the file as COCO's person_keypoints_val2017.json is (docs/own_data.md)."
+SOURCE_OF_TRUTH = "Write the file as COCO's person_keypoints_val2017.json is (docs/custom_data.md)."
 # COCO's own limbs: some files of other joints, such as mmpose's of CrowdPose, carry them along.
 COCO_EDGES = {(16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9), (8, 10),
               (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7)}
