@@ -38,7 +38,7 @@ MXNET := $(or $(if $(filter 0,$(CUDA)),cpu),$(if $(filter 1,$(CUDA)),cuda),$(err
 READY := $(VENV)/ready-$(MXNET)
 PYTHONS := $(or $(PYTHON),python3.11 python3.10 python3.9 python3.8 python3)
 SUITS := import sys; sys.exit(not (3, 8) <= sys.version_info[:2] < (3, 12))
-COMPILED := scripts/compile.py $(wildcard symbols/native/*.cc symbols/native/*.py src/integral_pose/datasets/synthetic/capsules.*)
+COMPILED := src/integral_pose/commands/compile.py $(wildcard symbols/native/*.cc symbols/native/*.py src/integral_pose/synthetic/drawing/capsules.*)
 
 $(READY): requirements/$(MXNET).txt requirements/runtime.txt setup.py $(COMPILED)
 	@for python in $(PYTHONS); do "$$python" -c '$(SUITS)' 2>/dev/null && break; done; \
@@ -83,7 +83,7 @@ demo: environment
 # ---------------------------------------------------------------- benchmarks
 .PHONY: bench
 bench: environment
-	@$(VENV)/bin/python -m scripts.benchmark $(if $(RIVALS),--rivals '$(RIVALS)') $(if $(DATA),--data '$(DATA)') \
+	@$(VENV)/bin/python -m benchmarks.run $(if $(RIVALS),--rivals '$(RIVALS)') $(if $(DATA),--data '$(DATA)') \
 	  $(if $(RESULTS),--results '$(RESULTS)')
 
 # ---------------------------------------------------------------- tables and figures

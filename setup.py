@@ -12,7 +12,7 @@ setup(
     package_dir={"": "src", "symbols": "symbols"},
     packages=[*find_packages("src"), "symbols", "symbols.native"],
     package_data={
-        "integral_pose": ["py.typed", "report/style.css"], "integral_pose.datasets.synthetic": ["*.cc"],
+        "integral_pose": ["py.typed", "report/style.css"], "integral_pose.synthetic.drawing": ["*.cc"],
         "symbols": ["py.typed"], "symbols.native": ["*.cc"],
     },
     # MXNet itself is not named: its wheel is called mxnet or mxnet-cu112, and the two must never be installed together.

@@ -2,7 +2,7 @@
 
 The cells that hold no joint have logits near 0, and so exp(0) / C of the softmax each. Gu, Yang and Yao ("Removing the
 Bias of Integral Pose Regression", ICCV 2021) take that out: x = C / (C - n) E - n / (C - n) / 2 in fractions of a map
-of n cells, C = sum of exp(logit); `symbols.integral.CompensatedIntegral` derives it. A well-known library's form of it
+of n cells, C = sum of exp(logit); `symbols.compensated` derives it. A well-known library's form of it
 lacks the factor n, and so compensates next to nothing. Maps that were sharpened by 20 begin almost without the pull: C
 is e^15 where H1 is sure. It comes with training: in quick I1's peaks come down to 9, and n / C is 1.5 % for the median
 joint and over 8 % for one in ten. But a network that was trained with it has learned to make up for it, so that to
@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from experiments import beyond
-from experiments.bases import I1
+from integral_pose.methods import I1
 from integral_pose.tables import Row, Table
 
 FLAT = replace(I1, logit_scale=5.0)
@@ -38,6 +38,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

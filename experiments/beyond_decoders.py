@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from experiments import beyond, table2
-from experiments.bases import integral_of
+from integral_pose.methods import integral_of
 from integral_pose.tables import AT_01, AUC, Claim, Row, Table, Values, loses_less
 
 COLUMNS = (table2.A, table2.B, table2.D)
@@ -58,6 +58,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

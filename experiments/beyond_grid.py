@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Sequence, Tuple
 
-from experiments.bases import I1
+from integral_pose.methods import I1
 from integral_pose.run import Run
 from integral_pose.tables import AUC, Claim, Row, Table, Values, beats
 
@@ -55,6 +55,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from experiments import beyond
-from experiments.bases import I1
+from integral_pose.methods import I1
 from integral_pose.tables import Row, Table
 
 SCALES = {f"I1, x {factor}": float(factor) for factor in (1, 5, 10, 20, 30, 60)}
@@ -28,6 +28,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

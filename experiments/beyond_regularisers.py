@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, Dict
 
 from experiments import beyond
-from experiments.bases import I1, I_STAR
+from integral_pose.methods import I1, I_STAR
 from integral_pose.tables import Row, Table
 
 JS: Dict[str, Any] = {"regulariser": "js", "penalty": 0.5}
@@ -36,6 +36,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -1,7 +1,7 @@
 """Figure 2: PCKh of H1, R1, I* and I1 as the threshold grows from 0 to 0.5; the runs are Table 1's."""
 from __future__ import annotations
 
-from experiments.bases import H1, I1, I_STAR, R1
+from integral_pose.methods import H1, I1, I_STAR, R1
 from integral_pose.tables import Metric, Row, Table
 
 TABLE = Table(
@@ -14,6 +14,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

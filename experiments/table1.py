@@ -7,7 +7,7 @@ Expected in the quick profile: every claim about @0.1 and AUC holds; `results/qu
 """
 from __future__ import annotations
 
-from experiments.bases import H1, H2, H3, I1, I2, I3, I_STAR, R1
+from integral_pose.methods import H1, H2, H3, I1, I2, I3, I_STAR, R1
 from integral_pose.tables import AT_01, AT_05, AUC, PCKH, Claim, Metric, Row, Table, beats, every
 
 COLUMN = "ResNet-50"
@@ -91,6 +91,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

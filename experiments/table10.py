@@ -4,8 +4,8 @@ The paper does not say which of its methods this is; we take I*, Strategy 2, the
 """
 from __future__ import annotations
 
-from experiments.bases import I_STAR, on_human36m
 from experiments.by_action import OURS, best, columns, others
+from integral_pose.methods import I_STAR, on_human36m
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Row, Table
 
 COLUMN = "Protocol 1"
@@ -40,6 +40,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -1,8 +1,8 @@
 """Table 11: Protocol 2 of Human3.6M, MPJPE by action, beside other work; the run is Table 7's I*, Strategy 2."""
 from __future__ import annotations
 
-from experiments.bases import I_STAR, on_human36m
 from experiments.by_action import OURS, best, columns, others
+from integral_pose.methods import I_STAR, on_human36m
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Claim, Row, Table, beats
 
 COLUMN = "Protocol 2"
@@ -45,6 +45,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -32,6 +32,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments.bases import H1, integral_of
+from integral_pose.methods import H1, integral_of
 from integral_pose.tables import AT_01, AUC, PCKH, Claim, Costs, Metric, Row, Table, loses_less, ordered
 
 COLUMNS = ("(a) 256 -> 64", "(b) 256 -> 32", "(c) 128 -> 32", "(d) 128 -> 16")
@@ -41,6 +41,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

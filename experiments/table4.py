@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments.bases import H1, integral_of
+from integral_pose.methods import H1, integral_of
 from integral_pose.tables import AT_01, AT_05, AUC, PCKH, Claim, Row, Table, beats, ordered
 
 COLUMNS = ("1", "2", "3", "4")
@@ -35,6 +35,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments import bases
-from experiments.bases import integral_of
+from integral_pose import methods
+from integral_pose.methods import integral_of
 from integral_pose.run import Run
 from integral_pose.tables import AT_01, AT_05, AUC, Claim, Row, Table, beats, every
 
@@ -21,7 +21,7 @@ def _all_out(run: Run) -> Run:
     return replace(run, everybody=True, flip_test=True)
 
 
-R1, H1 = _all_out(bases.R1), _all_out(bases.H1)
+R1, H1 = _all_out(methods.R1), _all_out(methods.H1)
 MS_H1 = replace(H1, stages=4)
 HG_H1 = replace(H1, backbone="hourglass", stages=STACKS, upsamplings=3, pretrained=False)
 OURS = ("H1", "MS-H1", "HG-H1", "R1", "I1", "MS-I1", "HG-I1")
@@ -69,6 +69,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

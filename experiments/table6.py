@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from experiments import bases
-from experiments.bases import integral_of
+from integral_pose import methods
+from integral_pose.methods import integral_of
 from integral_pose.tables import AP, AP50, AP75, APL, APM, AR, Claim, Row, Table, beats, every
 
 COLUMN = "COCO"
-H1 = replace(bases.H1, data="coco", backbone="resnet101", upsamplings=3, flip_test=True)
+H1 = replace(methods.H1, data="coco", backbone="resnet101", upsamplings=3, flip_test=True)
 I1 = integral_of(H1)
 OTHERS = (
     Row("CMU-Pose[29]", (), "61.8/84.9/67.5/57.1/68.2"),
@@ -51,6 +51,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

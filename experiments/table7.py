@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from experiments.bases import H1, H2, I1, I2, I_STAR, R1, on_human36m
+from integral_pose.methods import H1, H2, I1, I2, I_STAR, R1, on_human36m
 from integral_pose.run import Run
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Claim, Margins, Row, Table, beats, every, ordered
 
@@ -58,6 +58,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -1,7 +1,7 @@
 """Table 8: the hourglass of Pavlakos et al. [5], one stage and two, H1 and I1, on Human3.6M alone."""
 from __future__ import annotations
 
-from experiments.bases import H1, integral_of, on_human36m
+from integral_pose.methods import H1, integral_of, on_human36m
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Claim, Row, Table, beats, every, ordered
 
 COLUMNS = ("one stage, d = 64", "two stages, d = 1, 64")
@@ -33,6 +33,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -1,7 +1,7 @@
 """Table 9: image and heat map resolution on Human3.6M, H2 and I2."""
 from __future__ import annotations
 
-from experiments.bases import H2, integral_of, on_human36m
+from integral_pose.methods import H2, integral_of, on_human36m
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Claim, Row, Table, beats, loses_less
 
 COLUMNS = ("(a) 256 -> 64", "(b) 256 -> 32", "(c) 128 -> 32", "(d) 128 -> 16")
@@ -40,6 +40,6 @@ TABLE = Table(
 )
 
 if __name__ == "__main__":
-    from integral_pose.cli import main
+    from integral_pose.commands.table import main
 
     main(TABLE)

@@ -161,7 +161,7 @@ def install(venv: Path, mxnet: str) -> None:
 
 def prove(venv: Path) -> None:
     """Import what the program stands on: a finished set-up is one that works, and has all of that compiled."""
-    query = "import integral_pose.cli, mxnet, gluoncv; print('MXNet', mxnet.__version__, 'is ready.')"
+    query = "import integral_pose.commands.table, mxnet, gluoncv; print('MXNet', mxnet.__version__, 'is ready.')"
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [str(venv / "bin" / "python"), "-c", query]
     run = subprocess.run(command, cwd=str(ROOT), env=settings, stderr=subprocess.PIPE)

@@ -1,24 +1,7 @@
-"""Compiles what the program has in C++, which is there for speed only. `make setup` does it, where it finds g++."""
-from __future__ import annotations
-
-import argparse
+"""A door to `integral_pose.commands.compile`, so that `python -m scripts.compile` works in a checkout."""
 import sys
-from typing import List, Optional
 
-import integral_pose  # noqa: F401  (prepares the process for MXNet)
-from integral_pose.datasets.synthetic import capsules
-from symbols.native import marginals
-
-
-def main(argv: Optional[List[str]] = None) -> int:
-    """Prints for each library what it is compiled as, or why it is not, which is no error."""
-    argparse.ArgumentParser(prog="python -m scripts.compile", description=__doc__).parse_args(argv)
-    for library in (marginals.LIBRARY, capsules.LIBRARY):
-        reason = None if library.path.exists() else library.build()
-        done = f"is not compiled, so {library.instead}: {reason}." if reason else f"is compiled as {library.path.name}."
-        print(library.source.name, done, flush=True)
-    return 0
-
+from integral_pose.commands.compile import main
 
 if __name__ == "__main__":
     sys.exit(main())

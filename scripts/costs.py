@@ -18,15 +18,15 @@ import mxnet as mx
 import numpy as np
 
 import experiments
-from integral_pose import build
-from integral_pose.batches import Batch
 from integral_pose.datasets import catalogue
+from integral_pose.datasets.batches import Batch
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.metrics import flops
+from integral_pose.models import build
 from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
 from integral_pose.tables import Table
-from integral_pose.train import adam, forward_backward
+from integral_pose.training.loop import adam, forward_backward
 
 GB = 1e9
 WANT_OF_MEMORY = ("llocat", "memory", "Resource temporarily unavailable")  # arrays, or the stack of a thread

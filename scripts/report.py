@@ -1,72 +1,7 @@
-"""Makes RESULTS.md and one HTML page of what is in results/: tables, claims, curves, pictures and deviations."""
-from __future__ import annotations
-
-import argparse
-import importlib
-import pkgutil
+"""A door to `integral_pose.commands.report`, so that `python -m scripts.report` works in a checkout."""
 import sys
-from pathlib import Path
-from typing import List, Optional
 
-import experiments
-from integral_pose.errors import InputError
-from integral_pose.files import replacing
-from integral_pose.profiles import PROFILES
-from integral_pose.report import numbers, page, text
-from integral_pose.tables import Table
-
-ROOT = Path(__file__).resolve().parent.parent
-COMMITTED = ROOT / "results" / "quick"  # what RESULTS.md of the checkout is about
-
-
-def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code, 2 for wrong input."""
-    options = _parser().parse_args(argv)
-    try:
-        print("\n".join(f"{path}" for path in report(options.results, options.profile, options.out)))
-    except InputError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"report: {error.filename or 'the system'}: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    return 0
-
-
-def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path]:
-    """Writes index.html to `out` (results/report) and RESULTS.md there, or at the root for the checkout's own results.
-
-    Raises:
-        InputError: there are no results, or a file of theirs is damaged.
-    """
-    folder, out = results / profile, out or results / "report"
-    found = [numbers.read(table, folder) for table in tables()]
-    if not any(table.measured for table in found):
-        raise InputError(f"{folder}: has no table's CSV file. make table1 writes one, and make tables all of them.")
-    markdown = ROOT / "RESULTS.md" if folder.resolve() == COMMITTED else out / "RESULTS.md"
-    html = out / "index.html"
-    deviations = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
-    for path, content in ((markdown, text.results(found, profile)), (html, page.render(found, profile, deviations))):
-        with replacing(path) as draft:
-            draft.write_text(content, encoding="utf-8")
-    return [markdown, html]
-
-
-def tables() -> List[Table]:
-    """Every table of the paper that has a file in experiments/, in the paper's order, then its figures."""
-    names = [module.name for module in pkgutil.iter_modules(experiments.__path__)]
-    modules = [importlib.import_module(f"experiments.{name}") for name in names]
-    return sorted((module.TABLE for module in modules if hasattr(module, "TABLE")), key=lambda t: numbers.order(t.name))
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scripts.report", description=__doc__)
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
-                        help="folder of the CSV files and pictures that tables wrote (default: results)")
-    parser.add_argument("--profile", choices=PROFILES, default="quick", help="whose results (default: quick)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: report in --results)")
-    return parser
-
+from integral_pose.commands.report import main
 
 if __name__ == "__main__":
     sys.exit(main())

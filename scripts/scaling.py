@@ -8,8 +8,8 @@ import sys
 from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import experiments
-from integral_pose import build
 from integral_pose.metrics import flops
+from integral_pose.models import build
 from integral_pose.run import Run
 from integral_pose.tables import Table
 

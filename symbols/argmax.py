@@ -8,7 +8,7 @@ from typing import Any, List
 
 from mxnet.gluon import HybridBlock
 
-from symbols.integral import OnMaps, Tensor
+from symbols.maps import OnMaps, Tensor
 
 
 class HighestCell(OnMaps):

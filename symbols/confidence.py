@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from symbols.integral import OnLogits, Tensor, centres, reshape_axes
+from symbols.maps import OnLogits, Tensor, centres, reshape_axes
 
 
 class MassNear(OnLogits):

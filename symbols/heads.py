@@ -6,7 +6,7 @@ from typing import Any
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
-from symbols.integral import Tensor
+from symbols.maps import Tensor
 
 INIT = mx.init.Normal(1e-3)  # "Normal distribution with 1e-3 standard deviation"
 

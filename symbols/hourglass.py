@@ -11,7 +11,7 @@ import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
 from symbols.heads import INIT
-from symbols.integral import Tensor
+from symbols.maps import Tensor
 from symbols.pose_net import Staged
 from symbols.resnet import BatchNormReLU
 

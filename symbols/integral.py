@@ -4,76 +4,11 @@ Coordinates are fractions of the map: cell i of n has its centre at (i + 0.5) / 
 """
 from __future__ import annotations
 
-import math
-from typing import Any, List, Tuple
+from typing import Any
 
-import mxnet as mx
 from mxnet.gluon import HybridBlock
 
-from symbols.native import marginals
-
-Tensor = Any  # mx.nd.NDArray or mx.sym.Symbol
-LARGE = 80.0  # e^-80 is far below what float32 can tell from 0 beside a 1
-
-
-class OnMaps(HybridBlock):
-    """What works on maps (N, channels, H, W) of a size that is fixed when it is built.
-
-    Called by itself it compares sizes, as MXNet's reshape would take wrong ones and corrupt memory. Inside a
-    graph, whose sizes come later, its contractions and `reshape_axes` have to tell.
-    """
-
-    def __init__(self, channels: int, height: int, width: int) -> None:
-        """Fixes the size; 0 channels stand for any number."""
-        super().__init__()
-        self._size = (channels, height, width)
-
-    def forward(self, maps: Tensor, *rest: Tensor) -> Tensor:
-        if isinstance(maps, mx.nd.NDArray):
-            differs = any(built and built != given for built, given in zip(self._size, maps.shape[1:]))
-            if differs or maps.ndim != 4:
-                channels, height, width = self._size
-                raise ValueError(f"built for maps (N, {channels or 'any'}, {height}, {width}), given {maps.shape}")
-        return super().forward(maps, *rest)
-
-
-class OnLogits(OnMaps):
-    """What works on the logits (N, K * D, H, W) of K joints' maps.
-
-    Args:
-        fused: whether the compiled operator may be taken, where it is there and the logits are on the CPU. A symbol
-            with it is of no use to another program, so `portable` takes it out of a network before an export.
-    """
-
-    def __init__(self, joints: int, height: int, width: int, depth: int = 1, fused: bool = True) -> None:
-        super().__init__(joints * depth, height, width)
-        self._joints, self._cells = joints, (depth, height, width)
-        self.fused = fused and marginals.loaded()
-
-    @property
-    def _in_one_pass(self) -> bool:
-        """Whether to take the compiled operator; Gluon makes the logits' device, or the first one, the current one."""
-        return self.fused and mx.current_context().device_type.startswith("cpu")
-
-    def _marginals(self, F: Any, logits: Tensor) -> List[Tensor]:
-        """The probabilities of columns (N, K, W), rows (N, K, H) and planes (N, K, D), by the compiled operator.
-
-        The reshape brings the logits out of oneDNN's layout, once and not at each reading, and the cast takes float16.
-        Either adds up gradients where asked to, which an extension cannot; inside a network both work in place. The
-        attribute keeps MXNet from making one of the reshapes of all who read the same logits, as their gradients would
-        then be added up behind it.
-        """
-        depth, height, width = self._cells
-        with mx.AttrScope(__reader__=self.name):
-            logits = F.cast(F.reshape(logits, (0, 0, 0, -1)), "float32")
-        sizes = {"joints": self._joints, "depth": depth, "height": height, "width": width}
-        return list(F.softmax_marginals(logits, **sizes))[:3]
-
-    def _probabilities(self, F: Any, logits: Tensor) -> Tensor:
-        """Eq. 3, one softmax over all cells of a joint, in float32: (N, K * D, H, W)."""
-        flat = F.reshape(logits, (0, self._joints, -1))
-        flat = F.softmax(F.cast(flat, "float32"), axis=2)  # a cast before the reshape would take memory of its own
-        return F.reshape_like(flat, logits)
+from symbols.maps import OnLogits, Tensor, centres, reshape_axes
 
 
 class Integral(OnLogits):
@@ -122,37 +57,6 @@ class Integral(OnLogits):
         return F.stack(along, F.ones_like(along), axis=1)
 
 
-class CompensatedIntegral(OnLogits):
-    """As `Integral`, without the pull to the map's middle that the softmax gives it (Gu et al., ICCV 2021).
-
-    Of n cells most are background, with logits of 0 as in the heat maps that the network began with. The softmax gives
-    each 1 / C, C the sum of all exp(logit). With as much of what the peak's cells have, n / C of the mass is spread
-    over the map evenly. So the expectation is E = (1 - n / C) x + (n / C) / 2, and the joint is
-
-        x = (E - (n / C) / 2) / (1 - n / C) = 1 / 2 + (E - 1 / 2) / (1 - n / C).
-
-    Where less than LEAST is left for the peak, as much is taken to be left: with C = n there is none.
-
-    Raises:
-        ValueError, mx.MXNetError: as `Integral`.
-    """
-
-    LEAST = 1e-2
-
-    def __init__(self, joints: int, height: int, width: int, depth: int = 1, fused: bool = True) -> None:
-        super().__init__(joints, height, width, depth, fused)
-        with self.name_scope():
-            self.integral = Integral(joints, height, width, depth, fused)
-
-    def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
-        flat = F.cast(F.reshape(logits, (0, self._joints, -1)), "float32")
-        first, share = (F.slice_axis(each, axis=2, begin=0, end=1) for each in (flat, F.log_softmax(flat, axis=2)))
-        total = first - share  # log C, from any one cell
-        background = F.exp(F.clip(math.log(math.prod(self._cells)) - total, -LARGE, 0))
-        peak = F.clip(1 - background, self.LEAST, 1)
-        return F.broadcast_div(self.integral(logits) - 0.5, peak) + 0.5
-
-
 class HeatVectors(OnLogits):
     """Logits (N, K * D, H, W), D = H = W -> heat vectors (N, K, 3, cells) along x, y and z: Eq. 5.
 
@@ -184,17 +88,6 @@ class HeatVectors(OnLogits):
         return reshape_axes(F, F.reshape(sums, (0, 0, -1)), 1, 2, (self._joints, self._cells[0]))
 
 
-def portable(net: HybridBlock) -> HybridBlock:
-    """The same network, of operators that others know and not hybridized: what it traced before is forgotten."""
-
-    def plain(block: HybridBlock) -> None:
-        if getattr(block, "fused", False):
-            block.fused = False
-
-    net.hybridize(False)
-    return net.apply(plain)
-
-
 class Expectation(HybridBlock):
     """Heat vectors (N, K, C, cells) -> joints (N, K, C): Eq. 6."""
 
@@ -204,20 +97,3 @@ class Expectation(HybridBlock):
 
     def hybrid_forward(self, F: Any, vectors: Tensor) -> Tensor:
         return F.dot(vectors, centres(F, self._cells))
-
-
-# Constants are made on the device of the block's input, which Gluon makes the current one.
-
-
-def centres(F: Any, cells: int, place: float = 0.5) -> Tensor:
-    """Cell centres (cells,) as fractions; or another place within each cell."""
-    return (F.arange(cells) + place) / cells
-
-
-def reshape_axes(F: Any, tensor: Tensor, begin: int, end: int, shape: Tuple[int, ...]) -> Tensor:
-    """The tensor with its axes `begin` to `end` - 1 replaced by `shape`, as a view.
-
-    Raises:
-        mx.MXNetError: they have another number of elements; F.reshape would read and write past the end.
-    """
-    return F.reshape_like(tensor, F.zeros(shape), lhs_begin=begin, lhs_end=end, rhs_begin=0, rhs_end=len(shape))

@@ -10,7 +10,7 @@ from typing import Any, List, Sequence
 
 from mxnet.gluon import HybridBlock, nn
 
-from symbols.integral import OnMaps, Tensor, centres, reshape_axes
+from symbols.maps import OnMaps, Tensor, centres, reshape_axes
 
 TINY = 1e-30  # added to a probability under a logarithm: far below any that float32 logits of a trained network give
 

@@ -7,7 +7,7 @@ import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
 from symbols.heads import INIT, DeconvolutionHead
-from symbols.integral import Tensor
+from symbols.maps import Tensor
 from symbols.pose_net import Staged
 from symbols.resnet import Conv1To3, Conv4To5
 

@@ -6,7 +6,7 @@ from typing import Any, Iterable, List, Optional, Sequence, Tuple
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
-from symbols.integral import Tensor
+from symbols.maps import Tensor
 
 
 class OnPatches(HybridBlock):

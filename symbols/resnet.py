@@ -10,7 +10,7 @@ from typing import Any, Tuple
 import mxnet as mx
 from mxnet.gluon import HybridBlock, nn
 
-from symbols.integral import Tensor
+from symbols.maps import Tensor
 
 # Residual blocks in conv2 to conv5, and whether they are bottlenecks (He et al., Table 1).
 DEPTHS = {18: ((2, 2, 2, 2), False), 50: ((3, 4, 6, 3), True), 101: ((3, 4, 23, 3), True)}

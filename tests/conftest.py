@@ -42,8 +42,8 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def smoke_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in which the smoke profile's synthetic people are made already."""
-    from experiments.bases import H1
     from integral_pose.datasets import catalogue
+    from integral_pose.methods import H1
     from integral_pose.profiles import smoke
 
     root = tmp_path_factory.mktemp("data")

@@ -7,9 +7,10 @@ import time
 from typing import Any
 
 from experiments.table1 import TABLE
-from integral_pose import checkpoints, cli
+from integral_pose.commands import table as command
+from integral_pose.storage import array_files
 
-write = checkpoints.write
+write = array_files.write
 
 
 def stalling(*arguments: Any) -> None:
@@ -18,7 +19,7 @@ def stalling(*arguments: Any) -> None:
         time.sleep(1)
 
 
-checkpoints.write = stalling  # in this process and, as they import this module too, in those it starts
+array_files.write = stalling  # in this process and, as they import this module too, in those it starts
 
 if __name__ == "__main__":
-    cli.main(TABLE)
+    command.main(TABLE)

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from integral_pose import batches as batches_module
-from integral_pose.batches import Batch, Batches, Mixed, Pictures
+from integral_pose.datasets import batches as batches_module
+from integral_pose.datasets.batches import Batch, Batches, Mixed, Pictures
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import DEVIATION, MEAN, Augmentation, Sample

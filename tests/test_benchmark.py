@@ -10,11 +10,10 @@ import integral_pose  # isort: skip  # noqa: F401
 import numpy as np
 import pytest
 
-from integral_pose.batches import Batch
-from scripts import benchmark
-from scripts.benchmarks import evaluation, memory, ours
-from scripts.benchmarks.authors import Loader
-from scripts.benchmarks.contest import Contender, Contest, Figure, measure
+from benchmarks import evaluation, memory, ours, run
+from benchmarks.authors import Loader
+from benchmarks.contest import Contender, Contest, Figure, measure
+from integral_pose.datasets.batches import Batch
 
 HERE = "tests.contenders"
 
@@ -56,9 +55,9 @@ def test_a_core_does_nothing_in_its_sleep() -> None:
 
 
 def test_the_file_and_the_picture_have_every_figure(tmp_path: Path) -> None:
-    rows = [benchmark._row(Figure("step", name, "1", 2, 8, 0.5, 0.01, ratio)) for name, ratio in
+    rows = [run._row(Figure("step", name, "1", 2, 8, 0.5, 0.01, ratio)) for name, ratio in
             (("ours", 1.0), ("PyTorch", 2.5))]
-    benchmark.write(rows, tmp_path)
+    run.write(rows, tmp_path)
     with open(tmp_path / "bench.csv", newline="") as handle:
         read = list(csv.DictReader(handle))
     assert [(row["contender"], row["ratio"], row["images_per_s"]) for row in read] == [
@@ -97,5 +96,5 @@ def test_memory_is_watched_over_real_steps(smoke_people: Path) -> None:
 
 def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        benchmark.main(["--help"])
+        run.main(["--help"])
     assert "--rivals .venv-rivals/bin/python" in capsys.readouterr().out

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 from gluoncv.model_zoo import model_store
 
-from experiments.bases import H1, I_STAR, R1, integral_of, on_human36m
-from integral_pose import build
-from integral_pose.batches import Batches, Mixed
-from integral_pose.datasets import catalogue
+from integral_pose.datasets import catalogue, loader
+from integral_pose.datasets.batches import Batches, Mixed
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box, Camera
+from integral_pose.methods import H1, I_STAR, R1, integral_of, on_human36m
 from integral_pose.metrics import mpjpe
+from integral_pose.models import build, decode, weights
+from integral_pose.models.devices import parse_devices
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.samples import Augmentation, Pose, Sample, decode_pose, encode, patch_of
@@ -52,7 +53,7 @@ def test_every_stage_has_an_output_and_a_loss(changes: Dict[str, Any], hybridize
     expected = sum(alone(output, joints, weights).asnumpy() for output in outputs)
     assert len(outputs) == 3
     np.testing.assert_allclose(loss(outputs, joints, weights).asnumpy(), expected, rtol=1e-5)
-    np.testing.assert_array_equal(build.read(outputs, run), build.decode(outputs[2].asnumpy(), run))
+    np.testing.assert_array_equal(decode.joints_of(outputs, run), decode.decode(outputs[2].asnumpy(), run))
 
 
 @pytest.mark.parametrize("changes, stages, shapes", [
@@ -72,7 +73,7 @@ def test_hourglasses_by_shape(changes: Dict[str, Any], stages: int, shapes: Any,
     joints = mx.nd.random.uniform(shape=(2, POINTS if run.coordinates == 3 else JOINTS, run.coordinates))
     losses = loss(outputs, joints, mx.nd.ones_like(joints)).asnumpy()
     assert losses.shape == (2,) and (losses > 0).all()
-    assert build.read(outputs, run).shape == joints.shape
+    assert decode.joints_of(outputs, run).shape == joints.shape
 
 
 def test_a_regularised_integral_shows_its_maps_and_pays_for_them(hybridize: bool) -> None:
@@ -88,7 +89,7 @@ def test_a_regularised_integral_shows_its_maps_and_pays_for_them(hybridize: bool
         shape = alone(run.cells, run.cells, 1.5)(maps, truth, weights)
         expected = penalty * shape + build.loss(TINY)(joints, truth, weights)
         np.testing.assert_allclose(loss([maps, joints], truth, weights).asnumpy(), expected.asnumpy(), rtol=1e-5)
-        np.testing.assert_array_equal(build.read([maps, joints], run), joints.asnumpy())
+        np.testing.assert_array_equal(decode.joints_of([maps, joints], run), joints.asnumpy())
         names = [set(each._collect_params_with_prefix()) for each in (net, plain, build.maps_network(run))]
         assert names[0] == names[1] == names[2]
 
@@ -112,7 +113,7 @@ def test_how_an_integral_is_read_is_the_runs(hybridize: bool) -> None:
         net.head.final.bias.set_data(mx.nd.ones(JOINTS) * 0.1)
         if hybridize:
             net.hybridize()
-        return build.read(net(picture), replace(TINY, **changes))
+        return decode.joints_of(net(picture), replace(TINY, **changes))
 
     picture = images(TINY, 2)
     plain = said()
@@ -140,7 +141,7 @@ def test_imagenet_reaches_every_stage(monkeypatch: pytest.MonkeyPatch, tmp_path:
     run = replace(TINY, **HEAT_MAP, stages=2, pretrained=True)
     trunk = ResNet(18, run.width)
     trunk.initialize(mx.init.Normal(0.3))
-    monkeypatch.setattr(build, "load_imagenet", lambda net, *rest: _copy(trunk, net))
+    monkeypatch.setattr(weights, "load_imagenet", lambda net, *rest: _copy(trunk, net))
     given, got = values(trunk), values(made(run))
     np.testing.assert_array_equal(got["trunk.layer1.0.conv1.weight"], given["layer1.0.conv1.weight"])
     for stage in range(2):
@@ -225,7 +226,7 @@ def heat_maps(people: int, joints: int, height: int, width: int) -> Tuple[Array,
 @pytest.mark.parametrize("shape", [(2, 3, 5, 7), (4, 1, 6, 2), (1, 16, 8, 8)])
 def test_decode_takes_the_centre_of_the_highest_cell(shape: Tuple[int, int, int, int]) -> None:
     maps, centres = heat_maps(*shape)
-    np.testing.assert_allclose(build.decode(maps, replace(TINY, **HEAT_MAP)), centres)
+    np.testing.assert_allclose(decode.decode(maps, replace(TINY, **HEAT_MAP)), centres)
 
 
 def test_decode_takes_the_centre_of_the_highest_cell_of_a_volume() -> None:
@@ -236,14 +237,14 @@ def test_decode_takes_the_centre_of_the_highest_cell_of_a_volume() -> None:
     for n, k in np.ndindex(3, POINTS):
         x, y, z = places[n, k]
         volumes[n, k, z, y, x] = 1
-    found = build.decode(volumes.reshape(3, POINTS * cells, cells, cells), run)
+    found = decode.decode(volumes.reshape(3, POINTS * cells, cells, cells), run)
     np.testing.assert_allclose(found, (places + 0.5) / cells)
 
 
 def test_decode_takes_the_highest_cell_of_each_heat_vector() -> None:
     run = replace(TINY, **IN_SPACE, **HEAT_MAP, extra="mpii")
     vectors = np.random.default_rng(0).uniform(size=(2, POINTS, 3, TINY.cells))
-    found = build.decode(vectors, run)
+    found = decode.decode(vectors, run)
     for n, k, axis in np.ndindex(2, POINTS, 3):
         assert found[n, k, axis] == (np.argmax(vectors[n, k, axis]) + 0.5) / TINY.cells
 
@@ -264,7 +265,7 @@ def test_a_perfect_volume_read_by_argmax_is_off_by_what_rounding_to_cells_predic
         target = patch_of(sample, patch)
         fractions, _ = encode(sample, target, HUMAN36M, coordinates=3)
         vectors = np.eye(run.cells)[np.floor(fractions * run.cells).astype(int)][None]
-        decoded = build.decode(vectors, replace(run, extra="mpii"))[0]
+        decoded = decode.decode(vectors, replace(run, extra="mpii"))[0]
         found = decode_pose(decoded, target, HUMAN36M, Pose(joints, far, ""))
         errors.append(mpjpe.joint_errors(found[None], joints[None]))
     assert np.mean(errors) * 17 / 16 == pytest.approx(0.4803 * 2000 / run.cells, rel=0.05)
@@ -273,14 +274,14 @@ def test_a_perfect_volume_read_by_argmax_is_off_by_what_rounding_to_cells_predic
 @pytest.mark.parametrize("output", ["direct", "integral"])
 def test_decode_leaves_joints_as_they_are(output: str) -> None:
     joints = np.random.default_rng(0).uniform(size=(3, 5, 2))
-    np.testing.assert_array_equal(build.decode(joints, replace(TINY, output=output)), joints)
+    np.testing.assert_array_equal(decode.decode(joints, replace(TINY, output=output)), joints)
 
 
 def test_only_training_people_are_jittered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     people = [Sample(tmp_path, np.zeros((JOINTS, 2)), np.ones(JOINTS), Box(1, 2, 3))] * 5
     monkeypatch.setattr(catalogue, "people", lambda run, split, root: people)
     run = replace(TINY, shift=0.01, scale=0.5, turn=7.0, mirror=False, colour=0.3, seed=9, batch=2)
-    jittered, plain = build.training_batches(run, tmp_path), build.batches(run, "test", tmp_path)
+    jittered, plain = loader.training_batches(run, tmp_path), loader.batches(run, "test", tmp_path)
     assert isinstance(jittered, Batches)
     assert (jittered.augmentation, plain.augmentation) == (Augmentation(0.01, 0.5, 7, False, 0.3), None)
     for batches in (jittered, plain):
@@ -296,7 +297,7 @@ def test_a_mixed_run_trains_on_both_and_is_validated_on_its_own(
     monkeypatch.setattr(catalogue, "people", lambda run, split, root: own)
     monkeypatch.setattr(catalogue, "extra_people", lambda run, root: extra)
     run = replace(TINY, **IN_SPACE, extra="mpii", batch=6)
-    mixed, plain = build.training_batches(run, tmp_path), build.batches(run, "held-out", tmp_path)
+    mixed, plain = loader.training_batches(run, tmp_path), loader.batches(run, "held-out", tmp_path)
     assert isinstance(mixed, Mixed)
     assert (mixed.first.size, mixed.second.size, plain.size) == (3, 3, 6)
     assert (len(mixed.first.samples), len(mixed.second.samples), len(plain.samples)) == (5, 7, 5)
@@ -311,7 +312,7 @@ def test_a_mixed_run_needs_people_for_its_halves(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(catalogue, "extra_people", lambda run, root: people[:4])
     run = replace(TINY, **IN_SPACE, extra="mpii", batch=10)
     with pytest.raises(InputError, match="the train split of mpii has 4 people, fewer than the 5"):
-        build.training_batches(run, tmp_path)
+        loader.training_batches(run, tmp_path)
 
 
 def test_an_integral_goes_on_from_heat_vectors_as_their_expectation(tmp_path: Path) -> None:
@@ -328,13 +329,13 @@ def test_an_integral_goes_on_from_heat_vectors_as_their_expectation(tmp_path: Pa
 def test_a_split_without_people_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(catalogue, "people", lambda run, split, root: [])
     with pytest.raises(InputError, match="the held-out split of .* has no people"):
-        build.batches(TINY, "held-out", tmp_path)
+        loader.batches(TINY, "held-out", tmp_path)
 
 
 def test_load_undoes_save(tmp_path: Path) -> None:
     net, other = made(TINY), made(replace(TINY, seed=1))
     net.save_parameters(str(tmp_path / "net.params"))
-    build.load(other, tmp_path / "net.params", CPU)
+    weights.load(other, tmp_path / "net.params", CPU)
     picture = images(TINY, 2)
     np.testing.assert_array_equal(net(picture).asnumpy(), other(picture).asnumpy())
 
@@ -347,7 +348,7 @@ def test_load_undoes_save(tmp_path: Path) -> None:
 def test_the_file_of_another_network_is_refused(tmp_path: Path, changes: Dict[str, Any]) -> None:
     made(replace(TINY, **changes)).save_parameters(str(tmp_path / "net.params"))
     with pytest.raises(InputError, match=r"net\.params: these are not the parameters of this network"):
-        build.load(made(TINY), tmp_path / "net.params", CPU)
+        weights.load(made(TINY), tmp_path / "net.params", CPU)
 
 
 def cut_to(share: float) -> Callable[[Path], None]:
@@ -376,7 +377,7 @@ def cut_to(share: float) -> Callable[[Path], None]:
 def test_a_damaged_file_is_refused_in_one_paragraph(tmp_path: Path, write: Callable[[Path], Any]) -> None:
     write(tmp_path / "net.params")
     with pytest.raises(InputError, match=r"net\.params: these are not the parameters") as caught:
-        build.load(made(TINY), tmp_path / "net.params", CPU)
+        weights.load(made(TINY), tmp_path / "net.params", CPU)
     assert "\n" not in str(caught.value) and "Traceback" not in str(caught.value)
 
 
@@ -449,7 +450,7 @@ def test_without_file_and_network_the_user_is_told_what_to_put_where(
 
 
 def test_no_gpus_is_the_cpu() -> None:
-    assert build.devices("") == [mx.cpu()]
+    assert parse_devices("") == [mx.cpu()]
 
 
 @pytest.mark.parametrize("gpus, seen, reason", [
@@ -461,12 +462,12 @@ def test_gpus_that_are_not_there_are_refused(
 ) -> None:
     monkeypatch.setattr(mx.context, "num_gpus", lambda: seen)
     with pytest.raises(InputError, match=rf"--gpus {gpus}: .*{reason}"):
-        build.devices(gpus)
+        parse_devices(gpus)
 
 
 def test_gpus_in_the_order_they_were_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mx.context, "num_gpus", lambda: 4)
-    assert build.devices("3,0,1") == [mx.gpu(3), mx.gpu(0), mx.gpu(1)]
+    assert parse_devices("3,0,1") == [mx.gpu(3), mx.gpu(0), mx.gpu(1)]
 
 
 @pytest.mark.parametrize("prior", [0.01, 0.3])
@@ -497,10 +498,10 @@ def test_a_fused_network_says_the_same_of_any_number_of_people(name: str) -> Non
         with mx.autograd.record():
             net(images)
     mx.nd.waitall()
-    plain = [build.last_stage(net(images[:people])).asnumpy() for people in (5, 2, 5, 1)]
+    plain = [decode.last_stage(net(images[:people])).asnumpy() for people in (5, 2, 5, 1)]
     build.fuse(net, run, CPU[0])
     for people, expected in zip((5, 2, 5, 1), plain):
-        found = build.last_stage(net(images[:people])).asnumpy()
+        found = decode.last_stage(net(images[:people])).asnumpy()
         np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, np.abs(expected).max()))
     operators = net._cached_graph[1]
     names = " ".join((operators[0] if isinstance(operators, list) else operators).get_internals().list_outputs())

@@ -11,9 +11,9 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
-from integral_pose import checkpoints
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
+from integral_pose.storage import array_files
 
 ARRAYS = {"parameter head.final": np.arange(15.0).reshape(3, 5), "moment 0 1": np.float32([1, np.nan, np.inf])}
 STATE: Dict[str, Any] = {"key": "0123456789", "schedule": {"step": 7, "low": False}, "history": [1.5, None]}
@@ -22,12 +22,12 @@ STATE: Dict[str, Any] = {"key": "0123456789", "schedule": {"step": 7, "low": Fal
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     written = tmp_path / "run" / "checkpoint.npz"
-    checkpoints.write(written, ARRAYS, STATE)
+    array_files.write(written, ARRAYS, STATE)
     return written
 
 
 def assert_reads(path: Path, arrays: Dict[str, Array], state: Dict[str, Any]) -> None:
-    found, said = checkpoints.read(path)
+    found, said = array_files.read(path)
     assert set(found) == set(arrays) and said == state
     for name, array in arrays.items():
         assert found[name].dtype == array.dtype
@@ -36,7 +36,7 @@ def assert_reads(path: Path, arrays: Dict[str, Array], state: Dict[str, Any]) ->
 
 def test_read_undoes_write(path: Path) -> None:
     assert_reads(path, ARRAYS, STATE)
-    checkpoints.write(path, {"other": np.eye(2)}, {"best": float("inf")})
+    array_files.write(path, {"other": np.eye(2)}, {"best": float("inf")})
     assert_reads(path, {"other": np.eye(2)}, {"best": float("inf")})
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
@@ -46,7 +46,7 @@ def test_a_truncated_file_is_refused(path: Path, share: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     with pytest.raises(InputError, match=r"checkpoint\.npz: .*damaged.*Delete"):
-        checkpoints.read(path)
+        array_files.read(path)
 
 
 def test_a_flipped_byte_is_refused_or_harmless(path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_flipped_byte_is_refused_or_harmless(path: Path) -> None:
     for place in range(0, len(content), 3):
         path.write_bytes(content[:place] + bytes([content[place] ^ 0xA5]) + content[place + 1:])
         try:
-            arrays, _ = checkpoints.read(path)
+            arrays, _ = array_files.read(path)
         except InputError:
             refused += 1
         else:
@@ -90,7 +90,7 @@ def array_file(path: Path) -> None:
 def test_another_file_is_refused_and_nothing_in_it_is_run(path: Path, write: Callable[[Path], Any]) -> None:
     write(path)
     with pytest.raises(InputError, match=r"checkpoint\.npz"):
-        checkpoints.read(path)
+        array_files.read(path)
     assert not (path.parent / "executed").exists()
 
 
@@ -114,5 +114,5 @@ def test_a_killed_write_leaves_the_old_file_whole(path: Path) -> None:
     ended = subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment, timeout=60)
     assert ended.returncode == -signal.SIGKILL
     assert_reads(path, ARRAYS, STATE)
-    checkpoints.write(path, {}, {"new": True})
+    array_files.write(path, {}, {"new": True})
     assert_reads(path, {}, {"new": True})

@@ -16,13 +16,16 @@ import pytest
 
 from experiments import table1, table2, table7, table11
 from experiments.table1 import TABLE
-from integral_pose import build, cli, crew
+from integral_pose import distributed
+from integral_pose.commands import console, reproduce
+from integral_pose.commands import table as command
 from integral_pose.errors import Busy
-from integral_pose.evaluate import TESTED
+from integral_pose.evaluation.evaluate import TESTED
 from integral_pose.metrics import mpjpe
+from integral_pose.models import build
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.train import PARAMETERS, Site
+from integral_pose.run_folder import PARAMETERS, Site
 from tests import human36m_forms as forms
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +36,7 @@ def finished(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A folder in which Table 1's rows H1 and I1 were run in smoke."""
     folder = tmp_path_factory.mktemp("finished")
     with pytest.raises(SystemExit) as left:
-        cli.main(TABLE, arguments(smoke_people, folder, "--rows", "H1", "I1"))
+        command.main(TABLE, arguments(smoke_people, folder, "--rows", "H1", "I1"))
     assert left.value.code == 0
     return folder
 
@@ -45,7 +48,7 @@ def arguments(data: Path, folder: Path, *more: str) -> List[str]:
 
 def left_with(capsys: pytest.CaptureFixture[str], *argv: str) -> Tuple[int, str]:
     with pytest.raises(SystemExit) as left:
-        cli.main(TABLE, argv)
+        command.main(TABLE, argv)
     return left.value.code, capsys.readouterr().err  # type: ignore[return-value]
 
 
@@ -61,16 +64,16 @@ def test_a_table_writes_its_numbers_claims_and_picture(finished: Path) -> None:
 
 
 def test_a_second_call_trains_nothing(finished: Path, smoke_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("integral_pose.train._Training.to_the_end", lambda self: pytest.fail("trained again"))
-    monkeypatch.setattr("integral_pose.evaluate.predict", lambda *args: pytest.fail("predicted again"))
+    monkeypatch.setattr("integral_pose.training.loop._Training.to_the_end", lambda self: pytest.fail("trained again"))
+    monkeypatch.setattr("integral_pose.evaluation.evaluate.predict", lambda *args: pytest.fail("predicted again"))
     with pytest.raises(SystemExit) as left:
-        cli.main(TABLE, arguments(smoke_people, finished, "--rows", "I1"))
+        command.main(TABLE, arguments(smoke_people, finished, "--rows", "I1"))
     assert left.value.code == 0
 
 
 def test_rows_of_earlier_calls_stay_in_the_csv(finished: Path, smoke_people: Path) -> None:
     with pytest.raises(SystemExit):
-        cli.main(TABLE, arguments(smoke_people, finished, "--rows", "R1"))
+        command.main(TABLE, arguments(smoke_people, finished, "--rows", "R1"))
     text = (finished / "results/smoke/table1.csv").read_text()
     assert all(f"table1,{row}," in text for row in ("R1", "H1", "I1"))
 
@@ -150,7 +153,7 @@ def test_the_other_tables_run(name: str, smoke_people: Path, tmp_path: Path) -> 
     rows = {"table2": ["H1"], "table3": ["I1"], "figure2": ["R1", "I*"]}[name]
     table = importlib.import_module(f"experiments.{name}").TABLE
     with pytest.raises(SystemExit) as left:
-        cli.main(table, arguments(smoke_people, tmp_path, "--rows", *rows))
+        command.main(table, arguments(smoke_people, tmp_path, "--rows", *rows))
     assert left.value.code == 0
     kinds = {path.suffix for path in (tmp_path / "results/smoke").glob(f"{name}.*")}
     assert kinds == {".csv", ".png" if name == "figure2" else ".jpg"}
@@ -181,10 +184,10 @@ def test_a_job_tests_when_nothing_is_left_to_train(monkeypatch: pytest.MonkeyPat
         if said == ["R1", "H1"]:
             raise Busy("its lock")
 
-    monkeypatch.setattr(cli, "train", train)
-    monkeypatch.setattr(cli, "_test", lambda cell, site: said.append(f"test of {cell.row}"))
-    cells = [cli.Cell(row, "ResNet-50", smoke(table1.H1), False) for row in ("R1", "H1", "H2")]
-    cli._helper(cells, cli._parser(TABLE).parse_args(arguments(tmp_path, tmp_path)), 0)
+    monkeypatch.setattr(reproduce, "train", train)
+    monkeypatch.setattr(reproduce, "_test", lambda cell, site: said.append(f"test of {cell.row}"))
+    cells = [reproduce.Cell(row, "ResNet-50", smoke(table1.H1), False) for row in ("R1", "H1", "H2")]
+    reproduce._helper(cells, command._parser(TABLE).parse_args(arguments(tmp_path, tmp_path)), 0)
     assert said == ["R1", "H1", "H2", "R1", "test of R1", "H1", "test of H1", "H2", "test of H2"]
 
 
@@ -207,7 +210,7 @@ def test_help_teaches_without_training() -> None:
 
 def test_table_11_is_a_run_of_table_7_by_action(smoke_people: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as left:
-        cli.main(table11.TABLE, arguments(smoke_people, tmp_path))
+        command.main(table11.TABLE, arguments(smoke_people, tmp_path))
     assert left.value.code == 0
     with open(tmp_path / "results/smoke/table11.csv", newline="") as handle:
         ours = {line["metric"]: line for line in csv.DictReader(handle) if line["ours"]}
@@ -221,10 +224,10 @@ def test_table_11_is_a_run_of_table_7_by_action(smoke_people: Path, tmp_path: Pa
 
 def worker(monkeypatch: pytest.MonkeyPatch, rank: int, of: int) -> None:
     """Makes this process one of the workers on a machine with four GPUs."""
-    own = crew.Crew()
+    own = distributed.Crew()
     own.rank, own.size, own.local_rank, own.local_size = rank, of, rank, of
-    monkeypatch.setattr(crew, "assembled", lambda: own)
-    monkeypatch.setattr(build, "devices", lambda gpus: [mx.gpu(int(number)) for number in gpus.split(",")])
+    monkeypatch.setattr(distributed, "assembled", lambda: own)
+    monkeypatch.setattr(reproduce, "parse_devices", lambda gpus: [mx.gpu(int(number)) for number in gpus.split(",")])
 
 
 @pytest.mark.parametrize(("rank", "of", "gpus"), [(0, 1, [0, 1, 2, 3]), (1, 2, [1, 3]), (3, 4, [3])])
@@ -232,7 +235,7 @@ def test_workers_of_a_machine_share_its_gpus(
     monkeypatch: pytest.MonkeyPatch, rank: int, of: int, gpus: List[int]
 ) -> None:
     worker(monkeypatch, rank, of)
-    site = cli._site(cli._parser(TABLE).parse_args(["--gpus", "0,1,2,3"]))
+    site = reproduce._site(command._parser(TABLE).parse_args(["--gpus", "0,1,2,3"]))
     assert [device.device_id for device in site.devices] == gpus and site.crew.size == of
     assert site.alone.crew.size == 1
 
@@ -254,13 +257,13 @@ def test_the_loss_of_another_worker_is_told_and_ends_the_process(
     """At once: MXNet would print the error again on its way out."""
     ended: List[int] = []
     monkeypatch.setattr(os, "_exit", ended.append)
-    with pytest.raises(SystemExit), cli._told():
-        raise mx.MXNetError(f"Traceback\n{crew.LOST}. This was caused by")
+    with pytest.raises(SystemExit), console.told():
+        raise mx.MXNetError(f"Traceback\n{distributed.LOST}. This was caused by")
     assert ended == [1] and "Another worker of this job has ended" in capsys.readouterr().err
 
 
 def test_float16_has_runs_of_its_own() -> None:
-    cells, halves = (list(cli._cells(TABLE, "smoke", 2, amp)) for amp in (False, True))
+    cells, halves = (list(reproduce._cells(TABLE, "smoke", 2, amp)) for amp in (False, True))
     assert not {link.key for cell in cells for link in cell.run.chain} & {
         link.key for cell in halves for link in cell.run.chain}
     assert {cell.run.seed for cell in cells} == {0, 1} and len(cells) == len(halves)
@@ -268,7 +271,7 @@ def test_float16_has_runs_of_its_own() -> None:
 
 def test_rows_of_other_people_cannot_be_trained(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as left:
-        cli.main(table11.TABLE, arguments(tmp_path, tmp_path, "--rows", "Fang[56]"))
+        command.main(table11.TABLE, arguments(tmp_path, tmp_path, "--rows", "Fang[56]"))
     assert left.value.code == 2 and "table11 has the rows Ours." in capsys.readouterr().err
 
 
@@ -276,9 +279,9 @@ def test_a_missing_second_data_set_is_told_before_anything_is_trained(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forms.write_json(tmp_path / "human36m", forms.EVERYTHING)
-    monkeypatch.setattr(cli, "check", lambda run, root: None)
-    monkeypatch.setattr(cli, "train", lambda *args: pytest.fail("trained"))
+    monkeypatch.setattr(reproduce, "check", lambda run, root: None)
+    monkeypatch.setattr(reproduce, "train", lambda *args: pytest.fail("trained"))
     with pytest.raises(SystemExit) as left:
-        cli.main(table7.TABLE, [*arguments(tmp_path, tmp_path), "--profile", "paper"])
+        command.main(table7.TABLE, [*arguments(tmp_path, tmp_path), "--profile", "paper"])
     message = capsys.readouterr().err
     assert left.value.code == 2 and str(tmp_path / "mpii") in message and "there is no data set there" in message

@@ -15,14 +15,18 @@ import numpy as np
 import pytest
 from mxnet import gluon
 
-from experiments.bases import I1, R1
-from integral_pose import build, cli, crew
-from integral_pose.batches import Batch, Batches, Mixed
-from integral_pose.crew import HorovodCrew
+from integral_pose import distributed
+from integral_pose.commands import console
+from integral_pose.datasets import loader
+from integral_pose.datasets.batches import Batch, Batches, Mixed
+from integral_pose.distributed import HorovodCrew
 from integral_pose.errors import InputError
+from integral_pose.methods import I1, R1
+from integral_pose.models import build
 from integral_pose.profiles import smoke
+from integral_pose.run_folder import CHECKPOINT, DONE, Site
 from integral_pose.skeletons import MPII
-from integral_pose.train import CHECKPOINT, DONE, Site, train
+from integral_pose.training.loop import train
 from tests.test_train import log, parameters
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +77,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_alone_nothing_is_shared() -> None:
-    alone = crew.assembled()
+    alone = distributed.assembled()
     assert alone.leads and (alone.rank, alone.size) == (0, 1)
     assert alone.first(lambda: 3) == 3 and alone.own([4, 5, 6]) == [4, 5, 6]
     np.testing.assert_array_equal(alone.total(np.array([1.5, 2])), [1.5, 2])
@@ -83,13 +87,13 @@ def test_without_horovod_its_installation_is_named(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HOROVOD_SIZE", "2")
     monkeypatch.setitem(sys.modules, "horovod", None)
     with pytest.raises(InputError, match="make setup HOROVOD=1"):
-        crew.assembled()
+        distributed.assembled()
 
 
 def test_a_job_of_one_worker_needs_no_horovod(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOROVOD_SIZE", "1")
     monkeypatch.setitem(sys.modules, "horovod", None)
-    assert crew.assembled().size == 1
+    assert distributed.assembled().size == 1
 
 
 def test_the_leader_does_it_and_the_other_hears_of_it() -> None:
@@ -137,9 +141,9 @@ def test_a_step_is_that_of_all_gradients(devices: List[mx.Context]) -> None:
 def test_parts_of_a_mini_batch_make_the_whole(smoke_people: Path) -> None:
     for size in (4, 7):
         run = replace(NORMALISED, batch=size)
-        whole = build.training_batches(run, smoke_people).batch(5)
+        whole = loader.training_batches(run, smoke_people).batch(5)
         for workers in (2, 3):
-            shares = [build.training_batches(run, smoke_people, (rank, workers)) for rank in range(workers)]
+            shares = [loader.training_batches(run, smoke_people, (rank, workers)) for rank in range(workers)]
             parts = [batches.batch(5) for batches in shares]
             assert {batches.people for batches in shares} == {size}
             for one, together in zip(whole, zip(*parts)):
@@ -147,7 +151,7 @@ def test_parts_of_a_mini_batch_make_the_whole(smoke_people: Path) -> None:
 
 
 def test_each_part_of_a_mixed_mini_batch_is_mixed(smoke_people: Path) -> None:
-    first = build.training_batches(replace(NORMALISED, batch=3), smoke_people)
+    first = loader.training_batches(replace(NORMALISED, batch=3), smoke_people)
     def mixed(share: Any) -> Mixed:
         return Mixed(replace(first, share=share), replace(first, share=share, source=1))
 
@@ -159,18 +163,18 @@ def test_each_part_of_a_mixed_mini_batch_is_mixed(smoke_people: Path) -> None:
 @pytest.mark.parametrize(("workers", "devices"), [(5, 1), (2, 3)])
 def test_more_workers_or_devices_than_people_are_refused(smoke_people: Path, workers: int, devices: int) -> None:
     with pytest.raises(InputError, match="Start fewer"):
-        build.training_batches(NORMALISED, smoke_people, (0, workers), devices)
+        loader.training_batches(NORMALISED, smoke_people, (0, workers), devices)
 
 
 # ---------------------------------------------------------------- two and three processes
 
 def start_worker(data: str, runs: str, kind: str, dies_at: str) -> None:
     """What each worker runs; one that does not lead is given a folder of runs that it has no use for."""
-    own = crew.assembled()
+    own = distributed.assembled()
     if own.rank == 1 and int(dies_at):
         die_at(int(dies_at))
     place = Path(runs) if own.leads else Path(runs) / "of no use"
-    with cli._told():
+    with console.told():
         train_kind(kind, Site(Path(data), place, (mx.cpu(),), 1, crew=own))
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from integral_pose import csv_files
 from integral_pose.errors import InputError
+from integral_pose.storage import csv_files
 
 KINDS = {"name": str, "size": int, "share": float}
 

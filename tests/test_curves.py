@@ -8,10 +8,11 @@ from typing import Callable
 import numpy as np
 import pytest
 
-from integral_pose import csv_files, curves
 from integral_pose.errors import InputError
 from integral_pose.metrics import pckh
+from integral_pose.report import curves
 from integral_pose.run import Run
+from integral_pose.storage import csv_files
 
 H1 = Run(output="heat map", loss="gaussian-mse", seed=3)
 I1 = replace(H1, output="integral", loss="joint-l1", start=H1)

@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from integral_pose.datasets import custom_images, custom_split, own
+from integral_pose.commands import train
+from integral_pose.datasets import custom, custom_images, custom_split
 from integral_pose.errors import InputError
 from integral_pose.samples import Sample
-from scripts import train
 from tests.custom_forms import annotations, command, write_dogs
 
 ROOT = Path(__file__).parents[1]
@@ -41,12 +41,12 @@ def written(place: Path, content: Dict[str, Any]) -> Path:
 
 
 def everybody(place: Path, data: str) -> List[Sample]:
-    parts = [own.read(place / "data" / data, part) for part in custom_split.PARTS]
+    parts = [custom.read(place / "data" / data, part) for part in custom_split.PARTS]
     return sorted((sample for part in parts for sample in part), key=lambda sample: str(sample.joints.tolist()))
 
 
-def register(place: Path, **options: Any) -> own.Registered:
-    return own.register(own.find(place / "dogs.json"), place / "data", **options)
+def register(place: Path, **options: Any) -> custom.Registered:
+    return custom.register(custom.find(place / "dogs.json"), place / "data", **options)
 
 
 # ---------------------------------------------------------------- numbers
@@ -157,9 +157,9 @@ def test_a_file_of_nobody_says_why(place: Path) -> None:
 
 def test_cocos_limbs_on_other_joints_are_none(place: Path) -> None:
     content = annotations()
-    content["categories"][0]["skeleton"] = [list(edge) for edge in own.COCO_EDGES]
+    content["categories"][0]["skeleton"] = [list(edge) for edge in custom.COCO_EDGES]
     written(place, content)
-    assert own.skeleton(own.find(place / "dogs.json")).limbs == ()
+    assert custom.skeleton(custom.find(place / "dogs.json")).limbs == ()
     assert any("COCO's limbs" in note for note in register(place).notes)
 
 
@@ -172,7 +172,7 @@ def test_other_pictures_are_another_run(place: Path) -> None:
     before = picture.read_bytes()
     cv2.imwrite(str(picture), np.zeros((80, 100, 3), np.uint8))
     with pytest.raises(InputError, match="were changed since this run began"):
-        own.read(place / "data" / first.name, "train")
+        custom.read(place / "data" / first.name, "train")
     assert register(place).name != first.name
     picture.write_bytes(before)
     assert register(place).name == first.name
@@ -312,13 +312,13 @@ def test_the_same_name_in_two_folders_is_two_pictures(place: Path) -> None:
         image["file_name"] = f"cam{number}/0001.jpg"
     written(place, content)
     data = register(place)
-    counts = [len(own.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
+    counts = [len(custom.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
     assert min(counts) > 0 and sum(counts) == 13
 
 
 def test_the_division_does_not_depend_on_the_process(place: Path) -> None:
-    program = ("import sys; from pathlib import Path; from integral_pose.datasets import own; p = Path(sys.argv[1]); "
-               "print(own.register(own.find(p / 'dogs.json'), p / sys.argv[2]).name)")
+    program = ("import sys; from pathlib import Path; from integral_pose.datasets import custom; "
+               "p = Path(sys.argv[1]); print(custom.register(custom.find(p / 'dogs.json'), p / sys.argv[2]).name)")
     names = set()
     for seed in "01":
         told = subprocess.run([sys.executable, "-c", program, str(place), f"data{seed}"], cwd=ROOT, text=True,
@@ -338,17 +338,17 @@ def test_roboflows_folders_are_ones_own_parts(place: Path) -> None:
     wanted = {"train": list(range(2, 10)), "valid": [0, 1], "test": [10, 11]}
     for name, numbers in wanted.items():
         (place / name).mkdir()
-        (place / name / own.ROBOFLOW).write_text(json.dumps(part_of(annotations(), numbers)))
+        (place / name / custom.ROBOFLOW).write_text(json.dumps(part_of(annotations(), numbers)))
         for number in numbers:
             (place / "images" / f"{number}.jpg").rename(place / name / f"{number}.jpg")
-    data = own.register(own.find(place), place / "data")
+    data = custom.register(custom.find(place), place / "data")
     for name, numbers in wanted.items():
-        read = own.read(place / "data" / data.name, {"valid": "held-out"}.get(name, name))
+        read = custom.read(place / "data" / data.name, {"valid": "held-out"}.get(name, name))
         assert {sample.image.stem for sample in read} == {str(number) for number in numbers}
-    (place / "test" / own.ROBOFLOW).unlink()
-    data = own.register(own.find(place), place / "data")
-    assert {sample.image.stem for sample in own.read(place / "data" / data.name, "test")} == {"0", "1"}
-    assert len(own.read(place / "data" / data.name, "held-out")) == 1
+    (place / "test" / custom.ROBOFLOW).unlink()
+    data = custom.register(custom.find(place), place / "data")
+    assert {sample.image.stem for sample in custom.read(place / "data" / data.name, "test")} == {"0", "1"}
+    assert len(custom.read(place / "data" / data.name, "held-out")) == 1
     assert any("is tested on" in note for note in data.notes)
 
 
@@ -356,16 +356,16 @@ def test_files_of_ones_own_parts_are_taken_as_they_are(place: Path) -> None:
     parts = {"train": list(range(8)), "valid": [8, 9], "test": [10, 11, 0]}
     for name, numbers in parts.items():
         (place / f"{name}.json").write_text(json.dumps(part_of(annotations(), numbers)))
-    found = own.find(place / "train.json", valid=place / "valid.json", test=place / "test.json")
-    data = own.register(found, place / "data")
-    sizes = [len(own.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
+    found = custom.find(place / "train.json", valid=place / "valid.json", test=place / "test.json")
+    data = custom.register(found, place / "data")
+    sizes = [len(custom.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
     assert sizes == [9, 2, 4]  # two in the first picture
     assert "1 pictures are in more than one part, the first: 0.jpg (train), 0.jpg (test)" in data.notes[-1]
     (place / "test.json").write_text(json.dumps(part_of(annotations(), [])))
     with pytest.raises(InputError, match="test.json: nobody has a joint there"):
-        own.register(own.find(place / "train.json", test=place / "test.json"), place / "data")
+        custom.register(custom.find(place / "train.json", test=place / "test.json"), place / "data")
     other = part_of(annotations(), [1])
     other["categories"][0]["keypoints"] = [*other["categories"][0]["keypoints"][:6], "bell"]
     (place / "test.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="its joints are not those of"):
-        own.find(place / "train.json", test=place / "test.json")
+        custom.find(place / "train.json", test=place / "test.json")

@@ -11,7 +11,7 @@ import integral_pose  # isort: skip  # noqa: F401
 import pytest
 
 from integral_pose import run
-from scripts import demo, predict
+from integral_pose.commands import demo, predict
 
 ROOT = Path(__file__).parents[1]
 MODELS = ROOT / "models"

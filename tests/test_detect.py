@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from integral_pose import detect
-from integral_pose.detect import DETECTORS, Detector, View
+from integral_pose.commands import detect as command
 from integral_pose.errors import InputError
-from scripts import detect as command
+from integral_pose.inference import detector
+from integral_pose.inference.detector import DETECTORS, Detector, View
 
 LIGHTEST = "center_net_mobilenetv3_small_duc_coco"
 SSD = "ssd_512_mobilenet1.0_coco"
@@ -29,7 +29,7 @@ SMALL = {
 
 def made(name):
     """The network for 80 classes, with random values, and its parameters' shapes known."""
-    net = detect.network(name, mx.cpu())
+    net = detector.network(name, mx.cpu())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         net.initialize()
@@ -97,14 +97,14 @@ def test_boxes_map_back_to_the_picture():
     classes, scores = np.array([0, 0, 0, 5, -1]), np.array([0.2, 0.9, 0.4, 1.0, -1])
     corners = np.vstack([ends, [[3, 3, 9, 9], [-1, -1, -1, -1]]])[None]
     for shape in ((1, 5), (1, 5, 1)):
-        found, sure = detect.boxes_of(classes.reshape(shape), scores.reshape(shape), corners, scale, (320, 200))
+        found, sure = detector.boxes_of(classes.reshape(shape), scores.reshape(shape), corners, scale, (320, 200))
         np.testing.assert_allclose(found, boxes[[1, 2, 0]], atol=1e-9)
         np.testing.assert_array_equal(sure, [0.9, 0.4, 0.2])
 
 
 def test_boxes_end_where_the_picture_does():
     corners = np.array([[[-40, -10, 29, 19], [150, 20, 900, 39], [400, 2, 500, 9]]])
-    found, _ = detect.boxes_of(np.zeros((1, 3)), np.ones((1, 3)), corners, (1, 1), (200, 60))
+    found, _ = detector.boxes_of(np.zeros((1, 3)), np.ones((1, 3)), corners, (1, 1), (200, 60))
     np.testing.assert_allclose(found, [[0, 0, 30, 20], [150, 20, 50, 20]])
 
 
@@ -134,7 +134,7 @@ def test_what_is_seen_in_the_view_is_where_it_is_in_the_picture(view):
 def test_person_or_not_is_the_softmax_of_all_classes(anchors, rest):
     rng = np.random.default_rng(7)
     logits = 30 * rng.standard_normal((2, anchors * 11, *rest)).astype(np.float32)
-    block = detect._PersonOrNot(mx.gluon.nn.HybridLambda("identity"), 11, 4)
+    block = detector._PersonOrNot(mx.gluon.nn.HybridLambda("identity"), 11, 4)
     two = block(mx.nd.array(logits)).asnumpy().reshape(2, anchors, 2, *rest)
     whole = mx.nd.softmax(mx.nd.array(logits).reshape((2, anchors, 11, *rest)), axis=2).asnumpy()
     np.testing.assert_allclose(mx.nd.softmax(mx.nd.array(two), axis=2).asnumpy()[:, :, 1], whole[:, :, 4], atol=1e-6)
@@ -149,7 +149,7 @@ def test_scores_of_people_stay_those_of_the_whole_network(name):
         net.decoder._topk = 80 * 16**2  # all there are
     image = mx.nd.random.uniform(-2, 2, shape=(1, 3, 64, 64))
     classes, scores, corners = (part.asnumpy()[0] for part in net(image))
-    detect.people_only(net)
+    detector.people_only(net)
     if name == LIGHTEST:
         net.decoder._topk = 16**2
     _, ours, places = (part.asnumpy()[0] for part in net(image))
@@ -208,7 +208,7 @@ def test_gluoncv_has_every_detector_and_its_weights():
     ("0785.png", "0785.png"), ("a000000000785.jpg", "a000000000785.jpg"),
 ])
 def test_image_ids_are_cocos_numbers_or_names(name, number):
-    assert detect.image_id(Path("somewhere") / name) == number
+    assert detector.image_id(Path("somewhere") / name) == number
 
 
 def test_the_command_writes_what_coco_reads(tmp_path, models, capsys):

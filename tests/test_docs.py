@@ -9,9 +9,11 @@ from typing import Dict, List, Tuple
 
 import pytest
 
-from integral_pose import cli
+from integral_pose.commands import table as command
 
 ROOT = Path(__file__).resolve().parent.parent
+DOORS = {f"scripts.{name}": f"integral_pose.commands.{name}" for name in (
+    "predict", "train", "evaluate", "export", "detect", "demo", "report", "compile")}
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^(?:.*&& )?(?:\S*/)?(?:\.venv/bin/)?python -m ((?:scripts|experiments)\.\w+)(.*)$")
 
@@ -34,8 +36,8 @@ def commands() -> List[Tuple[str, str, str]]:
 
 @pytest.mark.parametrize("page, module, arguments", commands())
 def test_a_command_has_the_options_that_a_document_gives_it(page: str, module: str, arguments: str) -> None:
-    imported = importlib.import_module(module)
-    parser = cli._parser(imported.TABLE) if module.startswith("experiments.") else imported._parser()
+    imported = importlib.import_module(DOORS.get(module, module))
+    parser = command._parser(imported.TABLE) if module.startswith("experiments.") else imported._parser()
     parser.parse_args(shlex.split(arguments, comments=True))
 
 
@@ -50,5 +52,5 @@ def test_the_experiment_of_the_documents_runs(smoke_people: Path, tmp_path: Path
     exec(code, written)
     folders = ["--data", str(smoke_people), "--runs", str(tmp_path / "runs"), "--results", str(tmp_path / "results")]
     with pytest.raises(SystemExit) as left:
-        cli.main(written["TABLE"], ["--profile", "smoke", "--jobs", "1", *folders])  # type: ignore[arg-type]
+        command.main(written["TABLE"], ["--profile", "smoke", "--jobs", "1", *folders])  # type: ignore[arg-type]
     assert left.value.code == 0 and (tmp_path / "results/smoke/sigma-claims.csv").exists()

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import scipy.io
 
+from integral_pose.commands import evaluate
 from integral_pose.datasets import coco
 from integral_pose.datasets.human36m import read as read_human36m
 from integral_pose.metrics import average_precision, mpjpe
-from scripts import evaluate
 from tests import coco_forms
 from tests import human36m_forms as forms
 

@@ -16,13 +16,14 @@ import numpy as np
 import pytest
 from mxnet.gluon import SymbolBlock
 
-from integral_pose import build, export
+from integral_pose.commands import export as command
 from integral_pose.geometry import Box, Patch
+from integral_pose.models import build, export
 from integral_pose.run import Run
+from integral_pose.run_folder import DONE, PARAMETERS
 from integral_pose.samples import cut, normalise
 from integral_pose.skeletons import HUMAN36M, MPII
-from integral_pose.train import DONE, PARAMETERS, Schedule
-from scripts import export as command
+from integral_pose.training.loop import Schedule
 from symbols.argmax import HighestCell
 
 ROOT = Path(__file__).resolve().parent.parent

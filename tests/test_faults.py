@@ -12,10 +12,11 @@ import pytest
 
 from experiments import table1
 from experiments.table1 import TABLE
-from integral_pose import cli
-from integral_pose.evaluate import TESTED
+from integral_pose.commands import reproduce
+from integral_pose.commands import table as command
+from integral_pose.evaluation.evaluate import TESTED
 from integral_pose.profiles import smoke
-from integral_pose.train import CHECKPOINT, DONE, PARAMETERS
+from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS
 from tests.faults import PATIENCE, full_disk_for, is_alive, started, wait_until
 
 ROWS = ("H1", "H2")
@@ -31,7 +32,7 @@ def ended(capsys: pytest.CaptureFixture[str], argv: List[str]) -> Tuple[Any, str
     """The command's exit status, and what the user reads on standard error."""
     capsys.readouterr()
     with pytest.raises(SystemExit) as left:
-        cli.main(TABLE, argv)
+        command.main(TABLE, argv)
     return left.value.code, " ".join(capsys.readouterr().err.split())
 
 
@@ -45,7 +46,7 @@ def finished(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """A folder in which the rows were run in smoke, without any fault."""
     folder = tmp_path_factory.mktemp("finished")
     with pytest.raises(SystemExit) as left:
-        cli.main(TABLE, arguments(smoke_people, folder))
+        command.main(TABLE, arguments(smoke_people, folder))
     assert left.value.code == 0
     return folder
 
@@ -91,7 +92,7 @@ def test_ended_while_two_processes_train_it_ends_them_and_goes_on_later(
 def test_sigterm_ends_a_single_process_with_a_sentence(
     smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "train", lambda *_, **options: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(reproduce, "train", lambda *_, **options: os.kill(os.getpid(), signal.SIGTERM))
     status, said = ended(capsys, arguments(smoke_people, tmp_path))
     assert (status, said) == (143, "Stopped. The same command goes on from the last checkpoint.")
 
@@ -127,7 +128,7 @@ def test_where_all_is_trained_the_runs_may_be_read_only(
     monkeypatch: pytest.MonkeyPatch
 ) -> None:
     demanded: List[str] = []
-    monkeypatch.setattr(cli, "demand_writable", lambda folder, option: demanded.append(option))
+    monkeypatch.setattr(reproduce, "demand_writable", lambda folder, option: demanded.append(option))
     assert ended(capsys, [*arguments(smoke_people, finished), "--results", str(tmp_path)])[0] == 0
     assert demanded == ["--results"]
 

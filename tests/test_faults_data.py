@@ -9,26 +9,26 @@ from typing import Dict
 
 import pytest
 
-from integral_pose import cli
-from integral_pose.datasets.synthetic import folder as folders
-from integral_pose.datasets.synthetic import mpii
+from integral_pose.commands import console
 from integral_pose.errors import InputError
+from integral_pose.synthetic import folder as folders
+from integral_pose.synthetic import make_mpii
 from tests import faulty_maker
 from tests.faults import PATIENCE, is_alive, no_room, started, wait_until
 
 SIZES = {"train": 5, "valid": 2}
-RECIPE = {"version": mpii.VERSION, **SIZES, "seed": 8}
+RECIPE = {"version": make_mpii.VERSION, **SIZES, "seed": 8}
 SCRIPT = """
 import sys
 from pathlib import Path
-from integral_pose.datasets.synthetic import folder
+from integral_pose.synthetic import folder
 from tests.test_faults_data import RECIPE
 folder.make(Path(sys.argv[1]), "tests.faulty_maker", RECIPE, int(sys.argv[2]))
 """
 
 
 def made(place: Path) -> Path:
-    return mpii.make(place, **SIZES, seed=8, workers=1)
+    return make_mpii.make(place, **SIZES, seed=8, workers=1)
 
 
 def contents(place: Path) -> Dict[str, bytes]:
@@ -78,8 +78,8 @@ def test_killed_it_leaves_no_process_and_is_taken_up_again(
 
 def refused(captured: pytest.CaptureFixture[str], place: Path, workers: int) -> str:
     """What the user reads when the folder cannot be made."""
-    with pytest.raises(SystemExit) as left, cli._told():
-        folders.make(place, mpii.__name__, RECIPE, workers)
+    with pytest.raises(SystemExit) as left, console.told():
+        folders.make(place, make_mpii.__name__, RECIPE, workers)
     said = " ".join(captured.readouterr().err.split())
     assert left.value.code == 2 and "Traceback" not in said and "is kept" in said
     return said
@@ -121,7 +121,6 @@ def test_where_there_is_no_room_for_anything_the_recipe_stays_and_with_it_what_i
 def test_a_workers_half_picture_is_its_own_and_goes_at_last(tmp_path: Path, whole: Path) -> None:
     part = tmp_path / ".mpii.part"
     with no_room(1000), pytest.raises(OSError):
-        folders.make(tmp_path / "mpii", mpii.__name__, RECIPE, 1)
+        folders.make(tmp_path / "mpii", make_mpii.__name__, RECIPE, 1)
     (part / "images" / f"train_000000.{os.getpid() + 1}.half").write_bytes(b"of a worker that is still at it")
     assert contents(made(tmp_path / "mpii")) == contents(whole)
-

@@ -17,13 +17,14 @@ import numpy as np
 import pytest
 from mxnet.gluon import nn
 
-from integral_pose import build, checkpoints, curves, run
+from integral_pose import run
 from integral_pose.datasets import human36m, mpii
-from integral_pose.datasets.files import read_pickle
+from integral_pose.datasets.formats.reading import read_pickle
 from integral_pose.errors import InputError
-from integral_pose.report import numbers
-from integral_pose.results import Evidence
-from integral_pose.storage import image_files
+from integral_pose.models import weights
+from integral_pose.report import curves, numbers
+from integral_pose.report.results import Evidence
+from integral_pose.storage import array_files, image_files
 from tests import human36m_forms as forms
 from tests.test_faults_records import ARRAYS, CLIP, READERS, gt_valid
 from tests.test_mpii import VALID, write_detections, write_release
@@ -85,10 +86,10 @@ OWN: Dict[str, Kind] = {
     "cameras.pkl": Kind("annotation_body3d/cameras.pkl", lambda f: forms.write_npz(f, CLIP),
                         lambda f: human36m.read(f, "test", 1)),
     "net.params": Kind("net.params", lambda f: layer().save_parameters(str(f / "net.params")),
-                       lambda f: build.load(layer(), f / "net.params", [mx.cpu()])),
-    "checkpoint": Kind("checkpoint.npz", lambda f: checkpoints.write(f / "checkpoint.npz", gt_valid(f), {"key": "1"}),
-                       lambda f: checkpoints.read(f / "checkpoint.npz")),
-    "test.npz": Kind("test.npz", lambda f: checkpoints.write(f / "test.npz", {"predictions": np.ones((2, 3))}, {}),
+                       lambda f: weights.load(layer(), f / "net.params", [mx.cpu()])),
+    "checkpoint": Kind("checkpoint.npz", lambda f: array_files.write(f / "checkpoint.npz", gt_valid(f), {"key": "1"}),
+                       lambda f: array_files.read(f / "checkpoint.npz")),
+    "test.npz": Kind("test.npz", lambda f: array_files.write(f / "test.npz", {"predictions": np.ones((2, 3))}, {}),
                      lambda f: Evidence.read(f / "test.npz")),
     "run.json": Kind("run.json", lambda f: (f / "run.json").write_text(json.dumps({"key": RUN.key, **RUN.settings})),
                      lambda f: run.read(f / "run.json")),
@@ -159,7 +160,7 @@ def npy(harm: Harm, names: Any) -> bytes:
 def npz(harm: Harm, names: Any) -> bytes:
     """Every array that the reader looks for, and a checkpoint's state, is a pickle."""
     content = io.BytesIO()
-    np.savez(content, **{name or "a": np.array([harm], object) for name in (*names, checkpoints.STATE)})
+    np.savez(content, **{name or "a": np.array([harm], object) for name in (*names, array_files.STATE)})
     return content.getvalue()
 
 
@@ -207,7 +208,7 @@ def test_a_pickle_of_cameras_is_read_without_running_what_it_names(tmp_path: Pat
 
 FREE = {"cloudpickle", "dill", "joblib", "marshal", "shelve"}  # what reads pickles, or code
 FREE_CALLS = {"eval", "exec", "pickle.load", "pickle.loads", "torch.load", "torch.jit.load", "yaml.load"}
-SAFE = Path("src/integral_pose/datasets/pickles.py")  # answers itself to all that a pickle names
+SAFE = Path("src/integral_pose/datasets/formats/safe_pickle.py")  # answers itself to all that a pickle names
 NUMPY_READERS = {"load", "read_array"}
 
 

@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose import box_files
-from integral_pose.datasets import coco, custom_people, human36m, human36m_json, mpii, own, predictions
+from integral_pose.datasets import coco, custom, custom_people, human36m, mpii
+from integral_pose.datasets.formats import human36m_json
 from integral_pose.errors import InputError
-from integral_pose.evaluate import fingerprint
+from integral_pose.evaluation import predictions
+from integral_pose.evaluation.evaluate import fingerprint
 from integral_pose.geometry import Array
+from integral_pose.inference import boxes
 from integral_pose.samples import Sample, encode, patch_of
 from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton
 from tests import coco_forms, custom_forms
@@ -91,8 +93,8 @@ def read_coco(folder: Path) -> None:
 
 
 def read_own(folder: Path) -> None:
-    found = own.find(folder / "dogs.json", "dog")
-    skeleton = own.skeleton(found)
+    found = custom.find(folder / "dogs.json", "dog")
+    skeleton = custom.skeleton(found)
     used(custom_people.read(*found.files[0][:4]).samples, skeleton)
 
 
@@ -101,13 +103,13 @@ def boxes_by_image(folder: Path) -> Any:
 
 
 def box_lines(folder: Path) -> Any:
-    return [list(box_files.COLUMNS), ["a.jpg", 1, 2, 30.5, 40], ["b.jpg", 5, 6, 70, 80]]
+    return [list(boxes.COLUMNS), ["a.jpg", 1, 2, 30.5, 40], ["b.jpg", 5, 6, 70, 80]]
 
 
 def read_boxes(name: str) -> Callable[[Path], None]:
     def read(folder: Path) -> None:
-        for boxes in box_files.read(folder / name).values():
-            assert np.isfinite(boxes.edges).all() and np.isfinite(boxes.scores).all()
+        for found in boxes.read(folder / name).values():
+            assert np.isfinite(found.edges).all() and np.isfinite(found.scores).all()
     return read
 
 

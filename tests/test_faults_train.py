@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 from tensorboardX.record_writer import RecordWriter
 
-from experiments.bases import I_STAR
-from integral_pose import checkpoints, cli, events, train
+from integral_pose.commands import console
 from integral_pose.errors import InputError, RunFailed
-from integral_pose.evaluate import TESTED, evaluate
+from integral_pose.evaluation.evaluate import TESTED, evaluate
+from integral_pose.methods import I_STAR
 from integral_pose.profiles import smoke
-from integral_pose.train import CHECKPOINT, DONE, PARAMETERS, Site
+from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, Site
+from integral_pose.storage import array_files
+from integral_pose.training import loop, tensorboard
 from tests.faults import PATIENCE, full_disk_for, no_room, started, wait_until
 
 RUN = replace(smoke(I_STAR), start=None, steps=6, validate_every=2)
@@ -25,8 +27,8 @@ import sys
 from pathlib import Path
 import integral_pose
 from tests.test_faults_train import RUN, site
-from integral_pose.evaluate import evaluate
-from integral_pose.train import train
+from integral_pose.evaluation.evaluate import evaluate
+from integral_pose.training.loop import train
 place = site(Path(sys.argv[1]), Path(sys.argv[2]))
 train(RUN, place)
 evaluate(RUN, place)
@@ -45,7 +47,7 @@ np.lib.format.write_array = stalling
 STARTED_LATER = """
 import sys
 from pathlib import Path
-import integral_pose.train
+import integral_pose.training.loop
 from tests.faults import wait_until
 wait_until(Path(sys.argv[3]).exists)
 """
@@ -57,7 +59,7 @@ def site(data: Path, runs: Path) -> Site:
 
 def finish(place: Site) -> Path:
     """Trains and evaluates RUN from where it is; returns its folder."""
-    train.train(RUN, place)
+    loop.train(RUN, place)
     return evaluate(RUN, place).parent
 
 
@@ -65,7 +67,7 @@ def numbers(folder: Path) -> Dict[str, Any]:
     """Everything that a finished run says: weights, predictions, log without speeds."""
     weights = {name: array.asnumpy() for name, array in mx.nd.load(str(folder / PARAMETERS)).items()}
     lines = [line.rpartition(",")[0] for line in (folder / "log.csv").read_text().splitlines()]
-    return {**weights, **checkpoints.read(folder / TESTED)[0], "log": np.array(lines)}
+    return {**weights, **array_files.read(folder / TESTED)[0], "log": np.array(lines)}
 
 
 def same(folder: Path, whole: Path) -> bool:
@@ -89,15 +91,15 @@ class Stopped(BaseException):
 @pytest.fixture(scope="module")
 def half(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The runs' folder after RUN's first checkpoint."""
-    runs, write = tmp_path_factory.mktemp("half"), checkpoints.write
+    runs, write = tmp_path_factory.mktemp("half"), array_files.write
 
     def stopping(*arguments: Any) -> None:
         write(*arguments)
         raise Stopped
 
     with pytest.MonkeyPatch.context() as patched, pytest.raises(Stopped):
-        patched.setattr(checkpoints, "write", stopping)
-        train.train(RUN, site(smoke_people, runs))
+        patched.setattr(array_files, "write", stopping)
+        loop.train(RUN, site(smoke_people, runs))
     return runs
 
 
@@ -110,7 +112,7 @@ def place(half: Path, smoke_people: Path, tmp_path: Path) -> Site:
 def told(capfd: pytest.CaptureFixture[str], call: Callable[[], Any]) -> str:
     """What the user of a table's command reads when the call fails."""
     capfd.readouterr()
-    with pytest.raises(SystemExit) as left, cli._told():
+    with pytest.raises(SystemExit) as left, console.told():
         call()
     said = " ".join(capfd.readouterr().err.split())
     assert left.value.code == 2 and "Traceback" not in said and "Exception" not in said
@@ -124,13 +126,13 @@ def test_killed_in_the_middle_of_a_checkpoint_while_another_waits_the_other_ends
 ) -> None:
     """SIGKILL, with the second checkpoint half-written; the first is whole, and the second process goes on from it."""
     arguments, folder = (str(smoke_people), str(tmp_path)), tmp_path / RUN.key
-    arrays = len(checkpoints.read(half / RUN.key / CHECKPOINT)[0]) + 1
+    arrays = len(array_files.read(half / RUN.key / CHECKPOINT)[0]) + 1
     with started("-c", STALL + TRAIN, *arguments, str(3 * arrays // 2)) as first, \
             started("-c", STARTED_LATER + TRAIN, *arguments, str(tmp_path / "now")) as second:
         wait_until(lambda: (folder / CHECKPOINT).exists() and bool(list(folder.glob(f".{CHECKPOINT}.*"))))
         (tmp_path / "now").touch()
         assert second.stderr and "waiting for another process" in second.stderr.readline()
-        assert first.poll() is None and checkpoints.read(folder / CHECKPOINT)[1]["schedule"]["step"] == 2
+        assert first.poll() is None and array_files.read(folder / CHECKPOINT)[1]["schedule"]["step"] == 2
         first.kill()
         _, said = second.communicate(timeout=PATIENCE)
     assert second.returncode == 0, said
@@ -157,7 +159,7 @@ def test_where_a_file_finds_no_room_it_is_named_and_the_run_goes_on_later(
     path = place.folder(RUN) / name
     before = path.read_bytes() if path.exists() else None
     with monkeypatch.context() as patched:
-        patched.setattr(train, "remove_drafts", lambda folder: None)
+        patched.setattr(loop, "remove_drafts", lambda folder: None)
         full_disk_for(path)
         said = told(capfd, lambda: finish(place))
     assert f"{path}: No space left on device." in said and "the same command goes on" in said
@@ -183,7 +185,7 @@ def test_events_that_do_not_fit_end_the_run_instead_of_hanging_it(
     whole: Path, place: Site, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(events, "RecordWriter", lambda path: RecordWriter("/dev/full"))
+        patched.setattr(tensorboard, "RecordWriter", lambda path: RecordWriter("/dev/full"))
         said = told(capfd, lambda: finish(place))
     assert "tfevents" in said and "No space left on device" in said
     assert same(finish(place), whole)
@@ -213,9 +215,9 @@ def test_weights_that_are_nan_are_refused_when_they_are_read(
 
 def test_a_checkpoint_with_nan_ends_the_run_at_its_next_step(place: Site) -> None:
     path = place.folder(RUN) / CHECKPOINT
-    arrays, state = checkpoints.read(path)
+    arrays, state = array_files.read(path)
     spoilt = {name: array * np.nan if name.startswith("parameter") else array for name, array in arrays.items()}
-    checkpoints.write(path, spoilt, state)
+    array_files.write(path, spoilt, state)
     with pytest.raises(RunFailed, match=rf"{RUN.key}.* nan at step 2\b.*{place.folder(RUN)}"):
-        train.train(RUN, place)
+        loop.train(RUN, place)
     assert not (place.folder(RUN) / DONE).exists()

@@ -10,12 +10,12 @@ from typing import Optional
 
 import pytest
 
-from integral_pose.files import only_here, replacing
+from integral_pose.storage.atomic import only_here, replacing
 
 LOCKED = """
 import sys
 from pathlib import Path
-from integral_pose.files import only_here
+from integral_pose.storage.atomic import only_here
 with only_here(Path(sys.argv[1])):
     Path(sys.argv[2]).write_text("was here")
     print("inside", flush=True)

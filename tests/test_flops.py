@@ -5,8 +5,8 @@ import pytest
 from mxnet.gluon import nn
 
 from experiments import table2, table3
-from integral_pose import build
 from integral_pose.metrics import flops
+from integral_pose.models import build
 
 COLUMNS = [
     pytest.param(run, table.costs.flops[i], table.costs.parameters[i], own, id=f"{table.name}-{row.name}-{i}")

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from integral_pose.datasets import human36m
-from integral_pose.datasets.files import read_pickle
-from integral_pose.datasets.human36m_npz import ACTIONS, FILE_NUMBERS, USUAL
+from integral_pose.datasets.formats.human36m_npz import ACTIONS, FILE_NUMBERS, USUAL
+from integral_pose.datasets.formats.reading import read_pickle
 from integral_pose.errors import InputError
 from tests import human36m_forms as forms
 

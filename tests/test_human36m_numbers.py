@@ -13,11 +13,12 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from experiments.bases import I_STAR, on_human36m
-from integral_pose import checkpoints
-from integral_pose.evaluate import evaluate
+from integral_pose.evaluation.evaluate import evaluate
+from integral_pose.methods import I_STAR, on_human36m
 from integral_pose.profiles import smoke
-from integral_pose.train import Site, train
+from integral_pose.run_folder import Site
+from integral_pose.storage import array_files
+from integral_pose.training.loop import train
 from tests import human36m_forms as forms
 
 RUN = replace(smoke(on_human36m(I_STAR)), data="human36m", backbone="resnet18", start=None, batch=8, rate=1e-3, steps=4)
@@ -60,7 +61,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_numbers_do_not_depend_on_the_format(roots: Path, form: str) -> None:
     shutil.copytree(roots / "runs", roots / f"runs-{form}", ignore=shutil.ignore_patterns("test.npz"))
     found = [
-        checkpoints.read(evaluate(RUN, Site(roots / name, roots / runs, (mx.cpu(),))))[0]
+        array_files.read(evaluate(RUN, Site(roots / name, roots / runs, (mx.cpu(),))))[0]
         for name, runs in (("json", "runs"), (form, f"runs-{form}"))
     ]
     for name in ("predictions", "MPJPE", "PA MPJPE", "PA MPJPE, scaled"):

@@ -17,20 +17,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from integral_pose import box_files, footage, inference, joint_files, overlay, pictures, run, trained
-from integral_pose.batches import Batches
-from integral_pose.box_files import Boxes
+from integral_pose import run, skeletons
 from integral_pose.datasets import catalogue
+from integral_pose.datasets.batches import Batches
 from integral_pose.errors import InputError
-from integral_pose.footage import Picture, Unread
+from integral_pose.evaluation.predict import predict_scored
 from integral_pose.geometry import Array, Box
-from integral_pose.inference import Estimator, Person, Seen, camera, from_root, meaning_of_confidence, square
-from integral_pose.predict import predict_scored
+from integral_pose.inference import boxes, estimator, media, output, overlay
+from integral_pose.inference.boxes import Boxes
+from integral_pose.inference.estimator import Estimator, Person, Seen, camera, from_root, meaning_of_confidence, square
+from integral_pose.inference.media import Picture, Unread
+from integral_pose.models import saved
+from integral_pose.models.saved import Trained
 from integral_pose.run import Run
 from integral_pose.samples import Pose, Sample
 from integral_pose.skeletons import HUMAN36M, MPII
 from integral_pose.storage import image_files
-from integral_pose.trained import Trained
 from tests import trained_forms
 
 CPU = mx.cpu()
@@ -47,7 +49,7 @@ def pixels(height: int, width: int, seed: int = 0) -> Array:
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def estimator(of: Run, folder: Path, **options: Any) -> Estimator:
+def made(of: Run, folder: Path, **options: Any) -> Estimator:
     place = folder if folder.is_dir() else trained_forms.write(of, folder)
     return Estimator(Trained(of, place / "net.params"), CPU, **options)
 
@@ -57,7 +59,7 @@ def test_says_what_prediction_says_of_annotated_people(kind: str, tmp_path: Path
     of, box = replace(trained_forms.tiny(**KINDS[kind])), np.array([30.0, 10.0, 60.0, 80.0])
     picture = Picture("a.png", pixels(120, 150))
     cv2.imwrite(str(tmp_path / "a.png"), picture.pixels)
-    mine = estimator(of, tmp_path / "run")
+    mine = made(of, tmp_path / "run")
     (seen,) = mine.seen([(picture, Boxes(box[None], np.array([0.7])))])
     skeleton, looked_at = catalogue.skeleton(of), square(picture, box, of)
     unknown = np.zeros((len(skeleton.joints), 2))
@@ -78,7 +80,7 @@ def test_says_what_prediction_says_of_annotated_people(kind: str, tmp_path: Path
 def test_pictures_come_back_in_order_with_their_own_people_whatever_the_batch(tmp_path: Path) -> None:
     views = [(Picture(str(i), pixels(60 + i, 90, i)), Boxes(np.array([[5.0 * j, 2, 40, 50] for j in range(count)])
               .reshape(-1, 4), np.linspace(0.3, 0.9, count))) for i, count in enumerate((1, 0, 3, 0, 2))]
-    by_size = [list(estimator(trained_forms.tiny(), tmp_path / "run", batch=size).seen(views)) for size in (1, 2, 50)]
+    by_size = [list(made(trained_forms.tiny(), tmp_path / "run", batch=size).seen(views)) for size in (1, 2, 50)]
     for seen in by_size:
         assert [one.picture.name for one in seen] == ["0", "1", "2", "3", "4"]
         assert [[round(p.score, 2) for p in one.people] for one in seen] == [
@@ -120,9 +122,9 @@ def test_the_root_is_the_origin_and_the_focal_length_hardly_matters() -> None:
 
 def test_many_boxes_are_cut_out_a_batch_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done: List[str] = []
-    mine, cut = estimator(trained_forms.tiny(), tmp_path / "run", batch=4), inference.normalise
+    mine, cut = made(trained_forms.tiny(), tmp_path / "run", batch=4), estimator.normalise
     said = mine._said
-    monkeypatch.setattr(inference, "normalise", lambda patch: (done.append("cut"), cut(patch))[1])
+    monkeypatch.setattr(estimator, "normalise", lambda patch: (done.append("cut"), cut(patch))[1])
     monkeypatch.setattr(mine, "_said", lambda patches: (done.append(f"{len(patches)} looked at"), said(patches))[1])
     boxes = Boxes(np.tile([3.0, 4, 30, 50], (10, 1)), np.linspace(0, 1, 10))
     (seen,) = mine.seen([(Picture("a.png", pixels(60, 60)), boxes)])
@@ -137,12 +139,12 @@ def test_large_pictures_do_not_wait_for_one_another(tmp_path: Path, monkeypatch:
         for number in range(6):
             shown.append(number)
             picture = pixels(60, 60)
-            yield Picture(str(number), picture), box_files.whole(picture)
+            yield Picture(str(number), picture), boxes.whole(picture)
 
     for most, waiting in ((256 << 20, 6), (2 * 60 * 60 * 3, 3)):
-        monkeypatch.setattr(inference, "MOST_BYTES", most)
+        monkeypatch.setattr(estimator, "MOST_BYTES", most)
         shown.clear()
-        next(estimator(trained_forms.tiny(), tmp_path / "run", batch=8).seen(views()))
+        next(made(trained_forms.tiny(), tmp_path / "run", batch=8).seen(views()))
         assert len(shown) == waiting
 
 
@@ -160,7 +162,7 @@ def test_photographs_are_turned_by_their_tag(tmp_path: Path) -> None:
     tag = upright.getexif()
     tag[274] = 6  # turn by 90 degrees to the right
     upright.rotate(90, expand=True).save(tmp_path / "a.jpg", exif=tag, quality=95)
-    (found,) = footage.pictures([tmp_path / "a.jpg"], 1)
+    (found,) = media.pictures([tmp_path / "a.jpg"], 1)
     assert isinstance(found, Picture) and found.pixels.shape == (40, 70, 3)
     assert np.abs(found.pixels[:, :, ::-1].astype(int) - np.asarray(upright)).mean() < 8
 
@@ -174,7 +176,7 @@ def test_a_damaged_picture_is_named_and_passed_over(name: str, left: float, tmp_
     cv2.imwrite(str(whole), noise)
     content = path.read_bytes()
     path.write_bytes(content[: int(left * len(content))])
-    bad, good = footage.pictures([path, whole], 2)
+    bad, good = media.pictures([path, whole], 2)
     assert isinstance(bad, Unread) and bad.name == name and str(path) in bad.reason
     assert isinstance(good, Picture)
 
@@ -190,7 +192,7 @@ def test_folders_give_their_pictures_by_name(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").touch()
     for number in range(5):
         (tmp_path / f"clip{number}.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(40))
-    found = footage.gathered([tmp_path])
+    found = media.gathered([tmp_path])
     assert [path.name for path in found.pictures] == ["a.png", "b.JPG", "c.webp", "d.tif", "noending"]
     assert [one.name for one in found.unread] == ["empty.jpg", "late.heic", "photo.HEIC"]
     assert "is empty" in found.unread[0].reason and "heif-convert photo.HEIC photo.jpg" in found.unread[2].reason
@@ -203,9 +205,9 @@ def test_one_name_that_is_not_utf_8_does_not_end_a_folder(tmp_path: Path) -> Non
     bad = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
     for path in (bad, tmp_path / "a.jpg"):
         image_files.write(path, pixels(8, 9))
-    shown = list(footage.pictures(footage.gathered([tmp_path]).pictures, 2))
+    shown = list(media.pictures(media.gathered([tmp_path]).pictures, 2))
     assert [one.name for one in shown] == ["a.jpg", r"caf\xe9.jpg"] and all(isinstance(one, Picture) for one in shown)
-    assert footage.pictures([bad], 1, most=70).__next__().name == r"caf\xe9.jpg"
+    assert media.pictures([bad], 1, most=70).__next__().name == r"caf\xe9.jpg"
 
 
 @pytest.mark.parametrize("places, said", [
@@ -220,11 +222,11 @@ def test_places_without_pictures_are_refused(places: List[str], said: str, tmp_p
     for name in ("one/a.jpg", "two/a.jpg"):
         (tmp_path / name).touch()
     with pytest.raises(InputError, match=said):
-        footage.gathered([tmp_path / place for place in places])
+        media.gathered([tmp_path / place for place in places])
 
 
 def film(path: Path, count: int) -> Path:
-    video = joint_files.Video(path, 12.5)
+    video = output.Video(path, 12.5)
     for number in range(count):
         video.add(np.full((49, 65, 3), 20 * number, np.uint8))
     video.close()
@@ -232,18 +234,18 @@ def film(path: Path, count: int) -> Path:
 
 
 def test_films_are_written_and_read(tmp_path: Path) -> None:
-    with footage.opened(str(film(tmp_path / "a.mp4", 7))) as opened:
+    with media.opened(str(film(tmp_path / "a.mp4", 7))) as opened:
         assert (opened.rate, opened.frames) == (12.5, 7)
-        shown = list(footage.frames(opened))
+        shown = list(media.frames(opened))
     assert [one.name for one in shown] == [str(i) for i in range(7)]
     assert [one.pixels.shape for one in shown if isinstance(one, Picture)] == [(48, 64, 3)] * 7
     assert [round(one.pixels.mean() / 20) for one in shown if isinstance(one, Picture)] == list(range(7))
 
 
 def test_a_film_can_end_early_and_says_so_if_it_should_not(tmp_path: Path) -> None:
-    with footage.opened(str(film(tmp_path / "a.mp4", 7))) as opened:
-        assert len(list(footage.frames(opened, 3))) == 3
-        rest = list(footage.frames(opened._replace(frames=50)))
+    with media.opened(str(film(tmp_path / "a.mp4", 7))) as opened:
+        assert len(list(media.frames(opened, 3))) == 3
+        rest = list(media.frames(opened._replace(frames=50)))
     assert isinstance(rest[-1], Unread) and "ends after 4 of 50 frames" in rest[-1].reason
 
 
@@ -256,8 +258,8 @@ def test_a_film_ends_when_ctrl_c_is_pressed(tmp_path: Path) -> None:
 
 
 def _press_twice(tmp_path: Path) -> None:
-    with footage.opened(str(film(tmp_path / "a.mp4", 7))) as opened, footage.interruptible() as stopped:
-        shown = footage.frames(opened, stopped=stopped)
+    with media.opened(str(film(tmp_path / "a.mp4", 7))) as opened, media.interruptible() as stopped:
+        shown = media.frames(opened, stopped=stopped)
         first = [next(shown), next(shown)]
         os.kill(os.getpid(), signal.SIGINT)
         assert [one.name for one in [*first, *shown]] == ["0", "1"]
@@ -267,7 +269,7 @@ def _press_twice(tmp_path: Path) -> None:
 
 
 def test_a_film_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
-    video = joint_files.Video(tmp_path / "a.mp4", 10)
+    video = output.Video(tmp_path / "a.mp4", 10)
     for _ in range(6):
         video.add(np.zeros((48, 64, 3), np.uint8))
     video.close()
@@ -284,7 +286,7 @@ def test_what_is_no_film_is_said(name: str, said: str, tmp_path: Path, monkeypat
     (tmp_path / "text.mp4").write_text("not a film")
     if name == "camera":  # the machine may have one
         monkeypatch.setattr(cv2, "VideoCapture", lambda number, real=cv2.VideoCapture: real(f"no-device-{number}"))
-    with pytest.raises(InputError, match=said), footage.opened(name):
+    with pytest.raises(InputError, match=said), media.opened(name):
         pass
 
 
@@ -303,7 +305,7 @@ LISTED = [{"image_id": "a.jpg", "category_id": 1, "bbox": [1, 2, 30, 40], "score
 ])
 def test_boxes_are_read_in_any_layout(name: str, content: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(content)
-    found = box_files.read(tmp_path / name)
+    found = boxes.read(tmp_path / name)
     assert list(found) == ["a.jpg"]
     assert found["a.jpg"].edges.tolist() == [[1, 2, 30, 40], [5, 6, 70, 80]]
     assert found["a.jpg"].scores.tolist() == ([0.9, 0.4] if "score" in content else [1, 1])
@@ -311,14 +313,14 @@ def test_boxes_are_read_in_any_layout(name: str, content: str, tmp_path: Path) -
 
 def test_boxes_that_are_not_sure_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "boxes.json").write_text(json.dumps(LISTED))
-    assert box_files.read(tmp_path / "boxes.json", 0.5)["a.jpg"].edges.tolist() == [[1, 2, 30, 40]]
+    assert boxes.read(tmp_path / "boxes.json", 0.5)["a.jpg"].edges.tolist() == [[1, 2, 30, 40]]
 
 
 @pytest.mark.parametrize("key, name", [("a.jpg", "a.jpg"), ("a", "a.jpg"), ("785", "000000000785.jpg"), ("12", "12")])
 def test_boxes_go_by_name_stem_number_or_frame(key: str, name: str) -> None:
-    boxes = Boxes(np.ones((1, 4)), np.ones(1))
-    assert box_files.of({key: boxes}, name) is boxes
-    assert len(box_files.of({key: boxes}, "other.jpg").edges) == 0
+    found = Boxes(np.ones((1, 4)), np.ones(1))
+    assert boxes.of({key: found}, name) is found
+    assert len(boxes.of({key: found}, "other.jpg").edges) == 0
 
 
 @pytest.mark.parametrize("name, content, said", [
@@ -336,7 +338,7 @@ def test_what_is_no_file_of_boxes_is_refused(name: str, content: Any, said: str,
     if content is not None:
         (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     with pytest.raises(InputError, match=f"{name}: .*{said}"):
-        box_files.read(tmp_path / name)
+        boxes.read(tmp_path / name)
 
 
 # ---------------------------------------------------------------- what is written
@@ -359,7 +361,7 @@ def test_sides_have_their_colours_and_unsure_joints_are_hollow() -> None:
     assert drawn[1.0].shape == (500, 300, 3)
     for joint, name in enumerate(MPII.joints):
         x, y = person().joints[joint].astype(int)
-        code = {"l_": pictures.LEFT, "r_": pictures.RIGHT}.get(name[:2], pictures.MIDDLE)
+        code = {"l_": skeletons.LEFT, "r_": skeletons.RIGHT}.get(name[:2], skeletons.MIDDLE)
         rgb = [int(code[i : i + 2], 16) for i in (1, 3, 5)]
         assert np.abs(drawn[1.0][y, x, ::-1] - np.array(rgb)).max() < 30, name
         assert drawn[0.0][y, x].mean() < drawn[1.0][y, x].mean() - 30, name
@@ -390,13 +392,13 @@ def test_joints_far_outside_can_be_drawn() -> None:
 @pytest.mark.parametrize("space", [False, True])
 def test_records_have_names_px_mm_and_confidence(space: bool, tmp_path: Path) -> None:
     skeleton = HUMAN36M if space else MPII
-    record = joint_files.record(seen(person(space)), 0, skeleton, False)
+    record = output.record(seen(person(space)), 0, skeleton, False)
     assert (record["image"], record["person"], record["box"], record["score"]) == ("a.jpg", 0, [10, 5, 280, 490], 0.75)
     assert list(record["joints"]) == list(skeleton.joints)
     wrist = record["joints"]["l_wrist"]
     assert (wrist["x"], wrist["y"], wrist["confidence"]) == (*person(space).joints[skeleton.index("l_wrist")], 1)
     assert ("z_mm" in wrist) == space
-    joint_files.write(tmp_path, {"head": 1}, [record], skeleton.joints)
+    output.write(tmp_path, {"head": 1}, [record], skeleton.joints)
     assert json.loads((tmp_path / "joints.json").read_text()) == {"head": 1, "people": [record]}
     lines = (tmp_path / "joints.csv").read_text().splitlines()
     assert len(lines) == 1 + len(skeleton.joints)
@@ -406,34 +408,34 @@ def test_records_have_names_px_mm_and_confidence(space: bool, tmp_path: Path) ->
 
 def test_a_prediction_is_put_in_place_whole_or_not_at_all(tmp_path: Path) -> None:
     out = tmp_path / "new" / "out"
-    with pytest.raises(KeyError), joint_files.draft(out) as place:
+    with pytest.raises(KeyError), output.draft(out) as place:
         (place / "joints.json").write_text("1")
         raise KeyError
     assert not out.exists()
     for text in ("first", "second"):
-        with joint_files.draft(out) as place:
+        with output.draft(out) as place:
             (place / "joints.json").write_text(text)
             (place / "overlays" / f"{text}.jpg").touch()
     (out / "notes.txt").touch()
-    with pytest.raises(KeyError), joint_files.draft(out) as place:
+    with pytest.raises(KeyError), output.draft(out) as place:
         (place / "joints.json").write_text("third")
         raise KeyError
     assert (out / "joints.json").read_text() == "second"
     assert sorted(path.name for path in out.rglob("*")) == ["joints.json", "notes.txt", "overlays", "second.jpg"]
-    assert joint_files.replaced(out) == ["joints.json", "overlays"]
+    assert output.replaced(out) == ["joints.json", "overlays"]
 
 
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
     for process in (2**22 + 1, os.getppid()):
         (tmp_path / f".draft-{process}" / "overlays").mkdir(parents=True)
-    with joint_files.draft(tmp_path):
+    with output.draft(tmp_path):
         pass
     assert [path.name for path in tmp_path.glob(".draft-*")] == [f".draft-{os.getppid()}"]
 
 
 def test_somebody_elses_overlays_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "overlays").mkdir()
-    with pytest.raises(InputError, match="not from an earlier prediction"), joint_files.draft(tmp_path):
+    with pytest.raises(InputError, match="not from an earlier prediction"), output.draft(tmp_path):
         pass
 
 
@@ -443,39 +445,39 @@ def test_somebody_elses_overlays_are_left_alone(tmp_path: Path) -> None:
 def test_runs_are_found_by_folder_and_by_the_beginning_of_their_key(tmp_path: Path) -> None:
     runs = [trained_forms.tiny(seed=seed) for seed in (1, 2)]
     folders = [trained_forms.write(of, tmp_path / "quick" / of.key, f"seed {of.seed}") for of in runs]
-    assert trained.find(str(folders[0]), tmp_path / "nowhere") == Trained(runs[0], folders[0] / "net.params")
-    assert trained.find(runs[1].key[:3], tmp_path).run == runs[1]
+    assert saved.find(str(folders[0]), tmp_path / "nowhere") == Trained(runs[0], folders[0] / "net.params")
+    assert saved.find(runs[1].key[:3], tmp_path).run == runs[1]
     for name, said in (("zz", "there is no such run"), ("", "there is no such run")):
         with pytest.raises(InputError, match=f"{said}.*seed 1.*seed 2|{said}.*seed 2.*seed 1"):
-            trained.find(name, tmp_path)
+            saved.find(name, tmp_path)
     twin = trained_forms.write(runs[0], tmp_path / "smoke" / runs[0].key, "the same")
     with pytest.raises(InputError, match="several such runs.*the same"):
-        trained.find(runs[0].key, tmp_path)
+        saved.find(runs[0].key, tmp_path)
     (twin / "net.params").unlink()
     with pytest.raises(InputError, match="has no parameters yet"):
-        trained.find(str(twin), tmp_path)
+        saved.find(str(twin), tmp_path)
     with pytest.raises(InputError, match="holds no trained runs"):
-        trained.find("a", tmp_path / "elsewhere")
+        saved.find("a", tmp_path / "elsewhere")
 
 
 def test_an_unfinished_or_synthetic_network_says_so(tmp_path: Path) -> None:
     folder = trained_forms.write(trained_forms.tiny(), tmp_path / "run")
-    assert "synthetic people" in trained.find(str(folder), tmp_path).notes[0]
+    assert "synthetic people" in saved.find(str(folder), tmp_path).notes[0]
     (folder / "trained.json").unlink()
-    assert "not trained to its end" in trained.find(str(folder), tmp_path).notes[1]
+    assert "not trained to its end" in saved.find(str(folder), tmp_path).notes[1]
     assert Trained(Run(), tmp_path).notes == []
 
 
 def test_a_file_of_parameters_needs_its_settings_beside_it(tmp_path: Path) -> None:
     of = trained_forms.tiny()
     folder = trained_forms.write(of, tmp_path / "run")
-    assert trained.at(folder / "net.params").run == of
+    assert saved.at(folder / "net.params").run == of
     (folder / "run.json").rename(folder / "net.json")
-    assert trained.at(folder / "net.params").run == of
+    assert saved.at(folder / "net.params").run == of
     (folder / "net.json").unlink()
     for path, said in ((folder / "net.params", "net.json or run.json"), (folder / "other.params", "no such file")):
         with pytest.raises(InputError, match=said):
-            trained.at(path)
+            saved.at(path)
     (folder / "net.json").write_text("{}")
     with pytest.raises(InputError, match=r"net\.json"):
         run.read(folder / "net.json")

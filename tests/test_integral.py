@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock, nn
 
-from symbols.integral import CompensatedIntegral, Expectation, HeatVectors, Integral, portable
+from symbols.compensated import CompensatedIntegral
+from symbols.integral import Expectation, HeatVectors, Integral
+from symbols.maps import portable
 from symbols.native import marginals
 from symbols.pose_net import MapsBeside
 from tests.forms import IN_GRAPHS, exported, gradient, hybrid_parent, run

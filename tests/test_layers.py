@@ -14,29 +14,25 @@ FOLDERS = {
     "symbols": "symbols",
     "experiments": "experiments",
     "scripts": "scripts",
+    "benchmarks": "benchmarks",
 }
 
 # From the bottom up. A folder is one entry: its modules may import one another, without a cycle.
 ORDER: Tuple[Tuple[str, ...], ...] = (
     ("symbols", "integral_pose.errors", "integral_pose.runtime"),
     ("integral_pose",),
-    ("integral_pose.run", "integral_pose.skeletons", "integral_pose.geometry", "integral_pose.files",
-     "integral_pose.processes", "integral_pose.storage"),
-    ("integral_pose.tables", "integral_pose.checkpoints", "integral_pose.csv_files", "integral_pose.crew",
-     "integral_pose.decoders", "integral_pose.events", "integral_pose.norms", "integral_pose.precision"),
-    ("integral_pose.samples", "integral_pose.metrics", "integral_pose.layout"),
-    ("integral_pose.datasets", "integral_pose.curves"),
-    ("integral_pose.batches", "integral_pose.profiles"),
-    ("integral_pose.build",),
-    ("integral_pose.train", "integral_pose.predict", "integral_pose.detect", "integral_pose.footage"),
-    ("integral_pose.topdown", "integral_pose.trained", "integral_pose.box_files"),
-    ("integral_pose.evaluate", "integral_pose.export", "integral_pose.inference"),
-    ("integral_pose.submit", "integral_pose.joint_files"),
-    ("integral_pose.results",),
-    ("integral_pose.pictures", "integral_pose.report"),
-    ("integral_pose.overlay",),
-    ("integral_pose.cli", "integral_pose.estimate"),
+    ("integral_pose.run", "integral_pose.skeletons", "integral_pose.geometry"),
+    ("integral_pose.methods", "integral_pose.tables", "integral_pose.storage", "integral_pose.distributed"),
+    ("integral_pose.samples", "integral_pose.metrics", "integral_pose.run_folder"),
+    ("integral_pose.synthetic",),
+    ("integral_pose.datasets", "integral_pose.profiles"),
+    ("integral_pose.models",),
+    ("integral_pose.training",),
+    ("integral_pose.evaluation",),
+    ("integral_pose.inference", "integral_pose.report"),
+    ("integral_pose.commands",),
     ("experiments",),
+    ("benchmarks",),
     ("scripts",),
 )
 LAYERS = {entry: layer for layer, entries in enumerate(ORDER) for entry in entries}
@@ -131,17 +127,17 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "from integral_pose import train",
-        "from integral_pose.train import fit",
-        "import integral_pose.train",
-        "from . import train",
-        "from .train import fit",
-        "def late():\n    from integral_pose.train import fit",
+        "from integral_pose import tables",
+        "from integral_pose.tables import fit",
+        "import integral_pose.tables",
+        "from . import tables",
+        "from .tables import fit",
+        "def late():\n    from integral_pose.tables import fit",
     ],
 )
 def test_an_upward_import_is_found(tmp_path: Path, statement: str) -> None:
-    write(tmp_path, {"src/integral_pose/geometry.py": statement, "src/integral_pose/train.py": "def fit(): ..."})
-    assert violations(tmp_path) == ["integral_pose.geometry imports integral_pose.train, which is not below it"]
+    write(tmp_path, {"src/integral_pose/geometry.py": statement, "src/integral_pose/tables.py": "def fit(): ..."})
+    assert violations(tmp_path) == ["integral_pose.geometry imports integral_pose.tables, which is not below it"]
 
 
 def test_modules_of_one_layer_are_apart_and_modules_of_one_folder_are_not(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 import pytest
 
 from experiments import table1, table2, table7, table10
-from integral_pose import layout
-from integral_pose.layout import Cost
+from integral_pose.report import layout
+from integral_pose.report.layout import Cost
 
 
 def only(*rows: str):

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose.datasets import catalogue, lsp, predictions
+from integral_pose.commands import evaluate
+from integral_pose.datasets import catalogue, lsp
 from integral_pose.errors import InputError
+from integral_pose.evaluation import predictions
 from integral_pose.geometry import Array
 from integral_pose.metrics import lsp as metrics
 from integral_pose.metrics import pckh
 from integral_pose.run import Run
 from integral_pose.skeletons import LSP, MPII
-from scripts import evaluate
 
 PEOPLE = 48
 SIDE = 60

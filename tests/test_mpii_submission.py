@@ -9,8 +9,8 @@ import pytest
 import scipy.io
 
 from integral_pose.datasets import mpii_submission
+from integral_pose.datasets.formats.mpii_submission import Subjects, read_submission, subjects_of, write_submission
 from integral_pose.datasets.mpii import RELEASE
-from integral_pose.datasets.mpii_submission import Subjects, read_submission, subjects_of, write_submission
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.metrics import pckh

@@ -11,7 +11,7 @@ from pathlib import Path
 import mxnet as mx
 import pytest
 
-from integral_pose.datasets.synthetic import capsules
+from integral_pose.synthetic.drawing import capsules
 from scripts.compile import main as compile_all
 from symbols.integral import Integral
 from symbols.native import marginals

@@ -9,7 +9,7 @@ import pytest
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
 
-from integral_pose.norms import ALIGNED, Norms, gathered
+from integral_pose.training.grouped_norms import ALIGNED, Norms, gathered
 
 ONE, TWO = (mx.cpu(),), (mx.cpu(0), mx.cpu(1))
 

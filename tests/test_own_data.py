@@ -14,16 +14,16 @@ import integral_pose  # isort: skip  # noqa: F401
 import numpy as np
 import pytest
 
-from integral_pose import checkpoints
-from integral_pose import evaluate as evaluation
 from integral_pose import run as runs
-from integral_pose.datasets import catalogue, custom_joints, custom_people, own
+from integral_pose.commands import predict, train
+from integral_pose.datasets import catalogue, custom, custom_joints, custom_people
 from integral_pose.errors import InputError
+from integral_pose.evaluation import evaluate as evaluation
 from integral_pose.metrics import pck
 from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
 from integral_pose.skeletons import COCO, HUMAN36M, MPII, Skeleton, parsed, written
-from scripts import predict, train
+from integral_pose.storage import array_files
 from tests.custom_forms import IMAGES, JOINTS, NAMES, PATHS, annotations, command, write_dogs
 
 ROOT = Path(__file__).parents[1]
@@ -35,13 +35,13 @@ def place(tmp_path: Path) -> Path:
     return write_dogs(tmp_path)
 
 
-def custom(content: Dict[str, Any], category: Dict[str, Any]) -> own.Custom:
-    return own.Custom((own.File(Path("a.json"), content, category, Path(".")),))
+def annotated(content: Dict[str, Any], category: Dict[str, Any]) -> custom.Custom:
+    return custom.Custom((custom.File(Path("a.json"), content, category, Path(".")),))
 
 
 def registered(place: Path) -> Path:
     """The data set's folder."""
-    return place / "data" / own.register(own.find(place / "dogs.json"), place / "data").name
+    return place / "data" / custom.register(custom.find(place / "dogs.json"), place / "data").name
 
 
 # ---------------------------------------------------------------- skeletons
@@ -120,15 +120,15 @@ def test_pairs_of_the_category_and_of_the_user_are_in_the_skeleton(place: Path) 
     content = annotations()
     dog = content["categories"][0]
     dog["pairs"] = [["snout", "tail"]]
-    found = own.skeleton(custom(content, dog), [["collar tag"]])
+    found = custom.skeleton(annotated(content, dog), [["collar tag"]])
     assert found.mirror == (3, 2, 1, 0, 5, 4, 6) and parsed(written(found)) == found
     dog["pairs"] = "snout"
     with pytest.raises(InputError, match="`pairs` of the category must be a list"):
-        own.skeleton(custom(content, dog))
+        custom.skeleton(annotated(content, dog))
 
 
 def test_the_skeleton_is_the_files(place: Path) -> None:
-    found = own.skeleton(own.find(place))
+    found = custom.skeleton(custom.find(place))
     assert found == Skeleton(JOINTS, "snout", PATHS)
     assert found.mirror == (0, 2, 1, 3, 5, 4, 6)
     assert found.parents == (0, 0, 0, 0, 3, 3, 6)
@@ -138,7 +138,7 @@ def test_the_skeleton_is_the_files(place: Path) -> None:
 def test_joints_without_limbs_are_apart(edges: Any) -> None:
     content = annotations()
     content["categories"][0]["skeleton"] = edges
-    found = own.skeleton(custom(content, content["categories"][0]))
+    found = custom.skeleton(annotated(content, content["categories"][0]))
     assert found.limbs == () and found.root == "snout" and parsed(written(found)) == found
 
 
@@ -147,7 +147,7 @@ def test_a_skeleton_of_coco_keeps_all_its_joints_together() -> None:
              [9, 11], [2, 3], [1, 2], [1, 3], [2, 4], [3, 5], [4, 6], [5, 7]]
     names = [name.replace("l_", "left_").replace("r_", "right_") if name[1] == "_" else name for name in COCO.joints]
     category = {"id": 1, "name": "person", "keypoints": names, "skeleton": edges}
-    found = own.skeleton(custom({}, category))
+    found = custom.skeleton(annotated({}, category))
     assert found.joints == COCO.joints and len(found.limbs) == 16
     assert found.mirror == COCO.mirror
 
@@ -156,7 +156,7 @@ def test_a_skeleton_of_coco_keeps_all_its_joints_together() -> None:
 
 
 def test_all_of_an_image_are_in_one_split_and_none_is_lost(place: Path) -> None:
-    parts = {split: own.read(registered(place), split) for split in ("train", "held-out", "test")}
+    parts = {split: custom.read(registered(place), split) for split in ("train", "held-out", "test")}
     assert sum(map(len, parts.values())) == IMAGES + 1
     images = [{sample.image.name for sample in samples} for samples in parts.values()]
     assert all(images) and sum(map(len, images)) == IMAGES
@@ -164,7 +164,7 @@ def test_all_of_an_image_are_in_one_split_and_none_is_lost(place: Path) -> None:
 
 
 def test_samples_are_the_annotations(place: Path) -> None:
-    samples = [s for split in ("train", "held-out", "test") for s in own.read(registered(place), split)]
+    samples = [s for split in ("train", "held-out", "test") for s in custom.read(registered(place), split)]
     people = {str(a["keypoints"][0]): a for a in annotations()["annotations"] if "keypoints" in a}
     for sample in samples:
         person = people.pop(str(sample.joints[0, 0]))
@@ -180,7 +180,7 @@ def test_a_person_without_a_box_gets_one_around_the_joints(place: Path) -> None:
     for person in content["annotations"]:
         person.pop("bbox")
     (place / "dogs.json").write_text(json.dumps(content))
-    for sample in own.read(registered(place), "train"):
+    for sample in custom.read(registered(place), "train"):
         known = sample.joints[sample.annotated > 0]
         near, far = known.min(axis=0), known.max(axis=0)
         assert sample.box.side == pytest.approx(1.25 * 1.2 * (far - near).max(), rel=0.15)  # less at the picture's edge
@@ -194,7 +194,7 @@ def test_the_name_follows_from_the_annotations_alone(place: Path) -> None:
     content["annotations"][0]["keypoints"][0] += 1
     (place / "dogs.json").write_text(json.dumps(content))
     with pytest.raises(InputError, match=r"dogs.json: these annotations or their pictures were changed since"):
-        own.read(first, "train")
+        custom.read(first, "train")
     assert registered(place).name != first.name
 
 
@@ -318,8 +318,8 @@ def test_the_page_says_what_works(place: Path, monkeypatch: pytest.MonkeyPatch) 
     page = (ROOT / "docs" / "custom_data.md").read_text()
     content = json.loads(re.findall(r"```json\n(.*?)```", page, re.S)[0])
     (place / "rex.json").write_text(json.dumps(content))
-    rex = own.find(place / "rex.json", images=place)
-    assert own.skeleton(rex).mirror == (0, 2, 1, 3)
+    rex = custom.find(place / "rex.json", images=place)
+    assert custom.skeleton(rex).mirror == (0, 2, 1, 3)
     (sample,) = custom_people.read(*rex.files[0][:4]).samples
     assert sample.annotated.tolist() == [1, 1, 1, 0] and sample.image == place / "rex.jpg"
     monkeypatch.chdir(place)
@@ -329,7 +329,7 @@ def test_the_page_says_what_works(place: Path, monkeypatch: pytest.MonkeyPatch) 
     assert len(lines) == 2
     for words in lines:
         args = train._parser().parse_args(words)
-        assert train.described(args, "own-1", own.skeleton(own.find(args.data))).steps > 0
+        assert train.described(args, "own-1", custom.skeleton(custom.find(args.data))).steps > 0
     assert train.main([*lines[0], "--profile", "smoke", "--backbone", "resnet18"]) == 0
 
 
@@ -343,7 +343,7 @@ def test_one_command_trains_and_another_predicts(
     assert "own|people:" in said.out and "-" in said.out.splitlines()[5]  # nobody has the left paw
     (folder,) = [path.parent for path in place.glob("runs/custom/*/test.npz")]
     assert catalogue.skeleton(runs.read(folder / "run.json")).joints == JOINTS
-    assert set(checkpoints.read(folder / "test.npz")[0]["sides"]) == {70.0}  # px, of the annotated boxes
+    assert set(array_files.read(folder / "test.npz")[0]["sides"]) == {70.0}  # px, of the annotated boxes
     monkeypatch.setattr(evaluation, "predict", None)  # a second call trains and predicts nothing
     assert train.main(command(place)) == 0
     assert capsys.readouterr().out == said.out

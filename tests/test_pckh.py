@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from integral_pose.datasets import mpii, predictions
+from integral_pose.datasets import mpii
 from integral_pose.errors import InputError
+from integral_pose.evaluation import predictions
 from integral_pose.metrics import pckh
 from integral_pose.skeletons import MPII
 

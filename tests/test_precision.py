@@ -14,7 +14,7 @@ TYPES = """
 import integral_pose, json
 from dataclasses import replace
 import mxnet as mx, numpy as np
-from experiments.bases import H1, H2, H3, I_STAR, R1, on_human36m
+from integral_pose.methods import H1, H2, H3, I_STAR, R1, on_human36m
 from integral_pose import build
 from integral_pose.profiles import smoke
 hourglass = {"backbone": "hourglass", "pretrained": False, "stages": 2}
@@ -41,8 +41,8 @@ import integral_pose
 import mxnet as mx, numpy as np
 from mxnet import gluon
 from integral_pose import precision
-from integral_pose.batches import Batch
-from integral_pose.train import forward_backward
+from integral_pose.datasets.batches import Batch
+from integral_pose.training.loop import forward_backward
 
 class Scale(gluon.HybridBlock):  # no operator that is computed in float16, which this stack cannot on a CPU
     def __init__(self):

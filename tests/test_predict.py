@@ -12,16 +12,18 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from integral_pose import build, checkpoints, evaluate
-from integral_pose.batches import Batches
-from integral_pose.datasets import catalogue
+from integral_pose.datasets import catalogue, loader
+from integral_pose.datasets.batches import Batches
+from integral_pose.evaluation import evaluate
+from integral_pose.evaluation.predict import all_joints, predict
 from integral_pose.geometry import Array, Box, Camera
-from integral_pose.predict import joints_of, predict
+from integral_pose.models import build, decode, weights
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
+from integral_pose.run_folder import DONE, Site
 from integral_pose.samples import Pose, Sample, encode, patch_of
 from integral_pose.skeletons import HUMAN36M, MPII
-from integral_pose.train import DONE, Site
+from integral_pose.storage import array_files
 
 CPU = mx.cpu()
 IN_SPACE = {"data": "human36m", "coordinates": 3}
@@ -95,7 +97,7 @@ class Symmetric:
 
 
 def said(net: Any, patches: Array, run: Run) -> Array:
-    return joints_of(net, patches, run, catalogue.skeleton(run), CPU)
+    return all_joints(net, patches, run, catalogue.skeleton(run), CPU)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -137,7 +139,7 @@ def test_without_it_a_network_is_asked_once_and_taken_at_its_word(kind: str) -> 
 
     joints = said(counted, images(), run)
     assert not run.flip_test and len(outputs) == 1
-    assert np.array_equal(joints, build.decode(outputs[0].asnumpy(), run))
+    assert np.array_equal(joints, decode.decode(outputs[0].asnumpy(), run))
 
 
 @pytest.mark.parametrize("together", [list, tuple])
@@ -191,7 +193,7 @@ def knowing(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> List[Ar
     """Somebody's predictions without and with the flip test, and the truth, (K, 3) mm."""
     sample, run = in_space(folder), tiny(kind)
     monkeypatch.setattr(build, "network", lambda run: Knowing(sample, run))
-    monkeypatch.setattr(build, "load", lambda *_: None)
+    monkeypatch.setattr(weights, "load", lambda *_: None)
     monkeypatch.setattr(build, "fuse", lambda *_: None)
     people = Batches([sample], HUMAN36M, SIZE, 2, coordinates=3)
     assert sample.pose
@@ -269,10 +271,10 @@ def test_the_protocol_says_what_was_done(
 ) -> None:
     run, site = made(tiny("integral")), Site(tmp_path, tmp_path / "runs", (CPU,))
     person = Sample(tmp_path / "a.jpg", np.zeros((16, 2)), np.ones(16), Box(1, 2, 3), 4.0)
-    monkeypatch.setattr(build, "batches", lambda *_: Batches([person], MPII, SIZE, 1))
+    monkeypatch.setattr(loader, "batches", lambda *_: Batches([person], MPII, SIZE, 1))
     monkeypatch.setattr(evaluate, "predict", lambda *_: np.zeros((1, 16, 2)))
     site.folder(run).mkdir(parents=True)
     (site.folder(run) / DONE).write_text('{"commit": "c"}')
-    _, signature = checkpoints.read(evaluate.evaluate(run, site))
+    _, signature = array_files.read(evaluate.evaluate(run, site))
     assert line in signature["protocol"]
     assert line.endswith("|") or signature["protocol"].endswith(line)

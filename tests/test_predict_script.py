@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import pytest
 
-from integral_pose import detect, estimate, joint_files
+from integral_pose.commands import predict
 from integral_pose.errors import InputError
-from scripts import predict
+from integral_pose.inference import detector, output, pipeline
 from tests import trained_forms
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, (height, width) in SIZES.items():
         pixels = cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (width, height))
         cv2.imwrite(str(folder / "photos" / name), pixels)
-    video = joint_files.Video(folder / "film.mp4", 10)
+    video = output.Video(folder / "film.mp4", 10)
     for _ in range(5):
         video.add(cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (96, 80)))
     video.close()
@@ -49,7 +49,7 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
 
 
-class Found(detect.Detector):
+class Found(detector.Detector):
     """Two people in every picture, of whom one is hardly there."""
 
     def __init__(self, *arguments: Any) -> None: ...
@@ -94,7 +94,7 @@ def test_in_space_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.Capture
     assert "1.15 times the picture's longer side, which is assumed" in " ".join(capsys.readouterr().err.split())
     found = content(tmp_path)
     assert found["focal_px"] == "1.15 x the longer side" and any("assumed" in note for note in found["notes"])
-    assert [found["people"][0]["joints"]["pelvis"][axis] for axis in joint_files.MM] == [0, 0, 0]
+    assert [found["people"][0]["joints"]["pelvis"][axis] for axis in output.MM] == [0, 0, 0]
     assert cv2.imread(str(tmp_path / "overlays" / "a.jpg")).shape == (320, 480 + 160, 3)
     before = found["people"]
     assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path), "--focal", "90"]) == 0
@@ -133,14 +133,14 @@ def test_pictures_of_any_ending_are_drawn_over_and_others_are_told(
     assert "is a HEIC" in said.err and "left out 1 that is a text: notes.txt" in " ".join(said.err.split())
     assert sorted(path.name for path in (out / "overlays").iterdir()) == ["g.pgm.png", "noending.jpg", "shot.jfif.jpg"]
     assert "IMG_1.HEIC: is a HEIC" in content(out)["failed"][0]
-    draw = estimate.overlay
+    draw = pipeline.overlay
 
     def drawn(seen: Any, *how: Any) -> Any:
         if seen.picture.name == "g.pgm":
             raise cv2.error("too large")
         return draw(seen, *how)
 
-    monkeypatch.setattr(estimate, "overlay", drawn)
+    monkeypatch.setattr(pipeline, "overlay", drawn)
     assert predict.main([str(tmp_path), "--run", key(), "--out", str(out)]) == 1
     assert len(content(out)["people"]) == 3 and "g.pgm: has its joints" in content(out)["failed"][1]
     assert predict.main([str(tmp_path / "g.pgm"), "--run", key(), "--max-pixels", "99", "--out", str(out)]) == 2
@@ -197,7 +197,7 @@ def test_without_the_detectors_weights_it_says_how_to_get_them(
     def refuse(*arguments: Any) -> None:
         raise InputError("put the weights into data/models, or name such a file with --weights.")
 
-    monkeypatch.setattr(detect.Detector, "__init__", refuse)
+    monkeypatch.setattr(detector.Detector, "__init__", refuse)
     assert predict.main(["photos", "--run", key(), "--boxes", "detect", "--out", str(tmp_path / "out")]) == 2
     assert "--weights" in capsys.readouterr().err and not (tmp_path / "out").exists()
 

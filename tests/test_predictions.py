@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose.datasets import predictions
 from integral_pose.errors import InputError
+from integral_pose.evaluation import predictions
 
 PEOPLE = 5
 POINTS = np.random.default_rng(1).uniform(0, 300, (PEOPLE, 16, 2)).round(3)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from integral_pose import processes
 from integral_pose.errors import RunFailed
+from integral_pose.storage import processes
 from tests.faults import PATIENCE, is_alive, started, wait_until
 
 PARENT = """
 import sys
 from pathlib import Path
-from integral_pose import processes
+from integral_pose.storage import processes
 from tests.test_processes import stall
 try:
     with processes.interruptible():

@@ -25,7 +25,7 @@ from experiments import (
     table11,
     table12,
 )
-from experiments.bases import H1, I1, I_STAR
+from integral_pose.methods import H1, I1, I_STAR
 from integral_pose.profiles import PROFILES, paper, quick, smoke
 from integral_pose.run import Run
 from integral_pose.tables import Table

@@ -8,15 +8,16 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from experiments.bases import H2
 from experiments.table1 import COLUMN, TABLE
-from integral_pose import pictures
 from integral_pose.datasets import catalogue, mpii
-from integral_pose.evaluate import evaluate
+from integral_pose.evaluation.evaluate import evaluate
+from integral_pose.methods import H2
 from integral_pose.metrics import pckh
-from integral_pose.results import Evidence, Measured
+from integral_pose.report import pictures
+from integral_pose.report.results import Evidence, Measured
 from integral_pose.run import Run
-from integral_pose.train import Site, train
+from integral_pose.run_folder import Site
+from integral_pose.training.loop import train
 
 MEMORISED = replace(
     H2, backbone="resnet18", width=0.25, patch=128, upsamplings=3, pretrained=False, batch=5, steps=120,

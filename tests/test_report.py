@@ -13,12 +13,12 @@ from typing import Dict, List, Tuple
 import pytest
 
 from experiments import beyond_decoders, figure2, table1, table2, table7, table10
-from integral_pose import csv_files, curves
+from integral_pose.commands import report
 from integral_pose.errors import InputError
-from integral_pose.report import charts, figures, markdown, numbers, page, text
+from integral_pose.report import charts, curves, figures, markdown, numbers, page, text
 from integral_pose.report.markup import Html, joined, tag
+from integral_pose.storage import csv_files
 from integral_pose.tables import Claim, Table
-from scripts import report
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = ROOT / "results" / "quick"

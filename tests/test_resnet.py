@@ -10,9 +10,9 @@ import pytest
 from gluoncv.model_zoo import get_model
 from mxnet import autograd, gluon
 
-from integral_pose import build
+from integral_pose.models import decode, weights
 from symbols.hourglass import Hourglass
-from symbols.integral import portable
+from symbols.maps import portable
 from symbols.resnet import DEPTHS, BatchNormReLU, ResNet, fuse_rectifiers
 from tests.forms import IN_GRAPHS, run
 
@@ -75,7 +75,7 @@ def test_equals_gluoncv_on_the_same_file(hybridize, tmp_path, depth):
     their(x)
     their.save_parameters(str(tmp_path / f"resnet{depth}_v1b-0123abcd.params"))
     ours = ResNet(depth)
-    build.load_imagenet(ours, f"resnet{depth}", tmp_path, [mx.cpu()])
+    weights.load_imagenet(ours, f"resnet{depth}", tmp_path, [mx.cpu()])
     ours.hybridize(hybridize)
     expected = x
     for name in ("conv1", "bn1", "relu", "maxpool", "layer1", "layer2", "layer3", "layer4"):
@@ -128,12 +128,12 @@ def trained(net, fused, steps=2):
     for _ in range(steps):
         pictures = mx.nd.array(draw.normal(size=(2, 3, 64, 64)))
         with autograd.record():
-            loss = build.last_stage(net(pictures)).square().sum()
+            loss = decode.last_stage(net(pictures)).square().sum()
         loss.backward()
         trainer.step(2)
     mx.nd.waitall()
     values = [parameter.data().asnumpy() for parameter in net.collect_params().values()]
-    return [*values, build.last_stage(net(pictures)).asnumpy()]
+    return [*values, decode.last_stage(net(pictures)).asnumpy()]
 
 
 QUARTERS = {

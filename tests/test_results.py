@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from experiments import figure2, table1, table2, table7, table10
-from integral_pose import checkpoints, results
 from integral_pose.errors import InputError
 from integral_pose.metrics import mpjpe, pckh
 from integral_pose.metrics.estimates import tallies
-from integral_pose.results import Cost, Evidence, Measured
+from integral_pose.report import results
+from integral_pose.report.results import Cost, Evidence, Measured
+from integral_pose.storage import array_files
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Metric, Table
 
 PEOPLE = 37
@@ -157,7 +158,7 @@ def test_a_figure_without_paper_numbers_reports_ours_alone() -> None:
 
 def test_evidence_is_read_back(tmp_path: Path) -> None:
     given = evidence(0.3)
-    checkpoints.write(tmp_path / "test.npz", given.arrays,
+    array_files.write(tmp_path / "test.npz", given.arrays,
                       given.signature)
     found = Evidence.read(tmp_path / "test.npz")
     np.testing.assert_array_equal(found.arrays["distances"], given.arrays["distances"])

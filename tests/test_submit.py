@@ -13,16 +13,17 @@ import numpy as np
 import pytest
 
 from experiments import table5
-from integral_pose import build, cli
+from integral_pose.commands import evaluate
+from integral_pose.commands import table as command
 from integral_pose.datasets import mpii_submission
 from integral_pose.datasets.mpii import RELEASE
 from integral_pose.errors import InputError, RunFailed
+from integral_pose.evaluation.submission import can_submit, submission, submit
 from integral_pose.geometry import Array
+from integral_pose.models import build
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.submit import can_submit, submission, submit
-from integral_pose.train import PARAMETERS, Site
-from scripts import evaluate
+from integral_pose.run_folder import PARAMETERS, Site
 from tests.test_mpii_submission import write_release
 
 TINY = Run(output="direct", width=0.03, patch=32, batch=2, pretrained=False, everybody=True, flip_test=True)
@@ -35,7 +36,7 @@ def finished(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     argv = ["--jobs", "1", "--profile", "smoke", "--data", str(smoke_people), "--runs", str(folder / "runs"),
             "--results", str(folder), "--rows", "R1"]
     with contextlib.suppress(SystemExit):
-        cli.main(table5.TABLE, argv)
+        command.main(table5.TABLE, argv)
     return folder
 
 
@@ -84,7 +85,7 @@ def test_mpiis_own_test_people_are_predicted_from_their_pictures(official: Site)
 
 def test_a_written_file_is_left_alone(official: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     path = submit(TINY, official)
-    monkeypatch.setattr("integral_pose.submit.predict", lambda *_: pytest.fail("predicted again"))
+    monkeypatch.setattr("integral_pose.evaluation.submission.predict", lambda *_: pytest.fail("predicted again"))
     assert submit(TINY, official) == path
 
 
@@ -104,7 +105,7 @@ def test_what_does_not_come_back_is_not_kept(official: Site, monkeypatch: pytest
     def shifted(*args: object) -> Array:
         return mpii_submission.read_submission(*args) + 0.01  # type: ignore[arg-type]
 
-    monkeypatch.setattr("integral_pose.submit.read_submission", shifted)
+    monkeypatch.setattr("integral_pose.evaluation.submission.read_submission", shifted)
     with pytest.raises(RunFailed, match="not those that were written"):
         submit(TINY, official)
     assert not submission(TINY, official).exists()

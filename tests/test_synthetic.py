@@ -13,19 +13,20 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose.datasets.synthetic import capsules, folder, mpii
-from integral_pose.datasets.synthetic.activities import ACTIVITIES, Activity
-from integral_pose.datasets.synthetic.body import ANGLES, LIMITS, TREE, draw_physique, limit, mirrored, pack, pose
-from integral_pose.datasets.synthetic.capsules import paint_solids
-from integral_pose.datasets.synthetic.figure import Solids, draw_outfit
-from integral_pose.datasets.synthetic.gathering import Gathering, draw_gathering
-from integral_pose.datasets.synthetic.mpii import Job, annotation, make
-from integral_pose.datasets.synthetic.raster import Canvas, Light, Slab, paint_slab
-from integral_pose.datasets.synthetic.renderer import photograph, render
-from integral_pose.datasets.synthetic.scene import draw_person, draw_shot, look_at
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Camera
 from integral_pose.skeletons import MPII
+from integral_pose.synthetic import folder, make_mpii
+from integral_pose.synthetic.drawing import capsules
+from integral_pose.synthetic.drawing.capsules import paint_solids
+from integral_pose.synthetic.drawing.figure import Solids, draw_outfit
+from integral_pose.synthetic.drawing.raster import Canvas, Light, Slab, paint_slab
+from integral_pose.synthetic.drawing.renderer import photograph, render
+from integral_pose.synthetic.make_mpii import Job, annotation, make
+from integral_pose.synthetic.motion.activities import ACTIVITIES, Activity
+from integral_pose.synthetic.motion.body import ANGLES, LIMITS, TREE, draw_physique, limit, mirrored, pack, pose
+from integral_pose.synthetic.motion.crowd import Gathering, draw_gathering
+from integral_pose.synthetic.motion.scene import draw_person, draw_shot, look_at
 
 COCO = ("nose", "l_eye", "r_eye", "l_ear", "r_ear", "l_shoulder", "l_elbow", "l_wrist", "l_hip", "l_knee", "l_ankle")
 SPREAD = [
@@ -273,7 +274,7 @@ def test_train_and_valid_people_differ(made: Path) -> None:
 
 
 def test_a_complete_folder_is_left_as_it_is(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mpii, "make_one", None)
+    monkeypatch.setattr(make_mpii, "make_one", None)
     assert make(made, 4, 3, seed=8) == made
 
 
@@ -297,7 +298,7 @@ def test_a_worker_that_dies_is_reported(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_script_without_a_main_guard_may_call_it(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        "from pathlib import Path\nfrom integral_pose.datasets.synthetic.mpii import make\n"
+        "from pathlib import Path\nfrom integral_pose.synthetic.make_mpii import make\n"
         f"print(make(Path({str(tmp_path / 'mpii')!r}), 2, 1, seed=8))\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -310,7 +311,7 @@ def test_a_killed_call_leaves_nothing_that_looks_complete_and_is_taken_up_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path
 ) -> None:
     calls: List[str] = []
-    make_one = mpii.make_one
+    make_one = make_mpii.make_one
 
     def dies_at_the_third(job: Job) -> Tuple[Dict[str, object], List[List[float]]]:
         calls.append(job.image)
@@ -318,7 +319,7 @@ def test_a_killed_call_leaves_nothing_that_looks_complete_and_is_taken_up_again(
             raise KeyboardInterrupt
         return make_one(job)
 
-    monkeypatch.setattr(mpii, "make_one", dies_at_the_third)
+    monkeypatch.setattr(make_mpii, "make_one", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         make(tmp_path / "mpii", 4, 3, seed=8, workers=1)
     assert not (tmp_path / "mpii").exists()

@@ -12,11 +12,10 @@ from pycocotools import mask as masks
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from integral_pose.datasets.synthetic import coco
-from integral_pose.datasets.synthetic.activities import ACTIVITIES
-from integral_pose.datasets.synthetic.body import draw_physique
-from integral_pose.datasets.synthetic.coco import DETECTIONS, Job, make
-from integral_pose.datasets.synthetic.coco_labels import (
+from integral_pose.errors import InputError
+from integral_pose.geometry import Array, Camera
+from integral_pose.synthetic import make_coco
+from integral_pose.synthetic.coco_labels import (
     JOINTS,
     LEAST_AREA,
     LEAST_KEYPOINT_AREA,
@@ -28,15 +27,16 @@ from integral_pose.datasets.synthetic.coco_labels import (
     polygons,
     run_lengths,
 )
-from integral_pose.datasets.synthetic.detections import Seen, detect
-from integral_pose.datasets.synthetic.figure import draw_outfit
-from integral_pose.datasets.synthetic.gathering import draw_gathering
-from integral_pose.datasets.synthetic.raster import Slab
-from integral_pose.datasets.synthetic.renderer import Photo, photograph
-from integral_pose.datasets.synthetic.scene import Person, look_at
-from integral_pose.datasets.synthetic.scene import place as placed
-from integral_pose.errors import InputError
-from integral_pose.geometry import Array, Camera
+from integral_pose.synthetic.detections import Seen, detect
+from integral_pose.synthetic.drawing.figure import draw_outfit
+from integral_pose.synthetic.drawing.raster import Slab
+from integral_pose.synthetic.drawing.renderer import Photo, photograph
+from integral_pose.synthetic.make_coco import DETECTIONS, Job, make
+from integral_pose.synthetic.motion.activities import ACTIVITIES
+from integral_pose.synthetic.motion.body import draw_physique
+from integral_pose.synthetic.motion.crowd import draw_gathering
+from integral_pose.synthetic.motion.scene import Person, look_at
+from integral_pose.synthetic.motion.scene import place as placed
 
 SIZE = (211, 173)
 STANDING = np.zeros_like(ACTIVITIES[0].at(0))
@@ -339,7 +339,7 @@ def test_pictures_do_not_depend_on_the_number_of_workers_or_pictures(made: Path,
 
 def test_a_killed_call_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path) -> None:
     calls: List[Job] = []
-    make_one = coco.make_one
+    make_one = make_coco.make_one
 
     def dies_at_the_third(job: Job) -> Dict[str, Any]:
         calls.append(job)
@@ -348,7 +348,7 @@ def test_a_killed_call_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.Mon
         return make_one(job)
 
     folder = tmp_path / "coco"
-    monkeypatch.setattr(coco, "make_one", dies_at_the_third)
+    monkeypatch.setattr(make_coco, "make_one", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         make(folder, 5, 12, seed=3, workers=1)
     assert not folder.exists()

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import pytest
 
-from integral_pose.datasets.synthetic import human36m
-from integral_pose.datasets.synthetic.body import LIMITS
-from integral_pose.datasets.synthetic.film import draw_film, draw_wander
-from integral_pose.datasets.synthetic.human36m import (
+from integral_pose.errors import InputError
+from integral_pose.geometry import Array
+from integral_pose.metrics.mpjpe import ACTIONS
+from integral_pose.synthetic import make_human36m
+from integral_pose.synthetic.drawing.room import draw_room, paint_room
+from integral_pose.synthetic.make_human36m import (
     JOINTS,
     SIZE,
     STEP,
@@ -25,11 +27,9 @@ from integral_pose.datasets.synthetic.human36m import (
     subject,
     take,
 )
-from integral_pose.datasets.synthetic.human36m_actions import SUBACTIONS, WALKS
-from integral_pose.datasets.synthetic.room import draw_room, paint_room
-from integral_pose.errors import InputError
-from integral_pose.geometry import Array
-from integral_pose.metrics.mpjpe import ACTIONS
+from integral_pose.synthetic.motion.body import LIMITS
+from integral_pose.synthetic.motion.clip import draw_film, draw_wander
+from integral_pose.synthetic.motion.human36m_actions import SUBACTIONS, WALKS
 
 SEED = 5
 
@@ -306,7 +306,7 @@ def test_another_seed_gives_other_people_in_another_room() -> None:
 
 def test_a_killed_call_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Path) -> None:
     calls: List[Job] = []
-    make_one = human36m.make_one
+    make_one = make_human36m.make_one
 
     def dies_at_the_third(job: Job) -> List[List[float]]:
         calls.append(job)
@@ -315,7 +315,7 @@ def test_a_killed_call_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.Mon
         return make_one(job)
 
     folder = tmp_path / "human36m"
-    monkeypatch.setattr(human36m, "make_one", dies_at_the_third)
+    monkeypatch.setattr(make_human36m, "make_one", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         make(folder, 1, 2, 1, seed=SEED, workers=1)
     assert not folder.exists()

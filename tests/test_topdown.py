@@ -12,18 +12,20 @@ import numpy as np
 import pytest
 
 from experiments import table6, table6_stages
-from integral_pose import checkpoints, cli, topdown
+from integral_pose.commands import evaluate
+from integral_pose.commands import table as command
 from integral_pose.datasets import catalogue, coco
 from integral_pose.datasets.coco import Candidates
 from integral_pose.errors import InputError
-from integral_pose.evaluate import outcome_file
+from integral_pose.evaluation import topdown
+from integral_pose.evaluation.evaluate import outcome_file
+from integral_pose.evaluation.submission import submission, submit
 from integral_pose.geometry import Array
 from integral_pose.metrics import average_precision
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.submit import submission, submit
-from integral_pose.train import Site
-from scripts import evaluate
+from integral_pose.run_folder import Site
+from integral_pose.storage import array_files
 from tests.test_cli import arguments
 
 
@@ -90,7 +92,7 @@ def finished(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("finished")
     for table in (table6.TABLE, table6_stages.TABLE):
         with pytest.raises(SystemExit) as left:
-            cli.main(table, arguments(scenes, folder))
+            command.main(table, arguments(scenes, folder))
         assert left.value.code == 0
     return folder
 
@@ -157,7 +159,7 @@ def test_test_devs_pictures_are_predicted_where_they_are(scenes: Path, finished:
 
 def test_what_is_saved_are_the_poses_of_the_protocol(scenes: Path, finished: Path) -> None:
     run, site = smoke(table6.I1), site_of(scenes, finished)
-    arrays, signature = checkpoints.read(outcome_file(run, site))
+    arrays, signature = array_files.read(outcome_file(run, site))
     again = topdown.poses(run, site)
     for name, values in zip(topdown.SAVED, again):
         np.testing.assert_allclose(arrays[name], values, rtol=1e-5)
@@ -170,7 +172,7 @@ def test_missing_detections_are_found_before_training(tmp_path: Path, capsys: py
     for path in root.glob("*/person_detection_results/*"):
         path.unlink()
     with pytest.raises(SystemExit) as left:
-        cli.main(table6.TABLE, arguments(root, tmp_path))
+        command.main(table6.TABLE, arguments(root, tmp_path))
     assert left.value.code == 2 and "detections" in capsys.readouterr().err
     assert not list((tmp_path / "runs").glob("smoke/*/run.json"))
     with pytest.raises(InputError, match="person_detection_results"):

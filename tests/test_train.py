@@ -18,14 +18,17 @@ import pytest
 from mxnet import gluon
 from mxnet.gluon import nn
 
-from experiments.bases import H1, I1, I_STAR, integral_of, on_human36m
-from integral_pose import build, checkpoints
-from integral_pose.batches import Batch, Batches
+from integral_pose.datasets import loader
+from integral_pose.datasets.batches import Batch, Batches
 from integral_pose.errors import InputError, RunFailed
-from integral_pose.evaluate import TESTED, evaluate
+from integral_pose.evaluation.evaluate import TESTED, evaluate
+from integral_pose.methods import H1, I1, I_STAR, integral_of, on_human36m
+from integral_pose.models import build
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.train import CHECKPOINT, DONE, PARAMETERS, Schedule, Site, _Training, forward_backward, train
+from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, Site
+from integral_pose.storage import array_files
+from integral_pose.training.loop import Schedule, _Training, forward_backward, train
 from symbols.losses import JointL1
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -114,7 +117,7 @@ def test_two_devices_train_as_one(people: int) -> None:
 
 def test_the_whole_network_on_two_devices_has_the_loss_and_gradients_of_one(smoke_people: Path) -> None:
     """Batch normalisation is per device, as in the paper, so both halves of the batch hold the same people here."""
-    half = build.training_batches(SHORT, smoke_people).batch(0)
+    half = loader.training_batches(SHORT, smoke_people).batch(0)
     batch = Batch(*(np.concatenate([array, array]) for array in half))
     losses, gradients = [], []
     for devices in ([mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]):
@@ -135,7 +138,7 @@ SCRIPT = """
 import sys, integral_pose
 from pathlib import Path
 import tests.test_train as t
-from integral_pose.train import train
+from integral_pose.training.loop import train
 t.train(t.LONG, t.site(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 STEPS = 9
@@ -159,7 +162,7 @@ def whole(smoke_people: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ends_like(whole: Path, place: Site) -> bool:
     """Whether LONG, run again where it was interrupted, has the log, the weights and the test errors of `whole`."""
     again = train(LONG, place)
-    errors = [checkpoints.read(path)[0]["distances"] for path in (whole / TESTED, evaluate(LONG, place))]
+    errors = [array_files.read(path)[0]["distances"] for path in (whole / TESTED, evaluate(LONG, place))]
     weights = same(parameters(whole), parameters(again))
     return weights and log(whole) == log(again) and np.array_equal(*errors, equal_nan=True)
 
@@ -183,7 +186,7 @@ class Killed(BaseException):
 
 def killed(monkeypatch: pytest.MonkeyPatch, run: Run, place: Site, write: int, before: bool = False) -> None:
     """Trains until a checkpoint is written for the `write`-th time, and is killed after that, or before."""
-    writing, count = checkpoints.write, iter(range(1, 100))
+    writing, count = array_files.write, iter(range(1, 100))
 
     def interrupted(*arguments: Any) -> None:
         now = next(count) == write
@@ -193,7 +196,7 @@ def killed(monkeypatch: pytest.MonkeyPatch, run: Run, place: Site, write: int, b
             raise Killed
 
     with monkeypatch.context() as patched, pytest.raises(Killed):
-        patched.setattr(checkpoints, "write", interrupted)
+        patched.setattr(array_files, "write", interrupted)
         train(run, place)
 
 
@@ -261,7 +264,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_with_key_and_step(
     monkeypatch.setattr(Batches, "batch", planted)
     with pytest.raises(RunFailed, match=rf"{SHORT.key}.*step 5\b"):
         train(SHORT, site(smoke_people, tmp_path))
-    _, state = checkpoints.read(tmp_path / SHORT.key / CHECKPOINT)
+    _, state = array_files.read(tmp_path / SHORT.key / CHECKPOINT)
     assert state["schedule"]["step"] == 4
 
 
@@ -279,7 +282,7 @@ def test_weights_that_became_nan_in_the_last_step_do_not_reach_a_checkpoint(
     monkeypatch.setattr(gluon.Trainer, "step", spoiling)
     with pytest.raises(RunFailed, match="step 3"):
         train(SHORT, site(smoke_people, tmp_path))
-    arrays, state = checkpoints.read(tmp_path / SHORT.key / CHECKPOINT)
+    arrays, state = array_files.read(tmp_path / SHORT.key / CHECKPOINT)
     assert state["schedule"]["step"] == 2 and all(np.isfinite(array).all() for array in arrays.values())
 
 
@@ -314,7 +317,7 @@ def test_only_reports_wait_for_the_device(
 
 def planted_checkpoint(tmp_path: Path, state: dict, keep: float = 1.0) -> Path:
     path = tmp_path / SHORT.key / CHECKPOINT
-    checkpoints.write(path, {"parameter x": np.zeros(1000)}, state)
+    array_files.write(path, {"parameter x": np.zeros(1000)}, state)
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * keep)])
     return path

@@ -9,10 +9,10 @@ from typing import Any
 import mxnet as mx
 import numpy as np
 
-from integral_pose import build
+from integral_pose.models import build
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
-from integral_pose.train import DONE, PARAMETERS
+from integral_pose.run_folder import DONE, PARAMETERS
 
 
 def tiny(**changes: Any) -> Run:

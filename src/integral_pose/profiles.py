@@ -8,12 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Callable, Dict
 
-from integral_pose.datasets.synthetic import coco, human36m, mpii
 from integral_pose.run import CUSTOM, Run
+from integral_pose.synthetic import make_coco, make_human36m, make_mpii
 
-MPII, HUMAN36M = f"synthetic-mpii-v{mpii.VERSION}", f"synthetic-human36m-v{human36m.VERSION}"
+MPII, HUMAN36M = f"synthetic-mpii-v{make_mpii.VERSION}", f"synthetic-human36m-v{make_human36m.VERSION}"
 STEPS = {"mpii": 500, "coco": 2500, "human36m": 2000}  # of each half in quick
-COCO = f"synthetic-coco-v{coco.VERSION}"
+COCO = f"synthetic-coco-v{make_coco.VERSION}"
 
 
 def paper(run: Run) -> Run:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Dict, Optional, Tuple
 
+LEFT, RIGHT, MIDDLE = "#e69f00", "#56b4e9", "#ffffff"  # colours of limbs, told apart by colour-blind people
+
 
 @dataclass(frozen=True)
 class Skeleton:

@@ -7,15 +7,15 @@ from typing import List
 
 import numpy as np
 
-from integral_pose.datasets import coco, human36m, lsp, mpii, own
+from integral_pose.datasets import coco, custom, human36m, lsp, mpii
 from integral_pose.datasets.coco import Candidates
-from integral_pose.datasets.synthetic import coco as synthetic_coco
-from integral_pose.datasets.synthetic import human36m as synthetic_human36m
-from integral_pose.datasets.synthetic import mpii as synthetic_mpii
 from integral_pose.errors import InputError
 from integral_pose.run import CUSTOM, Run
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, HUMAN36M, LSP, MPII, Skeleton, parsed
+from integral_pose.synthetic import make_coco as synthetic_coco
+from integral_pose.synthetic import make_human36m as synthetic_human36m
+from integral_pose.synthetic import make_mpii as synthetic_mpii
 
 LEEDS = (lsp.ORIGINAL, lsp.EXTENDED)  # data sets of Leeds Sports Pose
 SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x2, synthetic-coco-v1-1300-400
@@ -106,7 +106,7 @@ def _read(run: Run, data: str, split: str, root: Path) -> List[Sample]:
     if _kind(data) == "coco":
         return coco.read(_coco_folder(data, root), split)
     if is_own(run):
-        return own.read(root / data, split)
+        return custom.read(root / data, split)
     if data in LEEDS:
         return lsp.read(root, data, split)
     return mpii.read(mpii_folder(run, data, root), split, run.everybody)

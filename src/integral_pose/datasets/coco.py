@@ -17,14 +17,14 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from integral_pose.datasets.files import read_json
+from integral_pose.datasets.formats.reading import read_json
+from integral_pose.datasets.formats.records import Records, is_file_name
 from integral_pose.datasets.mpii import held_out
-from integral_pose.datasets.records import Records, is_file_name
 from integral_pose.errors import InputError
-from integral_pose.files import replacing
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO
+from integral_pose.storage.atomic import replacing
 
 JOINTS = len(COCO.joints)
 PERSON = 1  # the category

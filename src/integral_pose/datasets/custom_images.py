@@ -15,8 +15,8 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple, Union
 from tqdm import tqdm
 
 from integral_pose.errors import InputError
-from integral_pose.files import replacing
 from integral_pose.storage import image_files
+from integral_pose.storage.atomic import replacing
 from integral_pose.storage.file_kinds import printable
 
 SEEN, STORED = LABELS_OF = ("seen", "stored")

@@ -13,7 +13,7 @@ import numpy as np
 
 from integral_pose.datasets import coco
 from integral_pose.datasets.coco import Pictures
-from integral_pose.datasets.records import Records
+from integral_pose.datasets.formats.records import Records
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
 

@@ -9,8 +9,8 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 
-from integral_pose.datasets import human36m_h5, human36m_json, human36m_npz
-from integral_pose.datasets.human36m_views import ACTION_IDS, View, Views, Wanted
+from integral_pose.datasets.formats import human36m_h5, human36m_json, human36m_npz
+from integral_pose.datasets.formats.human36m_views import ACTION_IDS, View, Views, Wanted
 from integral_pose.datasets.mpii import held_out
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array

@@ -19,7 +19,7 @@ from typing import Any, List, NamedTuple, Sequence, Tuple
 import numpy as np
 from PIL import Image
 
-from integral_pose.datasets.files import numbers, read_mat
+from integral_pose.datasets.formats.reading import numbers, read_mat
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.metrics import lsp as metrics

@@ -10,9 +10,9 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from integral_pose.datasets.files import are_numbers, numbers, read_h5, read_json, read_mat
-from integral_pose.datasets.mpii_release import HEAD_FRACTION, JOINTS, People, read_release
-from integral_pose.datasets.records import is_file_name
+from integral_pose.datasets.formats.mpii_release import HEAD_FRACTION, JOINTS, People, read_release
+from integral_pose.datasets.formats.reading import are_numbers, numbers, read_h5, read_json, read_mat
+from integral_pose.datasets.formats.records import is_file_name
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
@@ -284,4 +284,3 @@ def _samples(people: People, images: Path) -> List[Sample]:
     boxes = [box_around(x, y, scale) for (x, y), scale in zip(people.centre.tolist(), people.scale.tolist())]
     rows = zip(people.images, joints, annotated, boxes, people.head_size.tolist())
     return [Sample(images / name, *row) for name, *row in rows]
-

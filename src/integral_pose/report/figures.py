@@ -7,9 +7,9 @@ from collections import defaultdict
 from statistics import fmean
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from integral_pose.curves import Validation
 from integral_pose.report import charts
 from integral_pose.report.charts import Axis, Line, Style
+from integral_pose.report.curves import Validation
 from integral_pose.report.markup import Html, joined, tag
 from integral_pose.report.numbers import Numbers
 from integral_pose.tables import Metric

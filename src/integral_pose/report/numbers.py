@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from integral_pose import csv_files, curves
 from integral_pose.errors import InputError
-from integral_pose.layout import Cost
+from integral_pose.report import curves
+from integral_pose.report.layout import Cost
+from integral_pose.storage import csv_files
 from integral_pose.tables import Claim, Metric, Table
 
 Where = Tuple[str, str, str]  # row, column, metric

@@ -7,9 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Dict, Iterator, List, Optional, Sequence
 
-from integral_pose import layout
 from integral_pose.errors import InputError
-from integral_pose.report import charts, figures, markdown
+from integral_pose.report import charts, figures, layout, markdown
 from integral_pose.report.markup import Html, joined, tag
 from integral_pose.report.numbers import Numbers, Verdict
 from integral_pose.report.text import cells_are, margin_unit, protocols, tally

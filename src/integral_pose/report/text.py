@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, List, Sequence, Tuple
 
-from integral_pose import layout
+from integral_pose.report import layout
 from integral_pose.report.numbers import Numbers, Verdict
 from integral_pose.tables import Table
 

@@ -1,0 +1,163 @@
+"""Finds the people in pictures and writes their boxes in COCO's result format."""
+from __future__ import annotations
+
+import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
+
+import argparse
+import json
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
+
+from tqdm import tqdm
+
+from integral_pose.commands.console import positive
+from integral_pose.errors import InputError
+from integral_pose.inference import media
+from integral_pose.inference.detector import DETECTORS, Detector, image_id, records
+from integral_pose.inference.media import Gathered, Shown, Unread
+from integral_pose.models.devices import one_device
+from integral_pose.storage import image_files
+from integral_pose.storage.atomic import replacing
+
+DEFAULT = next(iter(DETECTORS))
+EXAMPLE = f"""examples:
+  python -m scripts.detect photo.jpg --out boxes.json
+  python -m scripts.detect my-pictures --out boxes.json --detector ssd_512_mobilenet1.0_coco
+  python -m scripts.detect --coco data/coco --out detections.json --gpus 0
+
+What is written is a JSON list with a record for each person found:
+  {{"image_id": 785, "category_id": 1, "bbox": [277.12, 45.7, 225.09, 333.56], "score": 0.99997}}
+bbox is x, y, width and height in px, counted from the picture's top left edge. image_id is COCO's number where the
+file's name ends in its 12 digits (000000000785.jpg), and the file's name where it does not (photo.jpg). Both COCO's own
+tools and `--boxes FILE` take the file.
+
+Detectors, all trained on COCO by GluonCV's authors, the most accurate first; the last ones are for CPUs:
+  {(chr(10) + "  ").join(DETECTORS)}
+GluonCV downloads the weights on first use into --models. Without a network, fetch them elsewhere: the message that
+appears then names the file. --weights takes a file of your own instead, written by the network's save_parameters."""
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs the command; returns its exit code, 2 for wrong input, 1 if some of the pictures could not be used."""
+    args = _parser().parse_args(argv)
+    try:
+        _check(args)
+        gathered = coco_pictures(args.coco) if args.coco else find(args.pictures)
+        detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
+        upright = not args.coco  # COCO's annotations are of pictures as they are stored
+        found = detect(detector, gathered, args.least, media.pictures(gathered.pictures, 1, args.max_pixels, upright))
+        _write(args.out, found.records)
+    except InputError as error:
+        print(f"detect: {error}", file=sys.stderr)
+        return 2
+    for said in [*gathered.skipped, *(unread.reason for unread in found.failed)]:
+        print(f"detect: {said}", file=sys.stderr)
+    left = f", {len(found.failed)} could not be used" if found.failed else ""
+    print(f"{len(found.records)} people in {found.pictures} pictures{left}, written to {args.out}")
+    return 1 if found.failed else 0
+
+
+class Found(NamedTuple):
+    """What came of it."""
+
+    records: List[Dict[str, Any]]
+    pictures: int  # that were looked at
+    failed: List[Unread]
+
+
+def detect(detector: Detector, gathered: Gathered, least: float, shown: Iterable[Shown]) -> Found:
+    """The records of all people whose score is `least` or more, picture by picture, and what could not be read.
+
+    Args:
+        shown: the pictures of `gathered`, in their order.
+
+    Raises:
+        InputError: none can be read.
+    """
+    found: List[Dict[str, Any]] = []
+    failed = list(gathered.unread)
+    paths = tqdm(gathered.pictures, unit="picture", desc="detect", leave=False)
+    for path, one in zip(paths, shown):
+        if isinstance(one, Unread):
+            failed.append(one)
+            continue
+        boxes, scores = detector.people(one.pixels)
+        found += records(path, boxes[scores >= least], scores[scores >= least])
+    looked_at = len(gathered.pictures) + len(gathered.unread) - len(failed)
+    if not looked_at:
+        raise InputError(" ".join(unread.reason for unread in failed[:3]))
+    return Found(found, looked_at, failed)
+
+
+def find(places: Sequence[Path]) -> Gathered:
+    """The pictures among files and folders; of a folder those directly in it, by name.
+
+    Raises:
+        InputError: there is none, or two would have the same image_id.
+    """
+    gathered = media.gathered(places)
+    twice = [name for name, times in Counter(map(image_id, gathered.pictures)).items() if times > 1]
+    if twice:
+        raise InputError(f"{twice[0]}: several pictures would have this image_id. Give their folders one at a time.")
+    return gathered
+
+
+def coco_pictures(folder: Path) -> Gathered:
+    """All pictures of val2017 in COCO's folder.
+
+    Raises:
+        InputError: there are none.
+    """
+    places = [folder / "val2017", folder / "images" / "val2017"]
+    there = next((place for place in places if place.is_dir()), None)
+    if not there:
+        raise InputError(f"{folder}: has no folder val2017. Unzip COCO's val2017.zip there, or name its folder.")
+    return find([there])
+
+
+def _check(args: argparse.Namespace) -> None:
+    """What would otherwise come to light after the last picture."""
+    if not 0 <= args.least <= 1:
+        raise InputError(f"--least {args.least}: scores are between 0 and 1.")
+    folder = next(parent for parent in args.out.absolute().parents if parent.exists())
+    if args.out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(f"--out {args.out}: no file can be written there. Name another one.")
+
+
+def _write(path: Path, found: List[Dict[str, Any]]) -> None:
+    try:
+        with replacing(path) as draft:
+            draft.write_text("[" + ",\n".join(map(json.dumps, found)) + "]\n")
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be written ({error.strerror}). Name another file.") from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.detect", description=__doc__, epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("pictures", nargs="*", type=Path, default=[], metavar="PICTURE",
+                      help="pictures, or folders of pictures")
+    what.add_argument("--coco", type=Path, metavar="FOLDER", help="COCO's folder: all pictures of its val2017")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="the file to write")
+    parser.add_argument("--detector", choices=tuple(DETECTORS), default=DEFAULT, metavar="NAME",
+                        help=f"one of those below (default: {DEFAULT})")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights, where they are not in --models")
+    parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="FOLDER",
+                        help="where weights are, and are downloaded to (default: %(default)s)")
+    parser.add_argument("--least", type=float, default=0.05, metavar="SCORE",
+                        help="leave out people with a lower score (default: %(default)s)")
+    parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
+                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
+                        "%(default)s)")
+    parser.add_argument("--gpus", default="", metavar="NUMBER", help="as in --gpus 0 (default: the CPU)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""Writes a trained network as one graph, from the patch to joints: in ONNX, and as MXNet's symbol and parameters."""
+from __future__ import annotations
+
+import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
+
+import argparse
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+from integral_pose.errors import InputError, RunFailed
+from integral_pose.models import export
+
+FORMATS = ("onnx", "mxnet")
+EXAMPLE = """example:
+  python -m scripts.export runs/quick/1a2b3c4d5e --out exported
+  python docs/examples/run_onnx.py exported/1a2b3c4d5e.onnx photo.jpg --box 120 40 210 430 --out joints.jpg
+
+The first writes, of the run with the key 1a2b3c4d5e:
+  1a2b3c4d5e.onnx                                    for ONNX Runtime 1.19 and other readers of opset 13; this is also
+                                                     the way onto GPUs that are newer than MXNet
+  1a2b3c4d5e-symbol.json, 1a2b3c4d5e-0000.params     for gluon.SymbolBlock.imports(symbol, ["images"], params)
+  1a2b3c4d5e.json                                    the card: joint names, size, mean and deviation, box, units; the
+                                                     ONNX file has it too, in its metadata, as `integral_pose`
+Then it runs the ONNX file and the network on the same images, and says how far their joints are apart.
+
+The graph takes images (N, 3, size, size), RGB, normalised as the card says, and gives joints (N, K, 2 or 3) as
+fractions of the patch. Integrals are inside it, as is the highest cell of heat maps. A flip test is not: give it the
+mirrored patch too, and average. The second command is an example that needs no MXNet."""
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs the command; returns its exit code, 2 for wrong input, 1 for a file that says something else."""
+    args = _parser().parse_args(argv)
+    try:
+        print(_export(args))
+    except (InputError, RunFailed) as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    return 0
+
+
+def _export(args: argparse.Namespace) -> str:
+    """Writes what was asked for; says what that is."""
+    if args.batch < 0:
+        raise InputError(f"--batch {args.batch}: a mini-batch has one person or more, or 0 for any number.")
+    graph = export.read(args.run)
+    stem = args.out / graph.run.key
+    lines = []
+    try:
+        if "onnx" in args.formats:
+            lines.append(_onnx(graph, stem.with_suffix(".onnx"), args.batch))
+        if "mxnet" in args.formats:
+            export.write_mxnet(graph, stem)
+            lines.append(f"{stem}-symbol.json, {stem}-0000.params, {stem}.json")
+    except OSError as error:
+        raise InputError(f"--out {args.out}: cannot be written to ({error.strerror}). Name another folder.") from error
+    return "\n".join(lines)
+
+
+def _onnx(graph: export.Graph, path: Path, batch: int) -> str:
+    export.write_onnx(graph, path, batch)
+    apart = export.disagreement(graph, path, batch)
+    if not apart <= export.AGREEMENT:
+        path.unlink()
+        raise RunFailed(
+            f"{path}: its joints were {apart:.2g} of the patch from the network's, more than {export.AGREEMENT:g}, so "
+            "it was deleted. Try the versions of onnx and onnxruntime in requirements/export.txt."
+        )
+    return f"{path}: joints within {apart:.1e} of the patch of the network's"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.export", description=__doc__, epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a trained run: runs/<profile>/<key>")
+    parser.add_argument("--out", type=Path, default=Path("exported"), metavar="FOLDER",
+                        help="where to write (default: %(default)s)")
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="one or both (default: both)")
+    parser.add_argument("--batch", type=int, default=0, metavar="N",
+                        help="people in a mini-batch of the ONNX file, for readers that want a fixed number (default: "
+                        "0, any number)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,188 @@
+"""Finds the joints of people in pictures, a video or a camera with a trained network."""
+from __future__ import annotations
+
+import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
+
+import argparse
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable, List, Optional, Tuple
+
+from integral_pose.commands.console import CORES, positive
+from integral_pose.errors import InputError, RunFailed
+from integral_pose.inference import boxes, media, output
+from integral_pose.inference.boxes import Boxes
+from integral_pose.inference.detector import DETECTORS, Detector
+from integral_pose.inference.media import CAMERA, VIDEOS, Gathered, Picture
+from integral_pose.inference.pipeline import Outcome, Task, on_film, on_pictures
+from integral_pose.models import saved
+from integral_pose.models.devices import one_device
+from integral_pose.storage import image_files
+
+SHIPPED = Path(__file__).resolve().parents[3] / "models" / "people.params"
+DETECTOR = next(iter(DETECTORS))
+EXAMPLE = """examples:
+  python -m scripts.predict photo.jpg
+  python -m scripts.predict --run 1a2b3c photos/ --boxes detect --out joints
+  python -m scripts.predict --run runs/quick/1a2b3c4d5e dance.mp4 --boxes boxes.json
+  python -m scripts.predict --checkpoint models/people-in-space.params photo.jpg --focal 1400
+  python -m scripts.predict camera --frames 100
+
+The first uses the small network that comes with the program. It was trained on synthetic people, to show how things
+work: for people in photographs train a network on photographs (docs/predict.md).
+
+What is written, in --out, all of it at the end or nothing:
+  joints.json   who and what was looked at and how; then each person's box and joints, by name
+  joints.csv    a line for each joint: image or frame, person, joint, x, y, of networks in space x_mm, y_mm, z_mm, and
+                confidence
+  overlays/     the pictures, or an MP4 video, with limbs drawn over them: orange is the person's left, blue the right,
+                and hollow joints are unsure. Of networks in space there is the view from beside too
+
+--boxes says where the people are, for the network looks at one person at a time:
+  whole         all of the picture is one person's box (the default)
+  detect        GluonCV's person detector finds them; its weights are downloaded on first use
+  FILE          [{"image_id": "a.jpg", "bbox": [x, y, w, h], "score": 0.9}, ...], as COCO and scripts.detect write it;
+                or {"a.jpg": [[x, y, w, h], ...], ...}; or CSV with the header image,x,y,w,h. Of a video, the image is
+                the frame's number, counted from 0"""
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs the command; returns its exit code, 2 for wrong input, 1 if some of the pictures could not be used."""
+    args = _parser().parse_args(argv)
+    try:
+        outcome = _predict(args)
+    except (InputError, RunFailed) as error:
+        _say(str(error))
+        return 2 if isinstance(error, InputError) else 1
+    except OSError as error:
+        _say(f"{error.filename or args.out}: {error.strerror or error}. Nothing was written.")
+        return 2
+    except KeyboardInterrupt:
+        _say("Stopped. Nothing was written.")
+        return 130
+    for unread in outcome.failed:
+        _say(unread.reason)
+    print(_summary(outcome, args))
+    return 1 if outcome.failed else 0
+
+
+def _predict(args: argparse.Namespace) -> Outcome:
+    _check(args)
+    found, film = _trained(args), _film(args.what)
+    gathered = Gathered([]) if film else media.gathered([Path(name) for name in args.what])
+    there = output.replaced(args.out)
+    found = found._replace(run=replace(found.run, flip_test=args.flip))
+    boxes_of, boxes_from = _boxes(args)
+    task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
+                not args.no_overlays, args.max_pixels)
+    for note in [*task.notes, *gathered.skipped]:
+        _say(note, "note")
+    if there:
+        _say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
+    if film == CAMERA and not args.frames:
+        _say("Ctrl-C ends the recording and writes what there is.", "note")
+    return on_film(task, film, args.frames) if film else on_pictures(task, gathered)
+
+
+def _trained(args: argparse.Namespace) -> saved.Trained:
+    if args.run:
+        return saved.find(args.run, args.runs)
+    return saved.at(args.checkpoint or SHIPPED)
+
+
+def _boxes(args: argparse.Namespace) -> Tuple[Callable[[Picture], Boxes], str]:
+    """What gives each picture its boxes, and what that is called."""
+    if args.boxes == "whole":
+        return lambda picture: boxes.whole(picture.pixels), "all of each picture"
+    if args.boxes == "detect":
+        detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
+        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.least), f"found by {args.detector}"
+    by_name = boxes.read(Path(args.boxes), args.least)
+    return lambda picture: boxes.of(by_name, picture.name), args.boxes
+
+
+def _sure(found: Boxes, least: float) -> Boxes:
+    return Boxes(*(array[found.scores >= least] for array in found))
+
+
+def _film(what: List[str]) -> str:
+    """The video or camera, or "" for pictures."""
+    films = [name for name in what if name == CAMERA or Path(name).suffix.lower() in VIDEOS]
+    if films and len(what) > 1:
+        raise InputError(f"{films[0]}: give a video or camera by itself, or only pictures.")
+    return films[0] if films else ""
+
+
+def _check(args: argparse.Namespace) -> None:
+    if not 0 <= args.least <= 1:
+        raise InputError(f"--least {args.least}: scores are between 0 and 1.")
+    if not 0 <= args.focal < float("inf"):
+        raise InputError(f"--focal {args.focal}: a focal length is a number of px, or 0 for the assumed one.")
+    if args.out.exists() and not args.out.is_dir():
+        raise InputError(f"--out {args.out}: is a file. Name a folder.")
+
+
+def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
+    speed = outcome.pictures / max(outcome.seconds, 1e-9)
+    written = f"{output.JSON}, {output.CSV}" + ("" if args.no_overlays else f", {output.OVERLAYS}/")
+    left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
+    hint = "" if outcome.people else " Nobody was found: look at --boxes and --least."
+    people = _count(len(outcome.people), "person", "people")
+    pictures = _count(outcome.pictures, *(("frame", "frames") if _film(args.what) else ("picture", "pictures")))
+    return (f"{people} in {pictures}{left}, {speed:.1f} images/s. "
+            f"{args.out}/ has {written}.{hint}")
+
+
+def _count(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
+
+
+def _say(message: str, what: str = "predict") -> None:
+    print(textwrap.fill(f"{what}: {message}", 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.predict", description=__doc__, epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("what", nargs="+", metavar="IMAGE|FOLDER|VIDEO|camera",
+                        help="pictures, folders of pictures, one video, or the word camera")
+    network = parser.add_mutually_exclusive_group()
+    network.add_argument("--run", metavar="RUN", help="a trained run: its folder, or the beginning of its key")
+    network.add_argument("--checkpoint", type=Path, metavar="FILE.params",
+                         help="a network's parameters, with FILE.json or run.json beside them (default: the small "
+                         "network that comes with the program)")
+    parser.add_argument("--boxes", default="whole", metavar="whole|detect|FILE", help="see below (default: whole)")
+    parser.add_argument("--out", type=Path, default=Path("predictions"), metavar="DIR",
+                        help="where to write (default: %(default)s)")
+    parser.add_argument("--focal", type=float, default=0.0, metavar="PX",
+                        help="the camera's focal length, for networks in space (default: 1.15 times the picture's "
+                        "longer side)")
+    parser.add_argument("--flip", action="store_true", help="average with what the network says of mirrored pictures")
+    parser.add_argument("--no-overlays", action="store_true", help="write joints only")
+    parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a film")
+    parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
+                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
+                        "%(default)s)")
+    parser.add_argument("--least", type=float, default=0.5, metavar="SCORE",
+                        help="leave out boxes with a lower score (default: %(default)s)")
+    parser.add_argument("--detector", choices=tuple(DETECTORS), default=DETECTOR, metavar="NAME",
+                        help="for --boxes detect (default: %(default)s; scripts.detect lists them)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="the detector's, where they are not in --models")
+    parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="DIR",
+                        help="where detectors' weights are, and are downloaded to (default: %(default)s)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
+                        help="where trained runs are (default: %(default)s)")
+    parser.add_argument("--gpus", default="", metavar="NUMBER", help="as in --gpus 0 (default: the CPU)")
+    parser.add_argument("--batch", type=positive, default=8, metavar="N",
+                        help="people that the network looks at together (default: %(default)s)")
+    parser.add_argument("--workers", type=positive, default=min(CORES, 8), metavar="N",
+                        help="threads that read and cut pictures (default: one a core, at most 8)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

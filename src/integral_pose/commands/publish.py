@@ -1,0 +1,83 @@
+"""Sets a table's numbers beside the paper's: CSV files, curves, pictures and what is printed."""
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
+from integral_pose.datasets import catalogue
+from integral_pose.evaluation.cells import Cell
+from integral_pose.evaluation.evaluate import outcome_file
+from integral_pose.evaluation.submission import can_submit, submission
+from integral_pose.metrics import flops
+from integral_pose.models import build
+from integral_pose.report import curves, pictures, results
+from integral_pose.report.results import Evidence, Measured
+from integral_pose.run import Run
+from integral_pose.run_folder import Site
+from integral_pose.tables import Table
+
+
+def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> None:
+    """All that has been evaluated, asked for now or before."""
+    evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
+    for cell in cells:
+        path = outcome_file(cell.run, site)
+        if path.exists():
+            evidence[cell.row, cell.column].append(Evidence.read(path))
+    measured = Measured(table, evidence)
+    costs = [_cost(run) for run in table.rows[0].runs] if table.costs else []
+    results.write_csv(measured, costs, folder / f"{table.name}.csv")
+    if table.claims:
+        results.write_claims(measured, folder / f"{table.name}-claims.csv")
+    _write_curves(measured, cells, site, folder)
+    print(results.render(measured, costs))
+    picture = _draw(measured, cells[0].run, site, folder)
+    print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the picture.")
+    if table.submission:
+        print(_submissions(cells, site))
+
+
+def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder: Path) -> None:
+    """How what was evaluated had been trained, and PCKh at every threshold, for the report."""
+    name, done = measured.table.name, [cell for cell in cells if (cell.row, cell.column) in measured.evidence]
+    logs = ((cell.row, cell.column, cell.run) for cell in done)
+    curves.write_training(logs, site.folder, folder / f"{name}-training.csv")
+    if measured.table.metrics[0].measure == "PCKh":
+        distances = {where: [e.arrays["distances"] for e in seeds] for where, seeds in measured.evidence.items()}
+        curves.write_pckh(distances, folder / f"{name}-curves.csv")
+
+
+def _submissions(cells: Sequence[Cell], site: Site) -> str:
+    """What was written for the data set's server, and where; or what would have to be there."""
+    if not can_submit(cells[0].run, site):
+        missing = catalogue.official_test(cells[0].run, site.data)
+        return f"For the data set's own test nothing was written: {missing} names its people. Put it there."
+    written = [cell for cell in cells if cell.is_finished(site)]
+    lines = (f"  {cell.row}, seed {cell.run.seed}: {submission(cell.run, site)}" for cell in written)
+    return "\n".join(["In the form that the data set's server takes:", *lines])
+
+
+def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:
+    kind = measured.table.picture
+    path = folder / f"{measured.table.name}.{'png' if kind == 'curves' else 'jpg'}"
+    if kind == "curves":
+        pictures.curves(measured, path)
+    elif kind == "scenes":
+        people = catalogue.candidates(replace(run, boxes="annotated"), site.data)
+        pictures.scenes(measured, people, catalogue.skeleton(run), path)
+    else:
+        draw = pictures.skeletons if run.coordinates == 3 else pictures.grid
+        draw(measured, catalogue.people(run, "test", site.data), catalogue.skeleton(run), path)
+    return path
+
+
+def _cost(run: Run) -> results.Cost:
+    """Of the network as the paper has it."""
+    net = build.network(run)
+    return results.Cost(
+        flops.multiply_adds(net, run.patch) / 1e9,
+        flops.parameters(net) / 1e6,
+        flops.classifier_parameters(run.backbone) / 1e6,
+    )

@@ -1,0 +1,164 @@
+"""Trains and evaluates what is missing of a table, in one process or several, then publishes it."""
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from contextlib import suppress
+from functools import partial
+from typing import List, Sequence
+
+import mxnet as mx
+
+from integral_pose import distributed
+from integral_pose.commands.console import CORES, told
+from integral_pose.commands.publish import publish
+from integral_pose.datasets import loader
+from integral_pose.errors import Busy, InputError
+from integral_pose.evaluation.cells import Cell
+from integral_pose.evaluation.cells import cells as cells_of
+from integral_pose.evaluation.evaluate import check, evaluate
+from integral_pose.evaluation.submission import submit
+from integral_pose.models.devices import parse_devices
+from integral_pose.run_folder import Site
+from integral_pose.storage import processes
+from integral_pose.storage.atomic import demand_writable
+from integral_pose.tables import Table
+from integral_pose.training.loop import train
+
+MOST_JOBS = 4  # each takes about a gigabyte
+POLL = 1.0  # s, between looks at what other processes hold
+
+
+def reproduce(table: Table, options: argparse.Namespace) -> None:
+    """Trains and evaluates what is missing of a table; prints it and writes its CSV files and picture.
+
+    Raises:
+        InputError, RunFailed: see `main`.
+    """
+    rows = _rows(table)
+    asked = options.rows or rows
+    unknown = [row for row in asked if row not in rows]
+    if unknown:
+        raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(rows)}.")
+    site, folder = _site(options), options.results / options.profile
+    site.crew.first(lambda: demand_writable(folder, "--results"))
+    cells = list(cells_of(table, options.profile, options.seeds, options.amp))
+    wanted = site.crew.first(lambda: [cell for cell in cells if cell.row in asked and not cell.is_finished(site)])
+    if wanted:
+        site.crew.first(lambda: demand_writable(site.runs, "--runs"))
+        site.crew.first(lambda: _check(wanted, site))
+        jobs = _jobs(options, wanted, site.crew.size > 1)
+        if jobs:
+            _share(wanted, options, jobs)
+        else:
+            _work(wanted, site)
+    if site.crew.leads:
+        publish(table, cells, site, folder)
+
+
+def _check(cells: Sequence[Cell], site: Site) -> None:
+    """That all data are there, seen before a network is trained for days.
+
+    Raises:
+        InputError: they are not, or the test people cannot be scored.
+    """
+    runs = {(cell.run.data, cell.run.extra, cell.run.protocol, cell.run.boxes): cell.run for cell in cells}
+    for run in runs.values():
+        check(run, site.data)
+        loader.training_batches(run, site.data, (0, site.crew.size), len(site.devices))
+
+
+def _rows(table: Table) -> List[str]:
+    """The rows that can be trained: other people's have numbers only."""
+    return [row.name for row in table.rows if row.runs]
+
+
+def _site(options: argparse.Namespace, line: int = 0) -> Site:
+    if options.amp and not options.gpus:
+        raise InputError("--amp: float16 needs GPUs, which MXNet's operators have it for. Name them with --gpus.")
+    own = distributed.assembled()
+    if own.size > 1 and options.jobs:
+        raise InputError(f"--jobs {options.jobs}: the workers that horovodrun has started share each row already. "
+                         "Leave --jobs out.")
+    devices = _own_devices(parse_devices(options.gpus), own) if options.gpus else parse_devices("")
+    return Site(options.data, options.runs / options.profile, tuple(devices), options.workers, line, own)
+
+
+def _own_devices(gpus: Sequence[mx.Context], own: distributed.Crew) -> Sequence[mx.Context]:
+    """Of a machine's GPUs those of one of the workers there.
+
+    Raises:
+        InputError: they cannot be shared equally.
+    """
+    if len(gpus) % own.local_size:
+        raise InputError(f"--gpus: {own.local_size} workers on one machine cannot share {len(gpus)} GPU(s) equally. "
+                         "Start one worker for each GPU, or one for all of them.")
+    return gpus[own.local_rank :: own.local_size]
+
+
+def _work(cells: Sequence[Cell], site: Site) -> None:
+    """Trains and evaluates; what another process is working on comes last, as soon as that one has done with it."""
+    told = False
+    while cells:
+        busy = []
+        for cell in cells:
+            try:
+                _train(cell, site)
+                site.crew.first(partial(_test, cell, site.alone))
+            except Busy as lock:
+                busy.append(cell)
+                holder = lock
+        if len(busy) == len(cells):
+            if not told:
+                print(f"waiting for another process that holds {holder}", file=sys.stderr)
+            told = True
+            time.sleep(POLL)
+        cells = busy
+
+
+def _train(cell: Cell, site: Site) -> None:
+    train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait=False)
+
+
+def _test(cell: Cell, site: Site) -> None:
+    """Evaluates; writes what a server asks for."""
+    evaluate(cell.run, site, wait=False)
+    if cell.submitted:
+        submit(cell.run, site, wait=False)
+
+
+def _jobs(options: argparse.Namespace, cells: Sequence[Cell], crewed: bool) -> int:
+    """Processes to share the work, 0 for this one alone.
+
+    On a CPU small networks gain more from processes than from threads, a single one too: on two cores I* of Table 10
+    trained at 191 images/s on two threads, at 354 on one.
+    """
+    alone = options.profile == "paper" or options.gpus or crewed
+    if options.jobs == 1 or (not options.jobs and alone):
+        return 0
+    return min(options.jobs or MOST_JOBS, CORES, len(cells))
+
+
+def _share(cells: Sequence[Cell], options: argparse.Namespace, jobs: int) -> None:
+    """Several processes work through the cells, each with its share of the cores.
+
+    Raises:
+        RunFailed: one of them was killed.
+    """
+    threads = CORES // min(CORES, max(jobs, MOST_JOBS))
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # a new process reads it, this one has
+    failed = max(processes.share(_helper, [(cells, options, line) for line in range(jobs)]))
+    if failed:
+        sys.exit(failed)
+
+
+def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> None:
+    """One of several processes. Tests are for when others train what is left, so that all end together."""
+    with told():
+        site = _site(options, line)
+        for cell in cells:
+            with suppress(Busy):
+                _train(cell, site)
+        _work(cells, site)

@@ -1,0 +1,51 @@
+"""What a table's file runs: train what is missing, evaluate, and set our numbers beside the paper's."""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn, Optional, Sequence
+
+from integral_pose.commands.console import CORES, positive, told
+from integral_pose.commands.reproduce import _rows, reproduce
+from integral_pose.profiles import PROFILES
+from integral_pose.storage import processes
+from integral_pose.tables import Table
+
+
+def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
+    """Runs a table from the command line and exits: 0, 1 if a run failed, 2 for wrong input."""
+    options = _parser(table).parse_args(argv)
+    with told(), processes.interruptible():
+        reproduce(table, options)
+    sys.exit(0)
+
+
+def _parser(table: Table) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m experiments.{table.name}",
+        description=f"{table.name}: {table.caption}. Trains what is missing, evaluates it, and prints our numbers "
+        "beside the paper's. Stopped at any moment, the same command goes on where it was.",
+        epilog=f"example: python -m experiments.{table.name} --profile paper --data /data --gpus 0,1,2,3",
+    )
+    parser.add_argument("--profile", choices=PROFILES, default="quick",
+                        help="quick: synthetic people on a laptop, the default; smoke: two steps, to see that all "
+                        "runs; paper: the paper's data, networks and schedule")
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
+                        help="folder of the data sets (docs/data.md); synthetic people are made there (default: data)")
+    parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
+    parser.add_argument("--amp", action="store_true",
+                        help="float16 where MXNet's lists allow it; on GPUs only, and trains runs of its own")
+    parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
+                        + " ".join(_rows(table)))
+    parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="seeds of each row (default: 1)")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
+                        help="where CSV files and pictures go (default: results)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
+                        help="where trained networks, logs and checkpoints go (default: runs)")
+    parser.add_argument("--jobs", type=positive, metavar="N",
+                        help="processes that share the rows (default: one a core, at most 4; with --gpus or in the "
+                        "paper profile, 1)")
+    parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
+                        help="threads of each that prepare pictures (default: one a core)")
+    return parser

@@ -1,0 +1,227 @@
+"""Trains a network on one's own keypoints, in COCO's layout, whatever joints they have, and says how good it is."""
+from __future__ import annotations
+
+import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
+
+import argparse
+import csv
+import re
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, List, Mapping, Optional, Pattern, Sequence
+
+import mxnet as mx
+
+from integral_pose import skeletons
+from integral_pose.commands.console import CORES, positive
+from integral_pose.datasets import custom, custom_images
+from integral_pose.errors import InputError, RunFailed
+from integral_pose.evaluation.evaluate import check, evaluate
+from integral_pose.methods import H1, H2, H3, I1, I2, I3, I_STAR, R1
+from integral_pose.metrics import pck
+from integral_pose.models.devices import parse_devices
+from integral_pose.profiles import PROFILES
+from integral_pose.run import Run
+from integral_pose.run_folder import Site
+from integral_pose.skeletons import Skeleton
+from integral_pose.storage.array_files import read
+from integral_pose.storage.atomic import replacing
+from integral_pose.training.loop import train
+
+METHODS = {"R1": R1, "H1": H1, "H2": H2, "H3": H3, "I*": I_STAR, "I1": I1, "I2": I2, "I3": I3}
+PARTS = "parts.csv"  # of a run's folder
+BACKBONES = ("resnet18", "resnet50", "resnet101")
+BUDGETS = {"smoke": {}, "quick": {}, "paper": {"steps": 10_000, "batch": 32, "validate_every": 500}}
+EXAMPLE = """example:
+  python -m scripts.train --data hands.json --images photos
+  python -m scripts.train --data hands.json --images photos --profile paper --gpus 0
+  python -m scripts.predict --run 1a2b3c4d5e photo.jpg
+
+--data is a JSON file in COCO's layout: `images`, `annotations` with `keypoints`, and a category that names the joints
+(`keypoints`) and the limbs between them (`skeleton`). Joints of the left and right are told by their names: left_knee,
+knee_r, LKnee. docs/custom_data.md has the smallest file that works.
+
+A tenth of the images, by a hash of their names, is the test; a twentieth of the others chooses the best weights. What
+is measured is PCK, the share of joints within 0.05 and 0.1 of the longer side of the person's box, and the mean
+distance in px. Pictures that are nearly the same, such as frames of one video, make these numbers look too good.
+
+The profiles: quick is a quarter of the network's width and half its patch, trained from nothing in minutes on a CPU, to
+see that it works; paper is the paper's network, which starts from ImageNet and wants a GPU and hours. Stopped at any
+moment, the same command goes on where it was."""
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Runs the command; returns its exit code, 2 for wrong input, 1 for a training that went wrong."""
+    args = _parser().parse_args(argv)
+    try:
+        print(_train(args))
+    except InputError as error:
+        return _leave(2, str(error))
+    except OSError as error:
+        return _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. What was finished is kept.")
+    except RunFailed as error:
+        return _leave(1, str(error))
+    except mx.MXNetError as error:
+        return _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished is kept.")
+    except KeyboardInterrupt:
+        return _leave(130, "Stopped. The same command goes on from the last checkpoint.")
+    return 0
+
+
+def _train(args: argparse.Namespace) -> str:
+    """Trains and evaluates what is missing; returns what there is to say."""
+    annotated = custom.find(args.data, args.category, args.images, args.valid, args.test)
+    skeleton = custom.skeleton(annotated, [pair.split("=") for pair in args.pairs or ()], not args.no_mirror)
+    devices = tuple(parse_devices(args.gpus))
+    data = custom.register(annotated, args.cache, args.group, args.labels_of)
+    run = described(args, data.name, skeleton)
+    site = Site(args.cache, args.runs / "custom", devices, args.workers)
+    check(run, site.data)
+    print("\n".join([_plan(annotated.path, run, skeleton, site), *_notes(data.notes, run, skeleton)]), file=sys.stderr)
+    folder = train(run, site, f"{args.method}, {annotated.path.name}")
+    _write_parts(custom.parts(site.data / run.data), folder / PARTS)
+    arrays, signature = read(evaluate(run, site))
+    result = pck.score(arrays["distances"], arrays["sides"])
+    return "\n".join([
+        *_table(result, skeleton), "", signature["protocol"], "",
+        f"The network is in {folder}. To use it:",
+        f"  python -m scripts.predict --run {folder} photo.jpg",
+    ])
+
+
+def described(args: argparse.Namespace, data: str, skeleton: Skeleton) -> Run:
+    """The run that the options ask for.
+
+    Raises:
+        InputError: they do not go together.
+    """
+    asked = {"backbone": args.backbone, "patch": args.patch, "batch": args.batch, "steps": args.steps}
+    changes = {**BUDGETS[args.profile], **{name: value for name, value in asked.items() if value}}
+    if args.no_mirror:
+        changes["mirror"] = False
+    try:
+        base = _all(METHODS[args.method], data=data, skeleton=skeletons.written(skeleton), seed=args.seed)
+        return _all(PROFILES[args.profile](base), **changes)
+    except ValueError as error:
+        raise InputError(f"These options do not go together: {error}.") from error
+
+
+def _all(run: Run, **changes: Any) -> Run:
+    """The run with changes, and what it starts from too."""
+    return replace(run, start=_all(run.start, **changes) if run.start else None, **changes)
+
+
+def _plan(path: Path, run: Run, skeleton: Skeleton, site: Site) -> str:
+    parts = ("train", "held-out", "test")
+    counts = ", ".join(f"{len(custom.read(site.data / run.data, part))} {part}" for part in parts)
+    pairs = len(_pairs(skeleton))
+    return (f"{path}: {len(skeleton.joints)} joints, {len(skeleton.limbs)} limbs, {pairs} pairs of left and right; "
+            f"people: {counts}. Run {run.key}: {run.backbone}, {run.patch} px, {sum(link.steps for link in run.chain)} "
+            f"steps of {run.batch}.")
+
+
+def _pairs(skeleton: Skeleton) -> List[str]:
+    names = skeleton.joints
+    return [f"{names[joint]} = {names[other]}" for joint, other in enumerate(skeleton.mirror) if joint < other]
+
+
+def _notes(notes: Sequence[str], run: Run, skeleton: Skeleton) -> List[str]:
+    """What the user ought to look at before trusting the numbers, a line each."""
+    pairs = _pairs(skeleton)
+    if pairs:
+        sides = f"Left and right: {', '.join(pairs)}."
+    elif run.mirror and len(skeleton.joints) > 1:
+        sides = ("No joint's name tells a side, and pictures are mirrored in training. If some joints change places in "
+                 "a mirror, name them with --pairs LEFT=RIGHT; if mirrored pictures are wrong, give --no-mirror.")
+    else:
+        return [f"- {note}" for note in notes]
+    return [f"- {note}" for note in (sides, *notes)]
+
+
+def _write_parts(parts: Mapping[str, str], path: Path) -> None:
+    """Who was trained on and who was tested, for the user; the program reads the data set's own file."""
+    with replacing(path) as draft, open(draft, "w", newline="", encoding="utf-8") as handle:
+        csv.writer(handle).writerows([("image", "part"), *sorted(parts.items())])
+
+
+def _pattern(text: str) -> Pattern[str]:
+    """For argparse."""
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise argparse.ArgumentTypeError(f"{text} is no regular expression: {error}") from None
+
+
+def _table(result: pck.PCK, skeleton: Skeleton) -> List[str]:
+    """A line for each joint."""
+    width = max(map(len, (*skeleton.joints, "all joints"))) + 2
+    head = "".join(f"PCK@{threshold:g}".rjust(10) for threshold in pck.THRESHOLDS) + "px".rjust(8)
+    lines = ["joint".ljust(width) + head]
+    for joint, name in enumerate(skeleton.joints):
+        values = [result.of_joints[threshold][joint] for threshold in pck.THRESHOLDS]
+        lines.append(_line(name, values, result.pixels_of_joints[joint], width))
+    return [*lines, _line("all joints", [result.at[threshold] for threshold in pck.THRESHOLDS], result.pixels, width)]
+
+
+def _line(name: str, shares: List[float], pixels: float, width: int) -> str:
+    cells = [*(f"{share:.1f}".rjust(10) for share in shares), f"{pixels:.1f}".rjust(8)]
+    return name.ljust(width) + "".join(cells).replace("nan", "  -")
+
+
+def _leave(status: int, message: str) -> int:
+    print(textwrap.fill(f"train: {message}", 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.train", description=__doc__, epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE.json|DIR",
+                        help="the annotations, or a folder with one JSON file, there or in annotations/")
+    parser.add_argument("--images", type=Path, metavar="DIR",
+                        help="where the images are (default: images/ beside the annotations, or with them)")
+    parser.add_argument("--valid", type=Path, metavar="FILE.json",
+                        help="your own held-out people, who choose the best weights")
+    parser.add_argument("--test", type=Path, metavar="FILE.json", help="your own test people")
+    parser.add_argument("--group", type=_pattern, metavar="REGEX",
+                        help="keep pictures in one part whose paths have the same text where this matches, or in its "
+                        "groups: '^[^/]*' keeps folders together, '(.*)_[0-9]*' all that differ in their last number; "
+                        "'.*' takes each picture by itself")
+    parser.add_argument("--pairs", nargs="+", metavar="LEFT=RIGHT",
+                        help="joints that change places in a mirror, where their names do not tell; NAME by itself has "
+                        "no side")
+    parser.add_argument("--labels-of", choices=custom_images.LABELS_OF, default="",
+                        help="whether joints are px of photographs as they are seen, or as they are stored before "
+                        "their EXIF tag turns them, where width and height do not tell")
+    parser.add_argument("--category", default="", metavar="NAME", help="the one to train on, if several have keypoints")
+    parser.add_argument("--method", choices=tuple(METHODS), default="I1", help="as in the paper (default: %(default)s)")
+    parser.add_argument("--profile", choices=tuple(BUDGETS), default="quick",
+                        help="how large and how long, see below (default: %(default)s)")
+    parser.add_argument("--backbone", choices=BACKBONES, help="(default: resnet50)")
+    parser.add_argument("--patch", type=positive, metavar="PX",
+                        help="side of what the network sees of a person, a multiple of 32 (default: 128 in quick, 256 "
+                        "in paper)")
+    parser.add_argument("--batch", type=positive, metavar="N", help="people in a mini-batch (default: 16 in quick, "
+                        "32 in paper)")
+    parser.add_argument("--steps", type=positive, metavar="N", help="of each phase, of which I1, I2 and I3 have two, "
+                        "and in quick all (default: 500 in quick, 10000 in paper)")
+    parser.add_argument("--no-mirror", action="store_true",
+                        help="never train on mirrored pictures: for things that do not look the same in a mirror")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
+                        help="where trained networks go, in custom/ (default: %(default)s)")
+    parser.add_argument("--cache", type=Path, default=Path("data"), metavar="DIR",
+                        help="where it is noted which data a run has, and ImageNet's weights are kept, in models/ "
+                        "(default: %(default)s)")
+    parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
+                        help="threads that prepare pictures (default: one a core)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,206 @@
+"""A trained run to what its numbers are computed from: every test person's predictions and errors, signed."""
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from integral_pose.datasets import catalogue, custom, loader
+from integral_pose.errors import InputError
+from integral_pose.evaluation import topdown
+from integral_pose.evaluation.predict import predict
+from integral_pose.geometry import Array
+from integral_pose.metrics import average_precision, lsp, mpjpe, pck, pckh
+from integral_pose.run import Run
+from integral_pose.run_folder import DONE, PARAMETERS, Site
+from integral_pose.samples import Pose, Sample
+from integral_pose.storage import array_files, image_files
+from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED
+
+TESTED = "test.npz"
+DECODED = {
+    "integer": "argmax",
+    "quarter": "argmax and a quarter cell to the higher neighbours",
+    "dark": "argmax and the top of a Gaussian through the smoothed map (DARK)",
+    "local": "expectation in a window around the argmax",
+}
+
+
+class Outcome(NamedTuple):
+    """What a run says of its test people, and what follows from it."""
+
+    arrays: Dict[str, Array]
+    protocol: str
+    people: str  # their fingerprint
+
+
+def outcome_file(run: Run, site: Site) -> Path:
+    """Where the run's predictions and errors are, once it is evaluated."""
+    return site.folder(run) / (TESTED if run == run.training else f"test-{run.key}.npz")
+
+
+def evaluate(run: Run, site: Site, wait: bool = True) -> Path:
+    """Predicts the run's test people, unless that is done; returns the file with predictions and distances.
+
+    Raises:
+        InputError: the data or the run's parameters cannot be read.
+        Busy: another process works on the run, and `wait` is False.
+    """
+    path = outcome_file(run, site)
+    with site.held(run, wait):
+        if not path.exists():
+            _evaluate(run, site, path)
+    return path
+
+
+def _evaluate(run: Run, site: Site, path: Path) -> None:
+    arrays, protocol, people = (_in_pictures if catalogue.has_scenes(run) else _of_people)(run, site)
+    signature = {
+        "key": run.training.key,
+        "seed": run.seed,
+        "data": f"{run.data}, {run.extra}" if run.extra else run.data,
+        "protocol": f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}{'|amp: float16' if run.amp else ''}",
+        "people": people,
+        "commit": _trained_by(site.folder(run) / DONE),
+    }
+    array_files.write(path, arrays, signature)
+
+
+def _of_people(run: Run, site: Site) -> Outcome:
+    """One prediction for each of the test people."""
+    people = loader.batches(run, "test", site.data, len(site.devices))
+    parameters = site.folder(run) / PARAMETERS
+    predictions = predict(run, parameters, people, site.devices[0], site.workers, site.line)
+    errors, protocol = _measure(run)(run, predictions, people.samples)
+    return Outcome({"predictions": predictions, **errors}, protocol, fingerprint(people.samples))
+
+
+def _measure(run: Run) -> Callable[[Run, Array, Sequence[Sample]], Tuple[Dict[str, Array], str]]:
+    """What gives the errors of predictions, and the protocol."""
+    if run.coordinates == 3:
+        return _in_space
+    if catalogue.is_own(run):
+        return _in_boxes
+    return _in_sports if catalogue.is_leeds(run) else _in_image
+
+
+def _in_pictures(run: Run, site: Site) -> Outcome:
+    """As many poses as are found in the test pictures, matched with the people there."""
+    found = topdown.poses(run, site)
+    matches = average_precision.match(catalogue.truth_file(run, site.data), found.images, found.joints, found.scores)
+    people = fingerprint(catalogue.people(run, "test", site.data))
+    protocol = f"{average_precision.protocol(matches)}|{topdown.protocol(run)}"
+    return Outcome({**dict(zip(topdown.SAVED, found)), **matches}, protocol, people)
+
+
+def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, K, 2) in image px, and the protocol."""
+    distances = pckh.normalised_distances(predictions, *_truth(samples))
+    known = ", whom it was trained on too" if run.everybody else ""
+    return {"distances": distances}, f"{pckh.protocol(len(predictions))}{known}|box: annotated"
+
+
+def _in_sports(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, 14, 2) in heads, in MPII's order for PCKh, and in torsos; and the protocol."""
+    joints, annotated, heads = _truth(samples)
+    torsos = lsp.torsos(joints, annotated)
+    of_heads, of_torsos = (lsp.distances(predictions, joints, annotated, unit) for unit in (heads, torsos))
+    known = [int((~np.isnan(unit)).sum()) for unit in (torsos, heads)]
+    protocol = f"{lsp.protocol(len(predictions), *known)}|box: around the annotated joints"
+    return {"distances": lsp.as_mpii(of_heads), "torsos": of_torsos}, protocol
+
+
+def _in_boxes(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, K, 2) in image px, of people who bring no other measure than their box; and the protocol."""
+    sides = np.array([sample.box.side / custom.MARGIN for sample in samples])
+    distances = pck.distances(predictions, *_truth(samples)[:2], sides)
+    return {"distances": distances, "sides": sides}, f"{pck.protocol(len(predictions))}|box: annotated"
+
+
+def _in_space(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+    """Errors of joints (N, K, 3) in camera mm, and the protocol."""
+    poses = _poses(samples)
+    truth = np.stack([pose.joints for pose in poses])
+    errors = {
+        MPJPE.measure: mpjpe.joint_errors(predictions, truth),
+        PA_MPJPE.measure: mpjpe.aligned_errors(predictions, truth),
+        PA_MPJPE_SCALED.measure: mpjpe.aligned_errors(predictions, truth, scale=True),
+        "actions": np.array([pose.action for pose in poses]),
+        "moments": _moments(poses),
+    }
+    return errors, mpjpe.protocol(len(poses), run.protocol, run.data) + "|box, root's depth and camera: annotated"
+
+
+def _moments(poses: Sequence[Pose]) -> Array:
+    """A number for each frame (N,), the same for the cameras that saw one person at one time."""
+    _, moments = np.unique([pose.moment for pose in poses], return_inverse=True)
+    return moments
+
+
+def _poses(samples: Sequence[Sample]) -> List[Pose]:
+    """The samples' poses; people of a 3D data set have one."""
+    return [sample.pose for sample in samples if sample.pose]
+
+
+def check(run: Run, root: Path) -> None:
+    """That a run can be tested.
+
+    Raises:
+        InputError: its test people, a picture, a head size or detections are missing.
+    """
+    samples = catalogue.people(run, "test", root)
+    if catalogue.has_scenes(run):
+        catalogue.truth_file(run, root)
+        samples = [*samples, *catalogue.candidates(run, root).samples]
+    elif run.coordinates == 2 and not (catalogue.is_own(run) or catalogue.is_leeds(run)):
+        joints, annotated, head_sizes = _truth(samples)
+        pckh.normalised_distances(joints, joints, annotated, head_sizes)
+    absent = next((image for image in dict.fromkeys(s.image for s in samples) if not image.is_file()), None)
+    if absent:
+        image_files.read(absent)
+
+
+def fingerprint(samples: Sequence[Sample]) -> str:
+    """Eight digits of who the people are: their pictures, joints, and head sizes or poses in space."""
+    digest = hashlib.sha256("".join(sample.image.name for sample in samples).encode())
+    poses = [pose.joints for pose in _poses(samples)]
+    for array in [*_truth(samples)[:2], np.stack(poses)] if poses else _truth(samples):
+        digest.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return digest.hexdigest()[:8]
+
+
+def _truth(samples: Sequence[Sample]) -> Tuple[Array, Array, Array]:
+    """Joints (N, K, 2), which are annotated (N, K), and head sizes (N,)."""
+    joints, annotated = (np.stack([getattr(sample, name) for sample in samples]) for name in ("joints", "annotated"))
+    return joints, annotated, np.array([sample.head_size for sample in samples])
+
+
+def _trained_by(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_text())["commit"])
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"{path}: this file is damaged. Delete its folder to have the run trained anew.") from None
+
+
+def _flip(run: Run) -> str:
+    if not run.flip_test:
+        return "no"
+    said = "joints averaged with those of the mirrored patch"
+    return f"{said}, cell i of n as n - 1 - i" if run.flip_in == "cells" else said
+
+
+def _decoding(run: Run) -> str:
+    if run.on_vectors:
+        return "argmax of each heat vector"
+    if run.output == "heat map":
+        return DECODED[run.decoder]
+    if run.output == "direct":
+        return "regression"
+    notes = {
+        "compensated": run.compensated or run.compensated_test,
+        "cells at i / n": (run.read_grid or run.grid) == "index",
+    }
+    return ", ".join(["expectation", *(note for note, applies in notes.items() if applies)])

@@ -1,0 +1,140 @@
+"""A trained network and people to joints in their pictures."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Iterable, Tuple
+
+import mxnet as mx
+import numpy as np
+from tqdm import tqdm
+
+from integral_pose.datasets.batches import Batch, Batches
+from integral_pose.geometry import Array
+from integral_pose.models import build, weights
+from integral_pose.models.decode import joints_of
+from integral_pose.run import Run
+from integral_pose.samples import Sample, decode, decode_pose, patch_of
+from integral_pose.skeletons import Skeleton
+from symbols.pose_net import OnPatches
+
+
+def predict(
+    run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
+) -> Array:
+    """Joints of everybody, in order: (N, K, 2) in image px or, of poses in space, (N, K, 3) in camera mm.
+
+    The depth of a pose is counted from its own root, which is given, as is the camera. `line` is the terminal's, for
+    the progress bar.
+
+    Raises:
+        InputError: the parameters are not this run's, or a picture cannot be read.
+    """
+    net = _loaded(build.network(run), run, parameters, device)
+    parts = [all_joints(net, batch.images, run, people.skeleton, device) for batch in _progress(people, workers, line)]
+    return _all_decoded(np.concatenate(parts), run, people)
+
+
+def predict_scored(
+    run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
+) -> Tuple[Array, Array]:
+    """Joints of everybody, as `predict` gives them, and how sure each is, (N, K), as `build.scored_readout` says.
+
+    A direct regression does not tell: its joints' scores are 1.
+
+    Raises:
+        InputError: as `predict`.
+    """
+    said = scorer(run, parameters, people.skeleton, device)
+    parts = [said(batch.images) for batch in _progress(people, workers, line)]
+    fractions, scores = (np.concatenate(arrays) for arrays in zip(*parts))
+    return _all_decoded(fractions, run, people), scores
+
+
+def scorer(
+    run: Run, parameters: Path, skeleton: Skeleton, device: mx.Context
+) -> Callable[[Array], Tuple[Array, Array]]:
+    """A trained network as a function of patches (N, 3, size, size) to joints (N, K, C), fractions, and scores (N, K).
+
+    Raises:
+        InputError: the parameters are not this run's.
+    """
+    if run.output == "direct":
+        net = _loaded(build.network(run), run, parameters, device)
+        return lambda images: _flip_tested(_certain(net, run, device), images, run, skeleton)
+    net, readout = _loaded(build.maps_network(run), run, parameters, device), build.scored_readout(run)
+    return lambda images: _flip_tested(lambda i: readout(net(mx.nd.array(i, ctx=device))), images, run, skeleton)
+
+
+def _loaded(net: OnPatches, run: Run, parameters: Path, device: mx.Context) -> OnPatches:
+    weights.load(net, parameters, [device])
+    build.fuse(net, run, device)
+    return net
+
+
+def _progress(people: Batches, workers: int, line: int) -> Iterable[Batch]:
+    batches = -(-len(people.samples) // people.size)
+    return tqdm(people.once(workers), total=batches, unit="batch", desc="predict", leave=False, position=line)
+
+
+def _all_decoded(fractions: Array, run: Run, people: Batches) -> Array:
+    return np.stack([_decoded(f, sample, run, people.skeleton) for f, sample in zip(fractions, people.samples)])
+
+
+def all_joints(
+    net: Callable[[mx.nd.NDArray], Any], images: Array, run: Run, skeleton: Skeleton, device: mx.Context
+) -> Array:
+    """What a network, in its last stage, says of patches (N, 3, size, size): joints (N, K, C), fractions of the patch.
+
+    With a flip test (Sec. 5.1, Result on the MPII test benchmark) it is the mean of what it says of the patches and of
+    their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
+    integrals and direct regression, in 2D and in 3D.
+    """
+    return _flip_tested(_certain(net, run, device), images, run, skeleton)[0]
+
+
+def _certain(
+    net: Callable[[mx.nd.NDArray], Any], run: Run, device: mx.Context
+) -> Callable[[Array], Tuple[Array, Array]]:
+    """What a network says, with a score of 1 for each joint."""
+    def said(images: Array) -> Tuple[Array, Array]:
+        joints = joints_of(net(mx.nd.array(images, ctx=device)), run)
+        return joints, np.ones(joints.shape[:2])
+
+    return said
+
+
+def _flip_tested(
+    said: Callable[[Array], Tuple[Array, Array]], images: Array, run: Run, skeleton: Skeleton
+) -> Tuple[Array, Array]:
+    """What is said of patches: joints (N, K, C) and their scores (N, K); if the run asks for it, of both views."""
+    joints, scores = said(images)
+    if not run.flip_test:
+        return joints, scores
+    mirrored, mirrored_scores = said(images[:, :, :, ::-1])
+    joints = (joints + unmirrored(mirrored, skeleton, _end(run))) / 2
+    return joints, (scores + mirrored_scores[:, list(skeleton.mirror)]) / 2
+
+
+def _end(run: Run) -> float:
+    """What x and its mirror image add up to: 1 or, where cell i of n is at i / n and becomes n - 1 - i, (n - 1) / n."""
+    by_index = run.flip_in == "cells" and (run.read_grid or run.grid) == "index"
+    return 1 - 1 / run.cells if by_index else 1
+
+
+def unmirrored(fractions: Array, skeleton: Skeleton, end: float = 1) -> Array:
+    """Joints (N, K, C) of mirrored patches as joints of the patches: left and right exchanged, x from the other side.
+
+    Fractions count from the patch's edge to cell centres, so x becomes exactly 1 - x, wherever the person's root is in
+    the patch and however many cells a map has. Depths stay. On another grid x may become `end` - x.
+    """
+    exchanged = fractions[:, list(skeleton.mirror)]
+    exchanged[:, :, 0] = end - exchanged[:, :, 0]
+    return exchanged
+
+
+def _decoded(fractions: Array, sample: Sample, run: Run, skeleton: Skeleton) -> Array:
+    patch = patch_of(sample, run.patch)
+    if run.coordinates == 3:
+        assert sample.pose  # or its data set would not be a 3D run's
+        return decode_pose(fractions, patch, skeleton, sample.pose)
+    return decode(fractions, patch, skeleton)

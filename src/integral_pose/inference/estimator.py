@@ -1,0 +1,161 @@
+"""A trained network on pictures of any origin: boxes to people, with joints in px and, of networks in space, in mm.
+
+Nothing is annotated here. In space the network says where a joint is in a cube of 2 m around the root, of which the box
+shows the front; how far away the cube is follows from a focal length. Where nobody gives one it is taken to be 1.15
+times the picture's longer side, which is about that of Human3.6M's cameras.
+"""
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+import mxnet as mx
+import numpy as np
+
+from integral_pose.datasets import catalogue, human36m, mpii
+from integral_pose.errors import InputError, RunFailed
+from integral_pose.evaluation.predict import scorer
+from integral_pose.geometry import Array, Box, Camera, Patch
+from integral_pose.inference.boxes import Boxes
+from integral_pose.inference.media import Picture
+from integral_pose.models.saved import Trained
+from integral_pose.run import Run
+from integral_pose.samples import cut, normalise
+
+MARGIN_IN_SPACE = 1.2  # 2 m against the height of somebody upright
+FOCAL = 1.15  # of the picture's longer side
+MOST_BYTES = 256 << 20  # of pictures that wait to be looked at together
+
+
+class Person(NamedTuple):
+    """What the network says of one box."""
+
+    box: Array  # (4,): x, y, width and height, px counted from the picture's edge
+    score: float  # of the box
+    joints: Array  # (K, 2), image px
+    confidence: Array  # (K,)
+    space: Optional[Array] = None  # (K, 3), camera mm, as far away as the focal length makes it
+
+
+class Seen(NamedTuple):
+    """A picture and its people."""
+
+    picture: Picture
+    people: List[Person]
+
+
+class Estimator:
+    """A trained network, ready to look at boxes."""
+
+    def __init__(
+        self, trained: Trained, device: mx.Context, batch: int = 8, workers: int = 2, focal: float = 0.0
+    ) -> None:
+        """Builds the network and reads its parameters.
+
+        Args:
+            batch: boxes that the network looks at together.
+            workers: threads that cut them out.
+            focal: px; 0: the assumed one.
+
+        Raises:
+            InputError: the parameters are damaged or another network's.
+        """
+        self.run, self.skeleton = trained.run, catalogue.skeleton(trained.run)
+        self._said = scorer(self.run, trained.parameters, self.skeleton, device)
+        self._batch, self._pool, self._focal = batch, ThreadPoolExecutor(workers), focal
+
+    def seen(self, views: Iterable[Tuple[Picture, Boxes]]) -> Iterator[Seen]:
+        """The people in each picture, in order; the network looks at the boxes of several pictures together.
+
+        Raises:
+            InputError: a box has nothing of its picture.
+            RunFailed: the network's joints are not finite.
+        """
+        waiting: List[Tuple[Picture, Boxes]] = []
+        for view in views:
+            waiting.append(view)
+            if max(len(waiting), len(_scores(waiting))) >= self._batch or _bytes(waiting) > MOST_BYTES:
+                yield from self._people_of(waiting)
+                waiting = []
+        yield from self._people_of(waiting)
+
+    def _people_of(self, views: Sequence[Tuple[Picture, Boxes]]) -> List[Seen]:
+        looked_at = [(picture, box) for picture, boxes in views for box in boxes.edges]
+        people: List[Person] = []
+        for start in range(0, len(looked_at), self._batch):  # patches of thousands of boxes would fill the memory
+            people += self._people_in(looked_at[start : start + self._batch])
+        scored = (person._replace(score=float(score)) for person, score in zip(people, _scores(views)))
+        return [Seen(picture, list(islice(scored, len(boxes.scores)))) for picture, boxes in views]
+
+    def _people_in(self, looked_at: Sequence[Tuple[Picture, Array]]) -> List[Person]:
+        """What the network says of a batch of boxes."""
+        patches = [Patch(square(picture, box, self.run), self.run.patch) for picture, box in looked_at]
+        pixels = [picture.pixels for picture, _ in looked_at]
+        images = list(self._pool.map(lambda of, patch: normalise(cut(of, patch)), pixels, patches))
+        fractions, scores = self._said(np.stack(images))
+        return [self._person(*each) for each in zip(looked_at, patches, fractions, scores)]
+
+    def _person(self, of: Tuple[Picture, Array], patch: Patch, fractions: Array, scores: Array) -> Person:
+        picture, box = of
+        if not (np.isfinite(fractions).all() and np.isfinite(scores).all()):
+            raise RunFailed(f"{picture.name}: the network's joints are not finite numbers. Its parameters are damaged, "
+                            "or its training went wrong.")
+        joints = patch.to_image(fractions[:, :2])
+        if self.run.coordinates == 2:
+            return Person(box, 1.0, joints, scores)
+        lens = camera(picture.pixels, self._focal)
+        depths = lens.focal[0] * patch.box.span / patch.box.side + patch.to_depth(fractions[:, 2])
+        return Person(box, 1.0, joints, scores, lens.unproject(joints, depths))
+
+
+def _scores(views: Sequence[Tuple[Picture, Boxes]]) -> List[float]:
+    return [score for _, boxes in views for score in boxes.scores]
+
+
+def _bytes(views: Sequence[Tuple[Picture, Boxes]]) -> int:
+    return sum(picture.pixels.nbytes for picture, _ in views)
+
+
+def camera(pixels: Array, focal: float = 0.0) -> Camera:
+    """One that looks through the middle of a picture (h, w, 3); `focal` is in px, 0 for the assumed one."""
+    height, width = pixels.shape[:2]
+    length = focal or FOCAL * max(height, width)
+    return Camera(np.eye(3), np.zeros(3), (length, length), ((width - 1) / 2, (height - 1) / 2))
+
+
+def square(picture: Picture, box: Array, run: Run) -> Box:
+    """The square that the network looks at, for a box (4,) that just holds a person.
+
+    A box that is all of the picture gets no margin: the picture has its own.
+
+    Raises:
+        InputError: the box has nothing of the picture.
+    """
+    size = np.array(picture.pixels.shape[1::-1], float)
+    near, far = np.clip(box[:2], 0, size), np.clip(box[:2] + box[2:], 0, size)
+    if not (far > near).all():
+        raise InputError(f"{picture.name}: the box {box.tolist()} has nothing of the picture, which is "
+                         f"{size[0]:.0f} x {size[1]:.0f} px. Correct or remove it.")
+    is_whole = (near == 0).all() and (far == size).all()
+    margin = 1.0 if is_whole else MARGIN_IN_SPACE if run.coordinates == 3 else mpii.MARGIN
+    x, y = ((near + far) / 2 - 0.5).tolist()
+    found = Box(x, y, margin * float((far - near).max()), human36m.SPAN if run.coordinates == 3 else 0.0)
+    return found.around_cell(run.cells) if run.coordinates == 3 else found
+
+
+def from_root(space: Array, root: int) -> Array:
+    """Camera mm (K, 3) as mm from the root, as far as they are known without a camera."""
+    return space - space[root]
+
+
+def meaning_of_confidence(run: Run) -> str:
+    """What a joint's confidence is, for those who read it (`build.scored_readout`)."""
+    if run.output == "direct":
+        return "1 for every joint: a direct regression does not tell how sure it is"
+    if run.output == "integral":
+        return ("the share of the joint's heat map within two cells of it along each axis, 0 to 1; low where the map "
+                "is spread out or has several peaks; not a probability of being right")
+    if run.on_vectors:
+        return "the mean of the highest values of the joint's heat vectors; comparable within one network only"
+    return "the highest value of the joint's heat map; comparable within one network only"

@@ -1,0 +1,164 @@
+"""What a prediction leaves: joints.json, joints.csv and overlays/, all of them or none."""
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Sequence
+
+import cv2
+
+from integral_pose.errors import InputError
+from integral_pose.geometry import Array
+from integral_pose.inference.estimator import Person, Seen, from_root
+from integral_pose.skeletons import Skeleton
+from integral_pose.storage import image_files
+from integral_pose.storage.file_kinds import printable
+
+JSON, CSV, OVERLAYS = "joints.json", "joints.csv", "overlays"
+MM = ("x_mm", "y_mm", "z_mm")
+
+
+@contextmanager
+def draft(folder: Path) -> Iterator[Path]:
+    """Gives a folder to write into; what was written takes its place in `folder` at the end, or never was.
+
+    Raises:
+        InputError: `folder` cannot be written into, or holds overlays/ that no prediction wrote.
+    """
+    replaced(folder)
+    _remove_left_over(folder)
+    place = folder / f".draft-{os.getpid()}"
+    existed = folder.is_dir()
+    try:
+        (place / OVERLAYS).mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"--out {folder}: cannot be written into ({error.strerror}). Name another folder.") from error
+    try:
+        yield place
+        _put(place, folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+        if not existed and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _remove_left_over(folder: Path) -> None:
+    """Drafts of processes that were killed."""
+    for left in folder.glob(".draft-*"):
+        if not Path("/proc", left.name[len(".draft-"):]).exists():
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def replaced(folder: Path) -> List[str]:
+    """What of an earlier prediction is in a folder, and will be replaced.
+
+    Raises:
+        InputError: overlays/ is there and joints.json is not, so another program may have written it.
+    """
+    there = [name for name in (JSON, CSV, OVERLAYS) if (folder / name).exists()]
+    if OVERLAYS in there and JSON not in there:
+        raise InputError(f"{folder / OVERLAYS}: is there already, and not from an earlier prediction. Name another "
+                         "folder with --out.")
+    return there
+
+
+def _put(place: Path, folder: Path) -> None:
+    """Moves what was written to where it belongs, in place of what is there."""
+    old = place / "old"
+    old.mkdir()
+    for name in (OVERLAYS, CSV, JSON):
+        if (folder / name).exists():
+            os.replace(folder / name, old / name)
+        if (place / name).exists():
+            os.replace(place / name, folder / name)
+
+
+def write(place: Path, head: Dict[str, Any], people: Sequence[Dict[str, Any]], joints: Sequence[str]) -> None:
+    """joints.json, a line for each person, and joints.csv, a line for each joint."""
+    lines = ",\n".join(json.dumps(person, allow_nan=False) for person in people)
+    start = json.dumps(head, indent=1, allow_nan=False)[:-2]
+    (place / JSON).write_text(f'{start},\n "people": [\n{lines}\n]}}\n', encoding="utf-8")
+    in_space = bool(people) and MM[0] in people[0]["joints"][joints[0]]
+    columns = ("x", "y", *(MM if in_space else ()), "confidence")
+    picture = "frame" if people and "frame" in people[0] else "image"
+    with open(place / CSV, "w", newline="", encoding="utf-8") as handle:
+        writer = csv.writer(handle)
+        writer.writerow([picture, "person", "joint", *columns])
+        for person in people:
+            for name, values in person["joints"].items():
+                writer.writerow([person[picture], person["person"], name, *(values[column] for column in columns)])
+
+
+def record(seen: Seen, number: int, skeleton: Skeleton, of_film: bool) -> Dict[str, Any]:
+    """Person `number` of a picture, for `write`: px to a hundredth, mm to a tenth."""
+    person = seen.people[number]
+    picture: Dict[str, Any] = {"frame": int(seen.picture.name)} if of_film else {"image": seen.picture.name}
+    return {
+        **picture, "person": number,
+        "box": [round(value, 2) for value in person.box.tolist()], "score": round(person.score, 4),
+        "joints": {name: _values(person, joint, skeleton) for joint, name in enumerate(skeleton.joints)},
+    }
+
+
+def _values(person: Person, joint: int, skeleton: Skeleton) -> Dict[str, float]:
+    x, y = person.joints[joint].round(2).tolist()
+    values = {"x": x, "y": y, "confidence": round(float(person.confidence[joint]), 4)}
+    if person.space is None:
+        return values
+    mm = from_root(person.space, skeleton.index(skeleton.root))[joint].round(1)
+    return {**values, **dict(zip(MM, (mm + 0.0).tolist()))}
+
+
+def write_picture(path: Path, pixels: Array) -> None:
+    """A picture, in the format its name says, or with another ending where that cannot be written.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    try:
+        image_files.write(path, pixels)
+    except OSError as error:
+        raise InputError(f"{printable(path.name)}: the picture drawn over could not be written ({error.strerror}). Is "
+                         "the disk full?") from error
+
+
+class Video:
+    """An MP4 file, begun with its first frame."""
+
+    def __init__(self, path: Path, rate: float) -> None:
+        self._path, self._rate, self._frames = path, rate, 0
+        self._writer: Any = None
+
+    def add(self, pixels: Array) -> None:
+        """A frame (h, w, 3), of one size for all; an odd row or column is left out, for MPEG-4 has none.
+
+        Raises:
+            InputError: OpenCV was built without MP4.
+        """
+        height, width = (side - side % 2 for side in pixels.shape[:2])
+        if self._writer is None:
+            code = cv2.VideoWriter.fourcc(*"mp4v")
+            self._writer = cv2.VideoWriter(str(self._path), code, self._rate, (width, height))
+            if not self._writer.isOpened():
+                raise InputError(f"{self._path}: OpenCV cannot write MP4 here. Leave the video out with --no-overlays.")
+        self._writer.write(pixels[:height, :width])
+        self._frames += 1
+
+    def close(self) -> None:
+        """Ends the file."""
+        if self._writer is not None:
+            self._writer.release()
+
+    def check(self) -> None:
+        """That all frames are in the file, once it is closed: OpenCV does not say when a disk is full.
+
+        Raises:
+            InputError: they are not.
+        """
+        there = cv2.VideoCapture(str(self._path)).get(cv2.CAP_PROP_FRAME_COUNT) if self._frames else 0
+        if there != self._frames:
+            raise InputError(f"{self._path.name}: could not be written whole. Is the disk full?")

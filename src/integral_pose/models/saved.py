@@ -1,0 +1,92 @@
+"""Trained networks: found by their run's key, or by the file of their parameters."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import List, NamedTuple
+
+from integral_pose import run
+from integral_pose.datasets import catalogue
+from integral_pose.errors import InputError
+from integral_pose.run import Run
+from integral_pose.run_folder import DONE, PARAMETERS
+
+SETTINGS = "run.json"
+
+
+class Trained(NamedTuple):
+    """A run and where its parameters are."""
+
+    run: Run
+    parameters: Path
+    finished: bool = True  # else these are the best so far
+
+    @property
+    def notes(self) -> List[str]:
+        """What somebody who looks at its predictions ought to know, in sentences."""
+        notes = []
+        if catalogue.is_synthetic(self.run):
+            notes.append(
+                "This network was trained on synthetic people, drawn by the program, and on few of them: on "
+                "photographs expect poses that are roughly right at best, and often wrong."
+            )
+        if not self.finished:
+            notes.append("This network is not trained to its end: its best parameters so far are used.")
+        return notes
+
+
+def find(name: str, runs: Path) -> Trained:
+    """The network of a run.
+
+    Args:
+        name: the run's folder, or the beginning of its key.
+        runs: holds a folder for each profile, and that one for each run.
+
+    Raises:
+        InputError: there is none, several begin like that, or it has no parameters yet.
+    """
+    if (Path(name) / SETTINGS).is_file():
+        return _of(Path(name))
+    there = sorted(path.parent for path in runs.glob(f"*/*/{SETTINGS}"))
+    chosen = [folder for folder in there if name and folder.name.startswith(name)]
+    if len(chosen) == 1:
+        return _of(chosen[0])
+    if not there:
+        raise InputError(f"--run {name}: {runs} holds no trained runs. `make table1` trains some, or name another "
+                         "folder with --runs.")
+    what = "there are several such runs" if chosen else "there is no such run"
+    lines = "; ".join(f"{folder} ({_label(folder)})" for folder in chosen or there)
+    raise InputError(f"--run {name}: {what}. Name one of: {lines}.")
+
+
+def at(parameters: Path) -> Trained:
+    """The network of a file of parameters; what it is stands in a .json file of the same name, or in run.json, beside.
+
+    Raises:
+        InputError: one of the two is missing or damaged.
+    """
+    if not parameters.is_file():
+        raise InputError(f"--checkpoint {parameters}: there is no such file. Name a file such as "
+                         f"runs/quick/1a2b3c4d5e/{PARAMETERS}.")
+    own = parameters.with_suffix(".json")
+    settings = own if own.is_file() else parameters.with_name(SETTINGS)
+    if not settings.is_file():
+        raise InputError(f"--checkpoint {parameters}: what network this is must stand in {own.name} or {SETTINGS} "
+                         f"beside it. Copy the run's {SETTINGS} there.")
+    return Trained(run.read(settings), parameters)
+
+
+def _of(folder: Path) -> Trained:
+    found = run.read(folder / SETTINGS)
+    if not (folder / PARAMETERS).is_file():
+        raise InputError(f"{folder}: this run has no parameters yet. Run its table's command again; it goes on from "
+                         "where it was.")
+    return Trained(found, folder / PARAMETERS, (folder / DONE).is_file())
+
+
+def _label(folder: Path) -> str:
+    """What a run was trained for."""
+    try:
+        return str(json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["label"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "damaged"

@@ -1,0 +1,73 @@
+"""Files of parameters: read with their errors told, written whole or not at all."""
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Iterator, Sequence
+
+import mxnet as mx
+import numpy as np
+
+from integral_pose.errors import InputError
+from integral_pose.storage.atomic import replacing
+from symbols.resnet import ResNet
+
+RETRAIN = "Copy it again, or delete its folder to have the run trained anew."
+REDOWNLOAD = "Delete it to have GluonCV download it again."
+
+
+def load(
+    net: Any, path: Path, devices: Sequence[mx.Context], remedy: str = RETRAIN, ignore_extra: bool = False
+) -> None:
+    """Reads a parameter file onto the devices.
+
+    Raises:
+        InputError: the file is missing, damaged or of another network, or holds numbers that are not finite.
+    """
+    try:
+        net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra, cast_dtype=True)  # from halves
+    except (OSError, ValueError, AssertionError, AttributeError, mx.MXNetError) as error:  # Attribute: a nameless array
+        reason = str(error).strip().splitlines()[-1][:200]  # MXNet's own errors begin with a traceback
+        raise InputError(
+            f"{path}: these are not the parameters of this network, or the file is damaged ({reason}). {remedy}"
+        ) from error
+    for name, parameter in net._collect_params_with_prefix().items():
+        if not np.isfinite(parameter.list_data()[0].asnumpy()).all():
+            raise InputError(f"{path}: {name} holds numbers that are not finite, so the file is damaged. {remedy}")
+
+
+@contextmanager
+def saving(path: Path) -> Iterator[str]:
+    """Gives a path for MXNet to save arrays to; they take the place of `path` whole, or not at all.
+
+    MXNet writes the last of them as it closes the file, and does not look whether they went in: so they are read back.
+
+    Raises:
+        OSError: they could not be written.
+    """
+    with replacing(path) as draft:
+        try:
+            yield str(draft)
+            mx.nd.load(str(draft))
+        except mx.MXNetError as error:
+            raise OSError(errno.EIO, "MXNet could not write it to its end; the disk may be full", str(path)) from error
+
+
+def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[mx.Context]) -> None:
+    """GluonCV's ImageNet parameters, from a file already in `models` or downloaded there by GluonCV."""
+    name = f"{backbone}_v1b"
+    local = sorted(models.glob(f"{name}*.params"))
+    load(trunk, local[0] if local else _download(name, models), devices, REDOWNLOAD, ignore_extra=True)
+
+
+def _download(name: str, models: Path) -> Path:
+    from gluoncv.model_zoo.model_store import get_model_file
+
+    try:
+        return Path(get_model_file(name, root=str(models)))
+    except Exception as error:  # GluonCV lets through whatever its download raises
+        raise InputError(
+            f"GluonCV could not download the ImageNet parameters {name} ({type(error).__name__}). "
+            f"Put a file {name}-….params into {models}, from a machine that can."
+        ) from error

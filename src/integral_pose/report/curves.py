@@ -1,0 +1,105 @@
+"""Curves as numbers, in CSV files beside a table's: how its runs were trained, and PCKh as its threshold grows."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, NamedTuple, Sequence, Tuple
+
+import numpy as np
+
+from integral_pose.geometry import Array
+from integral_pose.metrics import pckh
+from integral_pose.run import Run
+from integral_pose.storage import csv_files
+
+LOG = "log.csv"  # in a run's folder
+MOST_LINES = 40  # of a run's log that are kept
+Where = Tuple[str, str]  # row and column
+
+
+class Validation(NamedTuple):
+    """A line of a training log: the losses and the error when the network was validated."""
+
+    row: str
+    column: str
+    seed: int
+    phase: int  # 1 for the run that is trained first, 2 for the one that starts from it
+    key: str
+    step: int  # of the phase
+    train_loss: float  # a person's, the mean since the last validation
+    validation_loss: float  # a held-out person's
+    validation_error_px: float  # mean over held-out people's joints, patch px
+
+
+class Point(NamedTuple):
+    """PCKh within one threshold, the mean over the seeds."""
+
+    row: str
+    column: str
+    threshold: float  # head sizes
+    pckh: float  # percent
+
+
+VALIDATION: csv_files.Kinds = {
+    "row": str, "column": str, "seed": int, "phase": int, "run_key": str, "step": int, "train_loss": float,
+    "validation_loss": float, "validation_error_px": float,
+}
+LOGGED: csv_files.Kinds = {name: VALIDATION[name] for name in Validation._fields[5:]}
+POINT: csv_files.Kinds = {"row": str, "column": str, "threshold": float, "pckh": float}
+
+
+def write_training(cells: Iterable[Tuple[str, str, Run]], folder: Callable[[Run], Path], path: Path) -> None:
+    """Puts the logs of runs, and of what they start from, into one file; a run without a log is left out.
+
+    Args:
+        cells: row, column and run of each.
+        folder: where a run's files are.
+
+    Raises:
+        InputError: a log is damaged.
+    """
+    found = [line for row, column, run in cells for line in _logged(row, column, run, folder)]
+    csv_files.write(path, tuple(VALIDATION), ([*v[:6], *(f"{number:.5g}" for number in v[6:])] for v in found))
+
+
+def _logged(row: str, column: str, run: Run, folder: Callable[[Run], Path]) -> Iterator[Validation]:
+    for phase, link in enumerate(run.training.chain, start=1):
+        path = folder(link) / LOG
+        if path.exists():
+            remedy = "Delete it to do without this run's curve, or the folder it is in to have the run trained anew."
+            for line in _thinned(csv_files.read(path, LOGGED, remedy)):
+                yield Validation(row, column, run.seed, phase, link.key, *line.values())
+
+
+def _thinned(lines: List[Dict[str, Any]]) -> List[Dict[str, Any]]:
+    """At most MOST_LINES of them, spread evenly from the first to the last."""
+    number = len(lines)
+    return [lines[i] for i in np.linspace(0, number - 1, min(MOST_LINES, number)).round().astype(int)]
+
+
+def read_training(path: Path, remedy: str) -> List[Validation]:
+    """Inverse of `write_training`.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    return [Validation(*line.values()) for line in csv_files.read(path, VALIDATION, remedy)]
+
+
+def write_pckh(distances: Mapping[Where, Sequence[Array]], path: Path) -> None:
+    """Puts the curve of each cell, at the thresholds 0:0.01:0.5, into one file.
+
+    Args:
+        distances: of each cell's seeds, (N, 16), head sizes, nan where a joint is not annotated.
+    """
+    means = {where: np.mean([pckh.curve(seed) for seed in seeds], axis=0) for where, seeds in distances.items()}
+    points = ([*where, f"{t:.2f}", f"{y:.3f}"] for where, mean in means.items() for t, y in zip(pckh.THRESHOLDS, mean))
+    csv_files.write(path, tuple(POINT), points)
+
+
+def read_pckh(path: Path, remedy: str) -> List[Point]:
+    """Inverse of `write_pckh`.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    return [Point(*line.values()) for line in csv_files.read(path, POINT, remedy)]
