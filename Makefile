@@ -7,7 +7,8 @@
 ##                      and beyond_grid
 ## make tables          all of the paper's; a run that several need is trained once
 ## make smoke           these and beyond with two training steps on a handful of images, to see that they run
-## make report          RESULTS.md and one HTML page, results/report/index.html, of what is in results/
+## make report          RESULTS.md and one HTML page, results/report/index.html, from what is in results/; PROFILE=smoke
+##                      and PROFILE=paper have pages of their own, in results/report/PROFILE/
 ## make test            the test suite, with at least 90 % of the lines of src/ and symbols/ covered
 ## make test-horovod    what several workers do, on this machine; builds Horovod on first use
 ## make check           ruff, mypy and the order of the layers

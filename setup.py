@@ -12,14 +12,17 @@ setup(
     package_dir={"": "src", "symbols": "symbols"},
     packages=[*find_packages("src"), "symbols", "symbols.native"],
     package_data={
-        "integral_pose": ["py.typed", "report/style.css"], "integral_pose.synthetic.drawing": ["*.cc"],
+        "integral_pose": ["py.typed", "report/templates/*"], "integral_pose.synthetic.drawing": ["*.cc"],
         "symbols": ["py.typed"], "symbols.native": ["*.cc"],
     },
     # MXNet itself is not named: its wheel is called mxnet or mxnet-cu112, and the two must never be installed together.
     install_requires=[
         "gluoncv==0.10.5.post0",
         "h5py>=3",
-        "matplotlib>=3.5",
+        "jinja2>=3.1",
+        "markdown>=3.4",
+        "markupsafe>=2",
+        "matplotlib>=3.6",
         "numpy>=1.20,<1.24",
         "opencv-python-headless>=4.5,<4.12",
         "pillow>=9.2",

@@ -22,6 +22,7 @@ PULLED, AT_TEST, IN_TRAINING = "I1, x 5", "I1, x 5, compensated at test", "I1, x
 TABLE = Table(
     name="beyond_bias",
     caption="I1 with its pull to the middle of the map compensated",
+    topic="Pull to the middle",
     columns=(beyond.COLUMN,),
     rows=(
         Row("I1, x 20", (replace(I1, logit_scale=20.0),)),

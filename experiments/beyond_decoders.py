@@ -34,6 +34,7 @@ def _share(values: Values, column: str) -> float:
 TABLE = Table(
     name="beyond_decoders",
     caption="Decoders of H1 at three map sizes, and I1",
+    topic="Better heat map decoders",
     columns=COLUMNS,
     rows=(
         *(Row(name, tuple(replace(run, decoder=kind) for run in HEAT_MAPS)) for kind, name in ROWS.items()),

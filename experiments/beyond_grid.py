@@ -36,6 +36,7 @@ def _better(row: str, column: str, other: str) -> Claim:
 TABLE = Table(
     name="beyond_grid",
     caption="Cells at their centres and at i / n, without and with the flip test",
+    topic="Where a cell lies",
     columns=COLUMNS,
     rows=(
         Row(CENTRE, _seen(I1)),

@@ -19,6 +19,7 @@ AS_IT_IS, BY_5, BY_10, BY_20, BY_30, BY_60 = SCALES
 TABLE = Table(
     name="beyond_hand_over",
     caption="What H1's maps are multiplied by when I1 starts from them",
+    topic="Sharpening before the integral",
     columns=(beyond.COLUMN,),
     rows=tuple(Row(name, (replace(I1, logit_scale=scale),)) for name, scale in SCALES.items()),
     claims=(

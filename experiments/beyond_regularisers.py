@@ -24,6 +24,7 @@ VARIANCE: Dict[str, Any] = {"regulariser": "variance", "penalty": 0.01}
 TABLE = Table(
     name="beyond_regularisers",
     caption="Regularisers of an integral's maps",
+    topic="Regularisers of maps",
     columns=(beyond.COLUMN,),
     rows=(
         Row("I*", (I_STAR,)),

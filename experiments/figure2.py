@@ -7,6 +7,7 @@ from integral_pose.tables import Metric, Row, Table
 TABLE = Table(
     name="figure2",
     caption="PCKh as its threshold grows, ResNet-50",
+    topic="PCKh at every threshold",
     columns=("ResNet-50",),
     rows=(Row("H1", (H1,)), Row("R1", (R1,)), Row("I*", (I_STAR,)), Row("I1", (I1,))),
     metrics=tuple(Metric(f"@{0.05 * i:.2f}", "%") for i in range(11)),

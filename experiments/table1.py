@@ -21,6 +21,7 @@ def _beats(better: str, worse: str, *metrics: Metric) -> Claim:
 TABLE = Table(
     name="table1",
     caption="Heat maps, direct regression and integral regression, ResNet-50",
+    topic="Heat maps, regression, integrals",
     columns=(COLUMN,),
     rows=(
         Row("R1", (R1,), "84.6/25.0/54.1"),

@@ -22,6 +22,7 @@ def _loses_less(large: str, small: str, metric: Metric, what: str) -> Claim:
 TABLE = Table(
     name="table2",
     caption="Image and heat map resolution, ResNet-50",
+    topic="Resolution in 2D",
     columns=COLUMNS,
     rows=(
         Row("H1", HEAT_MAPS, "86.7/28.0/57.7 86.8/17.2/52.9 81.6/13.6/46.6 75.4/5.6/34.1"),

@@ -13,6 +13,7 @@ HEAT_MAPS = tuple(replace(H1, backbone=name) for name in ("resnet18", "resnet50"
 TABLE = Table(
     name="table3",
     caption="Backbones of growing capacity",
+    topic="Backbones",
     columns=COLUMNS,
     rows=(
         Row("H1", HEAT_MAPS, "85.5/15.7/50.8 86.8/17.2/52.9 87.3/17.3/53.3"),

@@ -13,6 +13,7 @@ HEAT_MAPS = tuple(replace(H1, stages=int(column)) for column in COLUMNS)
 TABLE = Table(
     name="table4",
     caption="Stages of a multi-stage ResNet-50",
+    topic="Multi-stage networks",
     columns=COLUMNS,
     rows=(
         Row("MS-H1", HEAT_MAPS, "86.8/17.2/52.9 86.9/17.6/53.4 87.1/17.8/53.7 87.4/17.8/54.0"),

@@ -23,6 +23,7 @@ OTHERS = (
 TABLE = Table(
     name="table6",
     caption="COCO keypoints, ResNet-101, 256 x 256, detected boxes",
+    topic="COCO, against other methods",
     columns=(COLUMN,),
     rows=(
         *OTHERS,

@@ -31,6 +31,7 @@ MASS, ONE = "I1", "I1, joints' scores 1"
 TABLE = Table(
     name="table6_stages",
     caption="What the stages before and after the network are worth on COCO",
+    topic="Stages of the COCO evaluation",
     columns=COLUMNS,
     rows=(
         Row("H1", _without_each(H1)),

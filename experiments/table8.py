@@ -11,6 +11,7 @@ HEAT_MAPS = tuple(on_human36m(H1, backbone="coarse-to-fine", pretrained=False, s
 TABLE = Table(
     name="table8",
     caption="Coarse-to-fine hourglass; Human3.6M alone, Protocol 2, MPJPE in mm",
+    topic="Coarse-to-fine volumes",
     columns=COLUMNS,
     rows=(
         Row("Coarse-to-Fine[5]", (), "85.8 69.8"),

@@ -20,6 +20,7 @@ def _loses_less(large: str, small: str, what: str) -> Claim:
 TABLE = Table(
     name="table9",
     caption="Image and heat map resolution in 3D; ResNet-50, Strategy 2, Protocol 2, MPJPE in mm",
+    topic="Resolution in 3D",
     columns=COLUMNS,
     rows=(
         Row("H2", HEAT_MAPS, "59.3 61.5 66.6 86.4"),

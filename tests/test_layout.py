@@ -48,7 +48,7 @@ def test_costs_are_rounded_from_the_two_decimals_of_the_csv(flops: float, shown:
     lines = layout.lines(table2.TABLE, only("H1", "I1"), [Cost(flops, 34.0, 25.56)] * 4)
     ours = {line[0] or line[1]: line[2] for line in lines[-5:]}
     assert lines[-4][2] == shown
-    assert (ours["FLOPs"], ours["params"], ours["all of it"]) == ("7.3G", "26M", "34.0M")
+    assert (ours["FLOPs"], ours["params"], ours["whole network"]) == ("7.3G", "26M", "34.0M")
 
 
 def test_lines_are_aligned() -> None:

@@ -88,6 +88,8 @@ class Claim:
 class Table:
     """Rows, columns and metrics of one table; `caption` is shown above it, `picture` is drawn beside it.
 
+    `topic` says in two to five words what it is about, for a list of contents; the caption stands in for it.
+
     `beside` are metrics that the paper does not print; they are written to the CSV. `submission` asks for the file
     that the data set's server takes, of each run.
     """
@@ -102,6 +104,7 @@ class Table:
     costs: Optional[Costs] = None
     picture: str = "predictions"  # or "curves", or "scenes" with the poses found in them
     submission: bool = False
+    topic: str = ""
 
     @property
     def heading(self) -> str:

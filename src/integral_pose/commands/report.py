@@ -1,4 +1,4 @@
-"""Makes RESULTS.md and one HTML page of what is in results/: tables, claims, curves, pictures and deviations."""
+"""Writes RESULTS.md and one HTML page from results/: tables, claims, curves, pictures and deviations."""
 from __future__ import annotations
 
 import argparse
@@ -10,11 +10,12 @@ from typing import List, Optional
 
 from integral_pose.errors import InputError
 from integral_pose.profiles import PROFILES
-from integral_pose.report import numbers, page, text
+from integral_pose.report import numbers, page
 from integral_pose.storage.atomic import replacing
 from integral_pose.tables import Table
 
 ROOT = Path(__file__).resolve().parents[3]
+DEFAULT = "quick"  # profile
 COMMITTED = ROOT / "results" / "quick"  # what RESULTS.md of the checkout is about
 
 
@@ -33,19 +34,22 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path]:
-    """Writes index.html to `out` (results/report) and RESULTS.md there, or at the root for the checkout's own results.
+    """Writes index.html and RESULTS.md to `out`; RESULTS.md of the checkout's own quick results goes to its root.
+
+    `out` is results/report, and for another profile than quick a folder of its own in there.
 
     Raises:
         InputError: there are no results, or a file of theirs is damaged.
     """
-    folder, out = results / profile, out or results / "report"
-    found = [numbers.read(table, folder) for table in tables()]
+    folder = results / profile
+    out = out or results / "report" / ("" if profile == DEFAULT else profile)
+    found = [numbers.read(table, folder, judged=profile != "smoke") for table in tables()]
     if not any(table.measured for table in found):
         raise InputError(f"{folder}: has no table's CSV file. make table1 writes one, and make tables all of them.")
     markdown = ROOT / "RESULTS.md" if folder.resolve() == COMMITTED else out / "RESULTS.md"
     html = out / "index.html"
     deviations = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
-    for path, content in ((markdown, text.results(found, profile)), (html, page.render(found, profile, deviations))):
+    for path, content in ((markdown, page.markdown(found, profile)), (html, page.html(found, profile, deviations))):
         with replacing(path) as draft:
             draft.write_text(content, encoding="utf-8")
     return [markdown, html]
@@ -63,8 +67,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.report", description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
                         help="folder of the CSV files and pictures that tables wrote (default: results)")
-    parser.add_argument("--profile", choices=PROFILES, default="quick", help="whose results (default: quick)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where the page goes (default: report in --results)")
+    parser.add_argument("--profile", choices=PROFILES, default=DEFAULT, help=f"whose results (default: {DEFAULT})")
+    parser.add_argument("--out", type=Path, metavar="DIR",
+                        help=f"where the page goes (default: report in --results; for profiles other than {DEFAULT}, "
+                        "a folder in there with the profile's name)")
     return parser
 
 

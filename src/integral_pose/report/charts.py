@@ -1,17 +1,17 @@
-"""Line charts and intervals as inline SVG; colours and dashes are classes that style.css knows."""
+"""Line charts and intervals as numbers in pixels: templates/charts.html draws them, style.css colours them."""
 from __future__ import annotations
 
 import math
 from itertools import product
-from typing import Callable, Dict, Iterable, Iterator, List, NamedTuple, Sequence, Tuple
+from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from integral_pose.report.markup import Html, tag
-
-WIDTH, HEIGHT = 400, 270  # of a chart; small enough that its words can be read on a telephone
-LEFT, RIGHT, TOP, BOTTOM = 52, 20, 26, 40  # margins
+WIDTH, HEIGHT = 360, 250  # px of a chart; small enough that its words can be read on a phone
+LEFT, RIGHT, TOP, BOTTOM = 52, 20, 26, 40  # px, margins
 COLOURS = ("blue", "vermillion", "green", "purple", "orange", "sky", "ink")  # Okabe and Ito's
 DASHES = ("solid", "dashed", "dotted", "dashdot")
-INTERVAL_WIDTH, INTERVAL_HEIGHT = 160, 18
+INTERVAL_WIDTH, INTERVAL_HEIGHT = 160, 18  # px
+NAME_HEIGHT = 14  # px between the names at the ends of two lines
+Place = Tuple[float, float]
 
 
 class Style(NamedTuple):
@@ -88,79 +88,68 @@ def _round_step(least: float) -> float:
     return power * next(factor for factor in (1, 2, 5, 10) if factor * power >= least * (1 - 1e-9))
 
 
-def chart(lines: Sequence[Line], x: Axis, y: Axis, title: str, said: str, verticals: Sequence[float] = ()) -> Html:
-    """Lines over two axes.
-
-    Args:
-        said: the chart in words, for those who do not see it.
-        verticals: x of vertical rules.
-    """
-    across, up = _scale(x, LEFT, WIDTH - RIGHT), _scale(y, HEIGHT - BOTTOM, TOP)
-    rules = [_path([(across(place), TOP), (across(place), HEIGHT - BOTTOM)], "rule") for place in verticals]
-    return tag(
-        "svg", tag("text", title, x=LEFT, y=16, class_="title"), *_grid(x, y, across, up), *rules,
-        *(part for line in lines for part in _drawn(line, across, up)),
-        viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img", aria_label=said, class_="chart",
-    )
+def _scale(value: float, axis: Axis, start: float, end: float) -> float:
+    return start + (value - axis.low) / (axis.high - axis.low or 1) * (end - start)
 
 
-def _scale(axis: Axis, start: int, end: int) -> Callable[[float], float]:
-    extent = axis.high - axis.low or 1
-    return lambda value: start + (value - axis.low) / extent * (end - start)
+class Chart(NamedTuple):
+    """Lines over two axes; its methods turn the data's units into px, x from the left and y from the top."""
+
+    lines: Sequence[Line]
+    x: Axis
+    y: Axis
+    title: str
+    said: str  # the chart in words, for readers who do not see it
+    verticals: Sequence[float] = ()  # x of vertical rules
+    named: bool = False  # whether each line's name stands at its end
+
+    @property
+    def right(self) -> int:
+        """Where the axes end."""
+        return WIDTH - (RIGHT + 14 if self.named else RIGHT)
+
+    def across(self, value: float) -> float:
+        return _scale(value, self.x, LEFT, self.right)
+
+    def up(self, value: float) -> float:
+        return _scale(value, self.y, HEIGHT - BOTTOM, TOP)
+
+    def places(self, points: Iterable[Place]) -> List[Place]:
+        """Points in px, without those that are not finite."""
+        return [(self.across(x), self.up(y)) for x, y in points if math.isfinite(x) and math.isfinite(y)]
+
+    def dots(self, line: Line) -> List[Tuple[float, float, float]]:
+        """Points in px with their value, if the line has marks."""
+        finite = [(x, y) for x, y in line.points if math.isfinite(x) and math.isfinite(y)] if line.mark else []
+        return [(*place, y) for place, (_, y) in zip(self.places(finite), finite)]
+
+    def ends(self) -> List[Tuple[Line, float]]:
+        """Lines with the height of their name, moved apart where names would overlap."""
+        last = [(line, self.places(line.points)[-1][1]) for line in self.lines if self.named]
+        found: List[Tuple[Line, float]] = []
+        for line, place in sorted(last, key=lambda end: -end[1]):
+            found.append((line, min(place, found[-1][1] - NAME_HEIGHT) if found else place))
+        return found
 
 
-def _grid(x: Axis, y: Axis, across: Callable[[float], float], up: Callable[[float], float]) -> Iterator[Html]:
-    floor, middle = HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2
-    for value, words in y.ticks:
-        yield _path([(LEFT, up(value)), (WIDTH - RIGHT, up(value))], "grid")
-        yield tag("text", words, x=LEFT - 6, y=f"{up(value) + 4:.1f}", text_anchor="end")
-    for value, words in x.ticks:
-        yield _path([(across(value), floor), (across(value), floor + 4)], "axis")
-        yield tag("text", words, x=f"{across(value):.1f}", y=floor + 17, text_anchor="middle")
-    yield _path([(LEFT, floor), (WIDTH - RIGHT, floor)], "axis")
-    yield tag("text", x.label, x=(LEFT + WIDTH - RIGHT) // 2, y=HEIGHT - 5, text_anchor="middle")
-    yield tag("text", y.label, transform=f"translate(11 {middle}) rotate(-90)", text_anchor="middle")
+class Interval(NamedTuple):
+    """A margin and its interval beside the zero that it should be above."""
 
+    margin: float
+    low: float
+    high: float
+    reach: float  # of the picture, on both sides of zero
 
-def _drawn(line: Line, across: Callable[[float], float], up: Callable[[float], float]) -> Iterator[Html]:
-    points = [(across(x), up(y)) for x, y in line.points if math.isfinite(x) and math.isfinite(y)]
-    for x, low, high in line.whiskers:
-        if math.isfinite(low) and math.isfinite(high):
-            yield _path([(across(x), up(low)), (across(x), up(high))], f"whisker {line.style.colour}")
-    yield _path(points, f"line {line.style.colour} {line.style.dash}")
-    if line.mark:
-        for (x, y), (_, value) in zip(points, line.points):
-            dot = tag("title", f"{line.name}: {value:.1f}")
-            yield tag("circle", dot, cx=f"{x:.1f}", cy=f"{y:.1f}", r=3.5, class_=f"{line.mark} {line.style.colour}")
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the margin is outside the picture, where an arrow stands for it."""
+        return abs(self.margin) > self.reach
 
+    @property
+    def tip(self) -> float:
+        """px from an arrow's ends to its tip, negative to the left."""
+        return math.copysign(5, self.margin)
 
-def _path(points: Sequence[Tuple[float, float]], kind: str) -> Html:
-    return tag("polyline", points=" ".join(f"{x:.1f},{y:.1f}" for x, y in points), class_=kind)
-
-
-def legend(named: Dict[str, Style]) -> Html:
-    """What each line is, with a piece of it."""
-    items: List[Html] = []
-    for name, style in named.items():
-        piece = _path([(1, 6), (31, 6)], f"line {style.colour} {style.dash}")
-        items.append(tag("li", tag("svg", piece, viewBox="0 0 32 12", width=32, height=12, aria_hidden="true"), name))
-    return tag("ul", *items, class_="legend")
-
-
-def interval(margin: float, low: float, high: float, reach: float, held: bool) -> Html:
-    """A margin and its interval beside the zero that it is to be above; an arrow for one that is beyond `reach`."""
-    across = _scale(Axis("", -reach, reach, ()), 6, INTERVAL_WIDTH - 6)
-    middle, kind = INTERVAL_HEIGHT / 2, "held" if held else "not-held"
-    place = across(max(-reach, min(reach, margin)))
-    tip = math.copysign(5, margin)
-    marks = [
-        _path([(place - tip, middle - 5), (place, middle), (place - tip, middle + 5)], f"line {kind}")
-    ] if abs(margin) > reach else [
-        _path([(across(max(-reach, low)), middle), (across(min(reach, high)), middle)], f"whisker {kind}"),
-        tag("circle", cx=f"{place:.1f}", cy=middle, r=3.5, class_=f"full {kind}"),
-    ]
-    return tag(
-        "svg", _path([(across(0), 0), (across(0), INTERVAL_HEIGHT)], "axis"), *marks,
-        viewBox=f"0 0 {INTERVAL_WIDTH} {INTERVAL_HEIGHT}", width=INTERVAL_WIDTH, height=INTERVAL_HEIGHT,
-        aria_hidden="true",
-    )
+    def across(self, value: float) -> float:
+        held = max(-self.reach, min(self.reach, value))
+        return _scale(held, Axis("", -self.reach, self.reach, ()), 6, INTERVAL_WIDTH - 6)

@@ -1,21 +1,25 @@
-"""What a table's numbers draw: PCKh against its threshold, errors against map resolution, and how runs were trained."""
+"""Charts of a table: PCKh against its threshold, errors against map resolution, and the course of training."""
 from __future__ import annotations
 
 import math
 import re
 from collections import defaultdict
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from integral_pose.report import charts
-from integral_pose.report.charts import Axis, Line, Style
+from integral_pose.report.charts import Axis, Chart, Line, Style
 from integral_pose.report.curves import Validation
-from integral_pose.report.markup import Html, joined, tag
 from integral_pose.report.numbers import Numbers
 from integral_pose.tables import Metric
 
 RESOLUTION = re.compile(r".*?(\d+) -> (\d+)")  # "(a) 256 -> 64": px of the patch, cells of the map
 THRESHOLD = re.compile(r"@(\d\.\d+)")
+EVEN = (2, 4)  # panels that look best in two columns
+MEANINGS = {
+    "R1": "direct regression", "H1": "heat map", "I*": "integral alone", "I1": "integral, trained after H1",
+}
 Cell = Tuple[str, str]  # row and column
 Triple = Tuple[float, float, float]  # a number and its interval
 Course = List[Tuple[float, float, float, float]]  # steps since the first, both losses, the error in px
@@ -29,7 +33,20 @@ class Setting(NamedTuple):
     cells: int  # along one side of the map
 
 
-def distance(numbers: Numbers) -> Optional[Html]:
+@dataclass(frozen=True)
+class Figure:
+    """Charts side by side with one legend and one caption."""
+
+    panels: Sequence[Chart]
+    styles: Dict[str, Style]
+    caption: str
+    title: str = ""
+    kind: str = ""  # "pairs": in two columns
+    folded: Optional[Figure] = None  # what a reader may open below it
+    meanings: Dict[str, str] = field(default_factory=dict)  # of lines, for readers who do not know the paper's names
+
+
+def distance(numbers: Numbers) -> Optional[Figure]:
     """PCKh against its threshold, a panel a column; with intervals where the table itself has the thresholds."""
     cells: Dict[Cell, List[Tuple[float, float]]] = defaultdict(list)
     for point in numbers.pckh:
@@ -45,14 +62,29 @@ def distance(numbers: Numbers) -> Optional[Html]:
         whiskers = [(x, low, high) for x, _, low, high in coarse.get((row, column), ())]
         lines[column].append(Line(row, named[row], points, whiskers))
     panels = [_distance_panel(column, of_column) for column, of_column in lines.items()]
-    return _figure(panels, named, f"PCKh as its threshold grows, ours.{' Whiskers are 95 % intervals.' * bool(coarse)}")
+    note = " Whiskers are 95 % intervals." * bool(coarse)
+    return Figure(panels, named, f"Our PCKh as its threshold grows.{note}", "PCKh against distance", _kind(panels))
 
 
-def _distance_panel(column: str, lines: Sequence[Line]) -> Html:
+def opening(numbers: Numbers) -> Optional[Figure]:
+    """PCKh against its threshold for readers who see these curves first: each line has its name at its end."""
+    figure = distance(numbers)
+    if not figure:
+        return None
+    panels = [panel._replace(title=f"{numbers.title}, {panel.title}: ours", named=True) for panel in figure.panels[:1]]
+    caption = "Share of joints (PCKh) that our networks place within a distance of the truth."
+    return replace(figure, panels=panels, caption=caption, meanings=MEANINGS)
+
+
+def _kind(panels: Sequence[Chart]) -> str:
+    return "pairs" if len(panels) in EVEN else ""
+
+
+def _distance_panel(column: str, lines: Sequence[Line]) -> Chart:
     reached = "; ".join(f"{line.name} reaches {line.points[-1][1]:.1f} %" for line in lines)
     x = charts.linear("threshold, head sizes", (threshold for line in lines for threshold, _ in line.points))
     y = Axis("PCKh, %", 0, 100, [(tick, str(tick)) for tick in range(0, 101, 20)])
-    return charts.chart(lines, x, y, column, f"PCKh against its threshold, {column}: {reached}.")
+    return Chart(lines, x, y, column, f"PCKh against its threshold, {column}: {reached}.")
 
 
 def _thresholds(numbers: Numbers) -> Dict[Cell, List[Tuple[float, float, float, float]]]:
@@ -65,7 +97,7 @@ def _thresholds(numbers: Numbers) -> Dict[Cell, List[Tuple[float, float, float, 
     return found
 
 
-def resolution(numbers: Numbers) -> Optional[Html]:
+def resolution(numbers: Numbers) -> Optional[Figure]:
     """Each metric against the cells of the map, a line for each row and patch size; beside ours the paper's, if any."""
     matches = {column: RESOLUTION.fullmatch(column) for column in numbers.table.columns}
     settings = [Setting(column, int(found[1]), int(found[2])) for column, found in matches.items() if found]
@@ -78,9 +110,11 @@ def resolution(numbers: Numbers) -> Optional[Html]:
         _resolution_panel(numbers, metric, whose, settings, named)
         for metric in numbers.table.metrics for whose in (("paper", "ours") if both else ("ours",))
     ]
-    return _figure(panels, named, f"Full dots: patches of {_largest(settings)} px, hollow dots: smaller ones. Sizes of "
-                   "patches and maps are the paper's; a profile may scale them. Whiskers are 95 % intervals.",
-                   "pairs" if both else "")
+    caption = (
+        f"Full dots: patches of {_largest(settings)} px; hollow dots: smaller patches. Sizes are those of the paper; a "
+        "profile may scale them. Whiskers are 95 % intervals."
+    )
+    return Figure(panels, named, caption, "Against map resolution", "pairs" if both else "")
 
 
 def _largest(settings: Sequence[Setting]) -> int:
@@ -89,7 +123,7 @@ def _largest(settings: Sequence[Setting]) -> int:
 
 def _resolution_panel(
     numbers: Numbers, metric: Metric, whose: str, settings: Sequence[Setting], named: Dict[str, Style]
-) -> Html:
+) -> Chart:
     value = _papers if whose == "paper" else _ours
     lines = [
         _resolution_line(row, style, patch, [
@@ -103,7 +137,7 @@ def _resolution_panel(
     said = "; ".join(f"{line.name}: {_told(line)}" for line in lines)
     title = f"{metric.name}, {whose}"
     y = charts.linear(f"{metric.name}, {metric.unit}", values)
-    return charts.chart(lines, x, y, title, f"{title}, against map resolution. {said}.")
+    return Chart(lines, x, y, title, f"{title}, against map resolution. {said}.")
 
 
 def _told(line: Line) -> str:
@@ -129,7 +163,7 @@ def _resolution_line(row: str, style: Style, patch: int, values: Sequence[Tuple[
     )
 
 
-def training(numbers: Numbers) -> Optional[Html]:
+def training(numbers: Numbers) -> Optional[Figure]:
     """The error on held-out people as runs were trained, a panel a column; and the losses of each row and column."""
     found, starts = courses(numbers.training)
     if not found:
@@ -145,13 +179,11 @@ def training(numbers: Numbers) -> Optional[Html]:
         _loss_panel(row if len(columns) == 1 else f"{row}, {column}", course, starts[row, column], named[row])
         for (row, column), course in found.items()
     ]
-    two = {"held-out": Style("ink", "solid"), "training": Style("ink", "dotted")}
-    return joined(
-        _figure(errors, named, "Error on held-out people as training goes on, the mean over joints and seeds. The "
-                "upright line is where the second phase begins."),
-        tag("details", tag("summary", "Losses of each row"),
-            _figure(losses, two, "Loss of a person, the mean over seeds; a row's phases have different losses.")),
-    )
+    two = {"held-out people": Style("ink", "solid"), "training people": Style("ink", "dotted")}
+    caption = "Loss per person, the mean over seeds. The two phases of a row have different losses."
+    of_losses = Figure(losses, two, caption, "Losses of each row")
+    return Figure(errors, named, "Error on held-out people during training, the mean over joints and seeds. A vertical "
+                  "line marks the start of the second phase.", "Training", _kind(errors), of_losses)
 
 
 def courses(
@@ -178,16 +210,16 @@ def courses(
 
 def _error_panel(
     column: str, courses: Dict[str, Course], named: Dict[str, Style], starts: Sequence[Sequence[float]]
-) -> Html:
+) -> Chart:
     lines = [Line(row, named[row], [(step, error) for step, _, _, error in course]) for row, course in courses.items()]
     x = charts.linear("steps", (step for line in lines for step, _ in line.points), low=0)
     y = charts.linear("error, patch px", (error for line in lines for _, error in line.points), low=0)
     said = "; ".join(f"{line.name} from {line.points[0][1]:.1f} to {line.points[-1][1]:.1f} px" for line in lines)
     verticals = sorted({start for of_row in starts for start in of_row})
-    return charts.chart(lines, x, y, column, f"Error on held-out people, {column}: {said}.", verticals)
+    return Chart(lines, x, y, column, f"Error on held-out people, {column}: {said}.", verticals)
 
 
-def _loss_panel(title: str, course: Course, starts: Sequence[float], style: Style) -> Html:
+def _loss_panel(title: str, course: Course, starts: Sequence[float], style: Style) -> Chart:
     pairs = (("held-out", "solid", 2), ("training", "dotted", 1))
     lines = [
         Line(name, style._replace(dash=dash), [(at[0], math.log10(at[place])) for at in course if at[place] > 0])
@@ -196,9 +228,4 @@ def _loss_panel(title: str, course: Course, starts: Sequence[float], style: Styl
     x = charts.linear("steps", (at[0] for at in course), low=0)
     y = charts.logarithmic("loss", (loss for at in course for loss in at[1:3]))
     said = f"Loss of {title}: on held-out people from {course[0][2]:.3g} to {course[-1][2]:.3g}."
-    return charts.chart(lines, x, y, title, said, starts)
-
-
-def _figure(panels: Sequence[Html], named: Dict[str, Style], caption: str, kind: str = "") -> Html:
-    kind = f"panels {kind or ('one' if len(panels) == 1 else '')}".strip()
-    return tag("figure", tag("div", *panels, class_=kind), charts.legend(named), tag("figcaption", caption))
+    return Chart(lines, x, y, title, said, starts)

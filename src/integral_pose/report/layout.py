@@ -112,7 +112,7 @@ def _cost_lines(table: Table, costs: Sequence[Cost]) -> List[List[str]]:
         ["", "ours", *(f"{_one_decimal(cost.flops)}G" for cost in costs)],
         ["params", "paper", *(f"{number:.0f}M" for number in table.costs.parameters)],
         ["", "ours", *(f"{cost.classifier:.0f}M" for cost in costs)],
-        ["", "all of it", *(f"{_one_decimal(cost.parameters)}M" for cost in costs)],
+        ["", "whole network", *(f"{_one_decimal(cost.parameters)}M" for cost in costs)],
     ]
 
 

@@ -55,7 +55,10 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Numbers:
-    """A table and all that was measured of it; nothing at all if it was not trained."""
+    """A table and all that was measured of it; nothing at all if it was not trained.
+
+    `judged` is whether the networks were trained for long enough to judge claims by them.
+    """
 
     table: Table
     measured: Dict[Where, Number] = field(default_factory=dict)
@@ -64,6 +67,7 @@ class Numbers:
     training: Sequence[curves.Validation] = ()
     pckh: Sequence[curves.Point] = ()
     picture: Optional[Path] = None
+    judged: bool = True
 
     @property
     def title(self) -> str:
@@ -94,7 +98,10 @@ class Numbers:
         """Claims without a verdict, and why."""
         judged = [verdict.claim for verdict in self.verdicts]
         trained = [row.name for row in self.table.rows if row.runs]
-        reasons = ("not all of its rows are trained", "other people's numbers are on the paper's data")
+        reasons = (
+            "not all of its rows are trained" if self.judged else "two training steps are too few",
+            "other people's numbers are on the paper's data",
+        )
         return [
             (claim, reasons[any(row not in trained for row in claim.rows)])
             for claim in self.table.claims if claim not in judged
@@ -114,15 +121,15 @@ def _parts(name: str) -> Tuple[str, str, str]:
     return found[1], found[2], found[3]
 
 
-def read(table: Table, folder: Path) -> Numbers:
-    """What `folder`, that of a profile, has of a table.
+def read(table: Table, folder: Path, judged: bool = True) -> Numbers:
+    """What `folder`, that of a profile, has of a table; its verdicts only if claims are `judged`.
 
     Raises:
         InputError: a file is damaged, or of another version of the table.
     """
     path = folder / f"{table.name}.csv"
     if not path.exists():
-        return Numbers(table)
+        return Numbers(table, judged=judged)
     remedy = f"Run make {table.name} again, which writes the file anew; what is trained is not trained again."
     beside = {kind: folder / f"{table.name}-{kind}.csv" for kind in ("claims", "training", "curves")}
     lines = csv_files.read(path, NUMBER, remedy)
@@ -130,10 +137,11 @@ def read(table: Table, folder: Path) -> Numbers:
         table,
         _measured(table, lines, path, remedy),
         _costs(table, lines, path, remedy),
-        _verdicts(table, beside["claims"], remedy) if beside["claims"].exists() else (),
+        _verdicts(table, beside["claims"], remedy) if judged and beside["claims"].exists() else (),
         curves.read_training(beside["training"], remedy) if beside["training"].exists() else (),
         curves.read_pckh(beside["curves"], remedy) if beside["curves"].exists() else (),
         next((file for file in (folder / f"{table.name}.jpg", folder / f"{table.name}.png") if file.exists()), None),
+        judged,
     )
 
 

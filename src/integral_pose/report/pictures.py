@@ -19,6 +19,8 @@ from integral_pose.storage.atomic import replacing
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # the backend is chosen first: there may be no screen
 
+plt.rcParams["text.parse_math"] = False  # a dollar in a name is a dollar
+
 TILE = 192  # px of a person in the grid
 PEOPLE = 8
 SCENES, DRAWN = 5, 0.3  # pictures of the grid with several people, and from which score on a pose is drawn

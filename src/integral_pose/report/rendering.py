@@ -1,0 +1,25 @@
+"""Fills in the templates of this folder: HTML with every text escaped, Markdown as it is."""
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from integral_pose.report import charts, layout, text
+
+ENVIRONMENT = Environment(
+    loader=PackageLoader("integral_pose.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    keep_trailing_newline=True, autoescape=select_autoescape(disabled_extensions=("md",), default=True),
+)
+ENVIRONMENT.filters.update(
+    px="{:.1f}".format, signed="{:+.2f}".format, aligned=layout.aligned, fenced=text.fenced, plain=text.plain,
+)
+ENVIRONMENT.globals.update(
+    size=vars(charts), notes=layout.NOTES, tally=text.tally, cells_are=text.cells_are, margin_unit=text.margin_unit,
+    protocols=text.protocols, counted=text.counted, signatures=text.signatures,
+)
+
+
+def render(template: str, **values: Any) -> str:
+    """A page from the template of this name."""
+    return ENVIRONMENT.get_template(template).render(values)
