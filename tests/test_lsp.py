@@ -1,7 +1,6 @@
 """Leeds Sports Pose and its Extended set: read as downloaded, split in blocks, scored as LSP's papers score."""
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -22,7 +21,6 @@ from integral_pose.skeletons import LSP, MPII
 
 PEOPLE = 48
 SIDE = 60
-REAL = os.environ.get("INTEGRAL_POSE_REAL_DATA", "")
 
 
 def people(count: int = PEOPLE, hidden: bool = True) -> Array:
@@ -208,9 +206,8 @@ def test_wrong_shapes_are_refused_with_the_number_of_joints(tmp_path: Path) -> N
         predictions.read(tmp_path / "a.npy", 5, joints=14)
 
 
-@pytest.mark.skipif(not REAL, reason="needs INTEGRAL_POSE_REAL_DATA")
-def test_the_real_files_are_read() -> None:
-    samples = [lsp.read(Path(REAL), "lspet", split) for split in ("train", "held-out", "test")]
+def test_the_real_files_are_read(real_data: Path) -> None:
+    samples = [lsp.read(real_data, "lspet", split) for split in ("train", "held-out", "test")]
     assert [len(part) for part in samples] == [6659, 500, 1000]
-    original = lsp.read_joints(Path(REAL) / "lsp" / "joints.mat")
+    original = lsp.read_joints(real_data / "lsp" / "joints.mat")
     assert original.original and original.joints.shape == (2000, 14, 2) and original.annotated.all()
