@@ -17,20 +17,22 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import mxnet as mx
 import numpy as np
 
-from integral_pose import build, trained
-from integral_pose.batches import Batches
 from integral_pose.datasets import catalogue, coco, lsp, mpii
+from integral_pose.datasets.batches import Batches
 from integral_pose.errors import InputError, RunFailed
-from integral_pose.files import replacing
+from integral_pose.evaluation.predict import predict
 from integral_pose.geometry import Array
 from integral_pose.metrics import lsp as sports
 from integral_pose.metrics import pck, pckh
-from integral_pose.predict import predict
+from integral_pose.models import saved
+from integral_pose.models.saved import Trained
+from integral_pose.models.weights import saving
 from integral_pose.run import Run
+from integral_pose.run_folder import Site
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, LSP, MPII, Skeleton
-from integral_pose.train import Site, train
-from integral_pose.trained import Trained
+from integral_pose.storage.atomic import replacing
+from integral_pose.training.loop import train
 
 # 96 px first, 1.6 times as fast as 128. People in sports stand in every way, so they are turned further than in the
 # paper; boxes that a user or a detector gives are not as good as annotated ones, so they move more.
@@ -132,24 +134,24 @@ def _train(args: argparse.Namespace) -> str:
 def _measure(args: argparse.Namespace) -> str:
     lines = [f"{'':24}{'LSPET, PCK@0.2':>16}{'MPII, PCKh@0.5':>16}{'COCO, PCK@0.1':>16}"]
     for path in args.checkpoint:
-        found = measure(trained.at(path), args.data, mx.cpu())
+        found = measure(saved.at(path), args.data, mx.cpu())
         lines.append(f"{path.name:24}" + "".join(f"{value:16.1f}" for value in found))
     return "\n".join(lines)
 
 
 def _ship(args: argparse.Namespace) -> str:
     """Writes a network's parameters, with 16 bits, and its settings, to be flip tested."""
-    found = trained.find(str(args.runs / RUNS[args.name].training.key), args.runs)
+    found = saved.find(str(args.runs / RUNS[args.name].training.key), args.runs)
     if not found.finished:
         raise InputError(f"{found.parameters.parent}: is not trained to its end. Run `train {args.name}` again.")
     shown = replace(found.run, flip_test=True)
     target = args.out / f"{args.name}.params"
     halves = {name: values.astype("float16") for name, values in mx.nd.load(str(found.parameters)).items()}
-    with build.saving(target) as saved:
-        mx.nd.save(saved, halves)
+    with saving(target) as draft:
+        mx.nd.save(draft, halves)
     settings = {"key": shown.key, "label": f"photographs, {args.name}", **shown.settings}
-    with replacing(target.with_suffix(".json")) as draft:
-        draft.write_text(json.dumps(settings, indent=1) + "\n")
+    with replacing(target.with_suffix(".json")) as place:
+        place.write_text(json.dumps(settings, indent=1) + "\n")
     return f"{target}: {target.stat().st_size / 1e6:.1f} MB, run {found.run.key}."
 
 

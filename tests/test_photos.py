@@ -12,10 +12,10 @@ import trained_forms
 
 from experiments import photos
 from integral_pose import run as runs
-from integral_pose import trained
 from integral_pose.datasets import coco, lsp, mpii
 from integral_pose.errors import InputError
 from integral_pose.geometry import Box
+from integral_pose.models import saved
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, LSP, MPII
 
@@ -36,7 +36,7 @@ def test_they_are_trained_on_the_training_people_of_the_extended_set(name: str) 
 def test_joints_go_by_their_names(skeleton: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     order = np.arange(14.0)
     monkeypatch.setattr(photos, "predict", lambda *_: np.stack([order, -order], axis=1)[None].repeat(2, axis=0))
-    network = trained.Trained(runs.Run(data=lsp.EXTENDED), Path("net.params"))
+    network = saved.Trained(runs.Run(data=lsp.EXTENDED), Path("net.params"))
     found = photos.said(network, [person(), person()], skeleton, mx.cpu())
     assert found.shape == (2, len(skeleton.joints), 2)
     for joint, name in enumerate(skeleton.joints):
@@ -65,7 +65,7 @@ def test_a_network_is_measured_on_three_data_sets(
     monkeypatch.setattr(coco, "read", lambda *_: [replace(people[17], box=Box(0, 0, 125))])
     monkeypatch.setattr(photos, "five", lambda _: [person(head=10)])
     monkeypatch.setattr(photos, "said", lambda network, samples, *_: np.stack([s.joints for s in samples]) + [off, 0])
-    found = photos.measure(trained.Trained(runs.Run(), Path("net.params")), Path("data"), mx.cpu())
+    found = photos.measure(saved.Trained(runs.Run(), Path("net.params")), Path("data"), mx.cpu())
     assert found == shares
 
 
@@ -77,7 +77,7 @@ def test_what_ships_is_the_network_with_16_bits(
     folder = trained_forms.write(run, tmp_path / "runs" / run.key)
     words = ["ship", "people", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "models")]
     assert photos.main(words) == 0 and run.key in capsys.readouterr().out
-    shipped = trained.at(tmp_path / "models" / "people.params")
+    shipped = saved.at(tmp_path / "models" / "people.params")
     assert shipped.run == replace(run, flip_test=True) and not shipped.notes
     halves, whole = (mx.nd.load(str(path)) for path in (shipped.parameters, folder / "net.params"))
     assert {values.dtype for values in halves.values()} == {np.float16}
