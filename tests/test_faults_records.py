@@ -108,7 +108,7 @@ def box_lines(folder: Path) -> Any:
 
 def read_boxes(name: str) -> Callable[[Path], None]:
     def read(folder: Path) -> None:
-        for found in boxes.read(folder / name).values():
+        for found in boxes.read(folder / name).boxes.values():
             assert np.isfinite(found.edges).all() and np.isfinite(found.scores).all()
     return read
 

@@ -3,8 +3,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
@@ -154,7 +152,7 @@ def test_says_what_confidence_is(kind: str) -> None:
     assert ("heat map" in said) != (kind == "direct")
 
 
-# ---------------------------------------------------------------- pictures and films
+# ---------------------------------------------------------------- pictures
 
 
 def test_photographs_are_turned_by_their_tag(tmp_path: Path) -> None:
@@ -225,122 +223,6 @@ def test_places_without_pictures_are_refused(places: List[str], said: str, tmp_p
         media.gathered([tmp_path / place for place in places])
 
 
-def film(path: Path, count: int) -> Path:
-    video = output.Video(path, 12.5)
-    for number in range(count):
-        video.add(np.full((49, 65, 3), 20 * number, np.uint8))
-    video.close()
-    return path
-
-
-def test_films_are_written_and_read(tmp_path: Path) -> None:
-    with media.opened(str(film(tmp_path / "a.mp4", 7))) as opened:
-        assert (opened.rate, opened.frames) == (12.5, 7)
-        shown = list(media.frames(opened))
-    assert [one.name for one in shown] == [str(i) for i in range(7)]
-    assert [one.pixels.shape for one in shown if isinstance(one, Picture)] == [(48, 64, 3)] * 7
-    assert [round(one.pixels.mean() / 20) for one in shown if isinstance(one, Picture)] == list(range(7))
-
-
-def test_a_film_can_end_early_and_says_so_if_it_should_not(tmp_path: Path) -> None:
-    with media.opened(str(film(tmp_path / "a.mp4", 7))) as opened:
-        assert len(list(media.frames(opened, 3))) == 3
-        rest = list(media.frames(opened._replace(frames=50)))
-    assert isinstance(rest[-1], Unread) and "ends after 4 of 50 frames" in rest[-1].reason
-
-
-def test_a_film_ends_when_ctrl_c_is_pressed(tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins deaf to it
-    try:
-        _press_twice(tmp_path)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _press_twice(tmp_path: Path) -> None:
-    with media.opened(str(film(tmp_path / "a.mp4", 7))) as opened, media.interruptible() as stopped:
-        shown = media.frames(opened, stopped=stopped)
-        first = [next(shown), next(shown)]
-        os.kill(os.getpid(), signal.SIGINT)
-        assert [one.name for one in [*first, *shown]] == ["0", "1"]
-        with pytest.raises(KeyboardInterrupt):  # the second time it ends more than the film
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(1)
-
-
-def test_a_film_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
-    video = output.Video(tmp_path / "a.mp4", 10)
-    for _ in range(6):
-        video.add(np.zeros((48, 64, 3), np.uint8))
-    video.close()
-    video.check()
-    (tmp_path / "a.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[:300])
-    with pytest.raises(InputError, match="could not be written whole"):
-        video.check()
-
-
-@pytest.mark.parametrize("name, said", [("nowhere.mp4", "no such file"), ("text.mp4", "cannot be read"),
-                                        ("camera", "no camera answers")])
-def test_what_is_no_film_is_said(name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "text.mp4").write_text("not a film")
-    if name == "camera":  # the machine may have one
-        monkeypatch.setattr(cv2, "VideoCapture", lambda number, real=cv2.VideoCapture: real(f"no-device-{number}"))
-    with pytest.raises(InputError, match=said), media.opened(name):
-        pass
-
-
-# ---------------------------------------------------------------- boxes
-
-LISTED = [{"image_id": "a.jpg", "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.9},
-          {"image_id": "a.jpg", "category_id": 1, "bbox": [5, 6, 70, 80], "score": 0.4},
-          {"image_id": "b.jpg", "category_id": 3, "bbox": [5, 6, 70, 80], "score": 0.9}]
-
-
-@pytest.mark.parametrize("name, content", [
-    ("boxes.json", json.dumps(LISTED)),
-    ("boxes.json", json.dumps({"a.jpg": [[1, 2, 30, 40], [5, 6, 70, 80]]})),
-    ("boxes.csv", "image,x,y,w,h\na.jpg,1,2,30,40\na.jpg,5,6,70,80\n"),
-    ("boxes.CSV", "score,image,h,w,y,x\n0.9,a.jpg,40,30,2,1\n0.4,a.jpg,80,70,6,5\n"),
-])
-def test_boxes_are_read_in_any_layout(name: str, content: str, tmp_path: Path) -> None:
-    (tmp_path / name).write_text(content)
-    found = boxes.read(tmp_path / name)
-    assert list(found) == ["a.jpg"]
-    assert found["a.jpg"].edges.tolist() == [[1, 2, 30, 40], [5, 6, 70, 80]]
-    assert found["a.jpg"].scores.tolist() == ([0.9, 0.4] if "score" in content else [1, 1])
-
-
-def test_boxes_that_are_not_sure_are_left_out(tmp_path: Path) -> None:
-    (tmp_path / "boxes.json").write_text(json.dumps(LISTED))
-    assert boxes.read(tmp_path / "boxes.json", 0.5)["a.jpg"].edges.tolist() == [[1, 2, 30, 40]]
-
-
-@pytest.mark.parametrize("key, name", [("a.jpg", "a.jpg"), ("a", "a.jpg"), ("785", "000000000785.jpg"), ("12", "12")])
-def test_boxes_go_by_name_stem_number_or_frame(key: str, name: str) -> None:
-    found = Boxes(np.ones((1, 4)), np.ones(1))
-    assert boxes.of({key: found}, name) is found
-    assert len(boxes.of({key: found}, "other.jpg").edges) == 0
-
-
-@pytest.mark.parametrize("name, content, said", [
-    ("b.json", "{", "cannot be read as a JSON"), ("b.json", "3", "is no list of boxes"),
-    ("b.json", '{"images": [], "annotations": []}', "is no list of boxes"),
-    ("b.json", '[{"image_id": "a", "bbox": [1, 2, 3]}]', "box 0 .*`bbox` must be 4 finite numbers"),
-    ("b.json", '[{"image_id": "a", "bbox": [1, 2, 0, 4]}]', "width and height must be above 0"),
-    ("b.json", '[{"bbox": [1, 2, 3, 4]}]', "`image_id` must be"), ("b.json", "[3]", "is not an object"),
-    ("b.json", '{"a": [[1, 2, 3, null]]}', "finite numbers"),
-    ("b.csv", "a,1,2,3,4\nb,1,2,3,4\n", "lacks the header image,x,y,w,h"),
-    ("b.csv", "image,x,y,w,h\na,1,2,3\n", "finite numbers"), ("b.csv", "image,x,y,w,h\na,1,2,3,wide\n", "finite"),
-    ("b.csv", b"\xff\xfe\x00", "cannot be read as CSV"), ("nowhere.csv", None, "no such file"),
-])
-def test_what_is_no_file_of_boxes_is_refused(name: str, content: Any, said: str, tmp_path: Path) -> None:
-    if content is not None:
-        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(InputError, match=f"{name}: .*{said}"):
-        boxes.read(tmp_path / name)
-
-
 # ---------------------------------------------------------------- what is written
 
 
@@ -392,7 +274,7 @@ def test_joints_far_outside_can_be_drawn() -> None:
 @pytest.mark.parametrize("space", [False, True])
 def test_records_have_names_px_mm_and_confidence(space: bool, tmp_path: Path) -> None:
     skeleton = HUMAN36M if space else MPII
-    record = output.record(seen(person(space)), 0, skeleton, False)
+    record = output.record(seen(person(space)), 0, skeleton)
     assert (record["image"], record["person"], record["box"], record["score"]) == ("a.jpg", 0, [10, 5, 280, 490], 0.75)
     assert list(record["joints"]) == list(skeleton.joints)
     wrist = record["joints"]["l_wrist"]

@@ -5,6 +5,7 @@ import csv
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from integral_pose.commands import predict
 from integral_pose.errors import InputError
 from integral_pose.inference import detector, output, pipeline
-from tests import trained_forms
+from tests import clips, trained_forms
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"a.jpg": (80, 120), "b.png": (90, 70), "c.webp": (64, 64)}
@@ -27,14 +28,14 @@ SIZES = {"a.jpg": (80, 120), "b.png": (90, 70), "c.webp": (64, 64)}
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures in photos/, a film, and two runs in runs/smoke/."""
+    """Pictures in photos/, a video, and two runs in runs/smoke/."""
     folder = tmp_path_factory.mktemp("place")
     (folder / "photos").mkdir()
     rng = np.random.default_rng(0)
     for name, (height, width) in SIZES.items():
         pixels = cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (width, height))
         cv2.imwrite(str(folder / "photos" / name), pixels)
-    video = output.Video(folder / "film.mp4", 10)
+    video = output.Video(folder / "video.mp4", 10)
     for _ in range(5):
         video.add(cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (96, 80)))
     video.close()
@@ -156,18 +157,131 @@ def test_a_name_that_is_not_utf_8_is_written_as_text_that_is(place: Path, tmp_pa
     assert (tmp_path / "out" / "overlays" / r"caf\xe9.jpg").is_file()
 
 
-def test_a_film_gives_a_film(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    assert predict.main(["film.mp4", "--run", key(3), "--out", str(tmp_path), "--batch", "2"]) == 0
+def test_a_video_gives_a_video(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["video.mp4", "--run", key(3), "--out", str(tmp_path), "--batch", "2"]) == 0
     assert capsys.readouterr().out.startswith("5 people in 5 frames")
     found = content(tmp_path)
-    assert [one["frame"] for one in found["people"]] == [0, 1, 2, 3, 4] and found["film"] == "film.mp4"
-    video = cv2.VideoCapture(str(tmp_path / "overlays" / "film.mp4"))
+    assert [one["frame"] for one in found["people"]] == [0, 1, 2, 3, 4] and found["video"] == "video.mp4"
+    video = cv2.VideoCapture(str(tmp_path / "overlays" / "video.mp4"))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
     assert video.read()[1].shape == (400, 480 + 200, 3)
-    assert (tmp_path / "joints.csv").read_text().startswith("frame,person,joint,x,y,x_mm")
-    assert predict.main(["film.mp4", "--run", key(), "--out", str(tmp_path), "--frames", "2", "--no-overlays"]) == 0
+    assert (tmp_path / "joints.csv").read_text().startswith("frame,seconds,person,joint,x,y,x_mm")
+    assert predict.main(["video.mp4", "--run", key(), "--out", str(tmp_path), "--frames", "2", "--no-overlays"]) == 0
     assert len(content(tmp_path)["people"]) == 2
     assert not list((tmp_path / "overlays").iterdir())
+
+
+def test_a_phones_video_is_upright_with_boxes_times_and_overlay(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Turned by its tag and uneven: what is found is what is found in its frames as pictures."""
+    frame = cv2.imread(str(place / "photos" / "a.jpg"))  # 120 x 80
+    path = clips.timed(clips.turned(clips.write(tmp_path / "phone.mp4", 3 * [frame], 10), 90), [40, 300, 100])
+    upright = clips.write(tmp_path / "up.mp4", 3 * [np.rot90(frame, 3).copy()], 10)
+    cv2.imwrite(str(tmp_path / "up.png"), cv2.VideoCapture(str(upright)).read()[1])
+    box = {"bbox": [5, 10, 50, 40]}
+    (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": name, **box} for name in ("000000", 1, 2.0, "up")]))
+    found = {}
+    for name in (path.name, "up.png"):
+        command = [str(tmp_path / name), "--run", key(), "--boxes", str(tmp_path / "boxes.json")]
+        assert predict.main([*command, "--out", str(tmp_path / name[:2])]) == 0
+        found[name[:2]] = content(tmp_path / name[:2])
+    people = found["ph"]["people"]
+    assert [(one["frame"], one["seconds"]) for one in people] == [(0, 0), (1, 0.04), (2, 0.34)]
+    for joint, values in found["up"]["people"][0]["joints"].items():
+        assert [people[0]["joints"][joint][axis] for axis in "xy"] == pytest.approx([values["x"], values["y"]], abs=2)
+    with open(tmp_path / "ph" / "joints.csv", newline="") as handle:
+        assert [row["seconds"] for row in csv.DictReader(handle)] == 16 * ["0.0"] + 16 * ["0.04"] + 16 * ["0.34"]
+    drawn = cv2.VideoCapture(str(tmp_path / "ph" / "overlays" / "phone.mp4"))
+    assert drawn.read()[1].shape == (480, 320, 3)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "its frames do not follow one another evenly; `seconds` is each frame's own time" in said
+    assert "The video drawn over has an even 6.818 frames a second, where the frames came at 5.882 a second" in said
+    assert any("do not follow one another evenly" in note for note in found["ph"]["notes"])
+    assert found["ph"]["frames_per_second"] == pytest.approx(2 / 0.34, abs=1e-3)
+
+
+@pytest.mark.parametrize("number, what", [(signal.SIGINT, "video.mp4"), (signal.SIGTERM, "video.mp4"),
+                                          (signal.SIGTERM, "photos")])
+def test_what_was_done_before_a_signal_is_kept(
+    number: int, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    class Pressing(Found):
+        pictures = 0
+
+        def people(self, image: Any) -> Any:
+            self.pictures += 1
+            if self.pictures == 2:
+                os.kill(os.getpid(), number)
+            return super().people(image)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins deaf to it
+    monkeypatch.setattr(predict, "Detector", Pressing)
+    try:
+        command = [what, "--run", key(), "--boxes", "detect", "--batch", "1", "--out", str(tmp_path)]
+        assert predict.main(command) == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, before)
+    total = 5 if what == "video.mp4" else 3
+    said = capsys.readouterr()
+    assert said.out.startswith(f"Stopped early, of {total}; what was done so far is kept: 2 people in 2 ")
+    found = content(tmp_path)
+    assert found["stopped_early"] and found["pictures"] == 2 == len(found["people"])
+    assert not list(tmp_path.glob(".draft*"))
+    if what == "video.mp4":
+        assert cv2.VideoCapture(str(tmp_path / "overlays" / what)).get(cv2.CAP_PROP_FRAME_COUNT) == 2
+    assert len((tmp_path / "joints.csv").read_text().splitlines()) == 1 + 2 * 16
+
+
+def test_a_signal_before_anything_was_done_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def ended(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(predict.boxes, "whole", ended)
+    monkeypatch.setattr("integral_pose.inference.pipeline._estimator", ended)
+    assert predict.main(["photos", "--run", key(), "--out", str(tmp_path / "out")]) == 128 + signal.SIGTERM
+    assert "Stopped. Nothing was written." in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("boxes, exit_code, people, said", [
+    ([{"image_id": "val2017/a.jpg", "category_id": "1", "bbox": [1, 2, 30, 40]}], 0, 1, "no box for 2 of 3 pictures"),
+    ([{"image_id": "aa.jpg", "bbox": [1, 2, 30, 40]}, {"image_id": "b.png", "bbox": [1, 2, 30, 40]}], 0, 1,
+     "1 of its 2 images are none of the pictures given: aa.jpg."),
+    ([{"image_id": "c.webp", "bbox": [0.25, 0.25, 0.5, 0.5]}], 0, 1, "taken as fractions"),
+    ([{"image_id": "z.jpg", "bbox": [1, 2, 30, 40]}], 2, 0, "none of its 1 images (z.jpg) is a picture that was given"),
+    ([{"image_id": "a.jpg", "category_id": 18, "bbox": [1, 2, 30, 40]}], 2, 0, "their categories are 18"),
+    ([], 0, 0, "has no box for 3 of 3 pictures"),
+])
+def test_boxes_that_do_not_fit_are_told(
+    boxes: List[Any], exit_code: int, people: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    command = ["photos", "--run", key(), "--boxes", str(tmp_path / "boxes.json"), "--out", str(tmp_path / "out")]
+    assert predict.main(command) == exit_code
+    assert said in " ".join(capsys.readouterr().err.split())
+    if exit_code == 0:
+        found = content(tmp_path / "out")
+        assert len(found["people"]) == people and any(said in note for note in found["notes"])
+        assert "c.webp" not in said or found["people"][0]["box"] == [16, 16, 32, 32]
+    else:
+        assert not (tmp_path / "out").exists()
+
+
+def test_frames_counted_from_1_are_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "boxes.csv").write_text("".join(f"{number},{number},2,30,40\n" for number in range(1, 6)))
+    command = ["video.mp4", "--run", key(), "--boxes", str(tmp_path / "boxes.csv"), "--out", str(tmp_path / "out")]
+    assert predict.main(command) == 2
+    assert "its frames are 1 to 5, and the video's are 0 to 4" in " ".join(capsys.readouterr().err.split())
+    assert predict.main([*command, "--first-frame", "1"]) == 0
+    assert [(one["frame"], one["box"][0]) for one in content(tmp_path / "out")["people"]] == [
+        (frame, frame + 1) for frame in range(5)]
+
+
+def test_a_focal_length_that_is_not_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["photos/a.jpg", "--run", key(), "--focal", "900", "--out", str(tmp_path)]) == 0
+    assert "--focal is not used: this network gives joints in px" in " ".join(capsys.readouterr().err.split())
 
 
 def test_boxes_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -216,7 +330,7 @@ def test_the_commands_of_the_page_work(
     (tmp_path / "runs").symlink_to(place / "runs")
     (tmp_path / "models").symlink_to(ROOT / "models")
     for name, source in {"photos": "photos", "photo.jpg": "photos/a.jpg", "other.png": "photos/b.png",
-                         "dance.mp4": "film.mp4"}.items():
+                         "dance.mp4": "video.mp4"}.items():
         (tmp_path / name).symlink_to(place / source)
     (tmp_path / "boxes.json").write_text('{"photo.jpg": [[1, 2, 30, 40]]}')
     monkeypatch.setattr(predict, "Detector", Found)
@@ -240,12 +354,12 @@ def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options, said", [
     (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
-    (["photos", "film.mp4"], "by itself"), (["camera", "photos"], "by itself"),
+    (["photos", "video.mp4"], "by itself"), (["camera", "photos"], "by itself"),
     (["photos", "--run", "zz"], "there is no such run"), (["photos", "--least", "7"], "--least 7"),
     (["photos", "--checkpoint", "photos/a.jpg"], "a.json or run.json"), (["photos", "--focal", "-3"], "--focal -3"),
     (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),
     (["photos", "--boxes", "nowhere.json"], "nowhere.json: there is no such file"),
-    (["photos", "--out", "film.mp4"], "is a file"), (["photos", "--out", "/proc/nothing"], "cannot be written"),
+    (["photos", "--out", "video.mp4"], "is a file"), (["photos", "--out", "/proc/nothing"], "cannot be written"),
 ])
 def test_wrong_input_gets_a_sentence(options: List[str], said: str, capsys: pytest.CaptureFixture) -> None:
     network = [] if {"--run", "--checkpoint"} & set(options) else ["--run", key()]

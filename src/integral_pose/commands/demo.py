@@ -15,7 +15,7 @@ import numpy as np
 from integral_pose.datasets import human36m, mpii
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
-from integral_pose.inference import boxes, output
+from integral_pose.inference import output
 from integral_pose.inference.boxes import Boxes
 from integral_pose.inference.estimator import MARGIN_IN_SPACE
 from integral_pose.inference.media import Gathered
@@ -71,7 +71,7 @@ def look(part: str, examples: List[Example], out: Path) -> Outcome:
     """What a network that comes with the program says of the examples."""
     known = {example.path.name: Boxes(example.box[None], np.ones(1)) for example in examples}
     network = saved.at(MODELS / f"{part}.params")
-    task = Task(network, mx.cpu(), lambda picture: boxes.of(known, picture.name), "known", out)
+    task = Task(network, mx.cpu(), lambda picture: known[picture.name], "known", out)
     return on_pictures(task, Gathered([example.path for example in examples]))
 
 

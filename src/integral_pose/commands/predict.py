@@ -8,18 +8,20 @@ import sys
 import textwrap
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, List, Optional, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple
 
 from integral_pose.commands.console import CORES, positive
 from integral_pose.errors import InputError, RunFailed
-from integral_pose.inference import boxes, media, output
+from integral_pose.inference import boxes, media, output, videos
 from integral_pose.inference.boxes import Boxes
 from integral_pose.inference.detector import DETECTORS, Detector
-from integral_pose.inference.media import CAMERA, VIDEOS, Gathered, Picture
-from integral_pose.inference.pipeline import Outcome, Task, on_film, on_pictures
+from integral_pose.inference.media import Gathered, Picture
+from integral_pose.inference.pipeline import Outcome, Task, on_pictures, on_video
+from integral_pose.inference.videos import Source
 from integral_pose.models import saved
 from integral_pose.models.devices import one_device
 from integral_pose.storage import image_files
+from integral_pose.storage.processes import interruptible
 
 SHIPPED = Path(__file__).resolve().parents[3] / "models" / "people.params"
 DETECTOR = next(iter(DETECTORS))
@@ -35,8 +37,8 @@ work: for people in photographs train a network on photographs (docs/predict.md)
 
 What is written, in --out, all of it at the end or nothing:
   joints.json   who and what was looked at and how; then each person's box and joints, by name
-  joints.csv    a line for each joint: image or frame, person, joint, x, y, of networks in space x_mm, y_mm, z_mm, and
-                confidence
+  joints.csv    a line for each joint: image, or a video's frame and its time in seconds; person, joint, x, y, of
+                networks in space x_mm, y_mm, z_mm, and confidence
   overlays/     the pictures, or an MP4 video, with limbs drawn over them: orange is the person's left, blue the right,
                 and hollow joints are unsure. Of networks in space there is the view from beside too
 
@@ -52,38 +54,45 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code, 2 for wrong input, 1 if some of the pictures could not be used."""
     args = _parser().parse_args(argv)
     try:
-        outcome = _predict(args)
+        with interruptible():
+            outcome = _predict(args)
     except (InputError, RunFailed) as error:
         _say(str(error))
         return 2 if isinstance(error, InputError) else 1
     except OSError as error:
         _say(f"{error.filename or args.out}: {error.strerror or error}. Nothing was written.")
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         _say("Stopped. Nothing was written.")
-        return 130
+        return stopped.args[0] if stopped.args else 130
     for unread in outcome.failed:
         _say(unread.reason)
+    for note in outcome.notes:
+        _say(note, "note")
     print(_summary(outcome, args))
+    if outcome.stopped and not outcome.endless:
+        return 128 + outcome.stopped
     return 1 if outcome.failed else 0
 
 
 def _predict(args: argparse.Namespace) -> Outcome:
     _check(args)
-    found, film = _trained(args), _film(args.what)
-    gathered = Gathered([]) if film else media.gathered([Path(name) for name in args.what])
+    found, source = _trained(args), _source(args.what)
+    gathered = Gathered([]) if source else media.gathered([Path(name) for name in args.what])
     there = output.replaced(args.out)
     found = found._replace(run=replace(found.run, flip_test=args.flip))
-    boxes_of, boxes_from = _boxes(args)
+    boxes_of, boxes_from, notes = _boxes(args, source, gathered.pictures)
     task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
-                not args.no_overlays, args.max_pixels)
+                not args.no_overlays, args.max_pixels, notes)
     for note in [*task.notes, *gathered.skipped]:
         _say(note, "note")
+    if args.focal and not task.in_space:
+        _say("--focal is not used: this network gives joints in px of the picture, not in mm.", "note")
     if there:
         _say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
-    if film == CAMERA and not args.frames:
+    if source and isinstance(source.what, int) and not args.frames:
         _say("Ctrl-C ends the recording and writes what there is.", "note")
-    return on_film(task, film, args.frames) if film else on_pictures(task, gathered)
+    return on_video(task, source, args.frames) if source else on_pictures(task, gathered)
 
 
 def _trained(args: argparse.Namespace) -> saved.Trained:
@@ -92,27 +101,33 @@ def _trained(args: argparse.Namespace) -> saved.Trained:
     return saved.at(args.checkpoint or SHIPPED)
 
 
-def _boxes(args: argparse.Namespace) -> Tuple[Callable[[Picture], Boxes], str]:
-    """What gives each picture its boxes, and what that is called."""
+def _boxes(
+    args: argparse.Namespace, source: Optional[Source], pictures: Sequence[Path]
+) -> Tuple[Callable[[Picture], Boxes], str, List[str]]:
+    """What gives each picture its boxes, what that is called, and what is to be said of it, in sentences."""
     if args.boxes == "whole":
-        return lambda picture: boxes.whole(picture.pixels), "all of each picture"
+        return lambda picture: boxes.whole(picture.pixels), "all of each picture", []
     if args.boxes == "detect":
         detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
-        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.least), f"found by {args.detector}"
-    by_name = boxes.read(Path(args.boxes), args.least)
-    return lambda picture: boxes.of(by_name, picture.name), args.boxes
+        found = f"found by {args.detector}"
+        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.least), found, []
+    file = boxes.read(Path(args.boxes), args.least)
+    if source:
+        return boxes.of_frames(file, args.first_frame), args.boxes, file.notes
+    by_picture = boxes.of_pictures(file, pictures)
+    return by_picture, args.boxes, [*file.notes, *by_picture.notes]
 
 
 def _sure(found: Boxes, least: float) -> Boxes:
     return Boxes(*(array[found.scores >= least] for array in found))
 
 
-def _film(what: List[str]) -> str:
-    """The video or camera, or "" for pictures."""
-    films = [name for name in what if name == CAMERA or Path(name).suffix.lower() in VIDEOS]
-    if films and len(what) > 1:
-        raise InputError(f"{films[0]}: give a video or camera by itself, or only pictures.")
-    return films[0] if films else ""
+def _source(what: List[str]) -> Optional[Source]:
+    """The video, camera or stream, or None for pictures."""
+    sources = [found for found in map(videos.source, what) if found]
+    if sources and len(what) > 1:
+        raise InputError(f"{sources[0].name}: give a video, camera or address by itself, or only pictures.")
+    return sources[0] if sources else None
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -130,9 +145,10 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
     hint = "" if outcome.people else " Nobody was found: look at --boxes and --least."
     people = _count(len(outcome.people), "person", "people")
-    pictures = _count(outcome.pictures, *(("frame", "frames") if _film(args.what) else ("picture", "pictures")))
-    return (f"{people} in {pictures}{left}, {speed:.1f} images/s. "
-            f"{args.out}/ has {written}.{hint}")
+    pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
+    early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
+    return (f"{early if outcome.stopped and not outcome.endless else ''}{people} in {pictures}{left}, "
+            f"{speed:.1f} images/s. {args.out}/ has {written}.{hint}")
 
 
 def _count(number: int, one: str, several: str) -> str:
@@ -149,7 +165,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("what", nargs="+", metavar="IMAGE|FOLDER|VIDEO|camera",
-                        help="pictures, folders of pictures, one video, or the word camera")
+                        help="pictures, folders of pictures, one video, camera or camera:1 for the second one, or the "
+                        "address of a video or stream (https://, rtsp://)")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--run", metavar="RUN", help="a trained run: its folder, or the beginning of its key")
     network.add_argument("--checkpoint", type=Path, metavar="FILE.params",
@@ -163,7 +180,10 @@ def _parser() -> argparse.ArgumentParser:
                         "longer side)")
     parser.add_argument("--flip", action="store_true", help="average with what the network says of mirrored pictures")
     parser.add_argument("--no-overlays", action="store_true", help="write joints only")
-    parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a film")
+    parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a video")
+    parser.add_argument("--first-frame", type=int, choices=(0, 1), metavar="0|1",
+                        help="what --boxes FILE calls a video's first frame (default: 0; where that is doubtful, it is "
+                        "asked)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
                         "%(default)s)")

@@ -1,14 +1,10 @@
-"""Anyone's pictures, videos and cameras, as one picture after the other; what cannot be read is said."""
+"""Anyone's pictures, one after the other; what cannot be read is said."""
 from __future__ import annotations
 
 import re
-import signal
 from collections import Counter
-from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
-from threading import Event
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Union
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import cv2
 
@@ -21,16 +17,14 @@ from integral_pose.storage.file_kinds import FOLDER, UNOPENED, VIDEO, Kind, advi
 PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2")
 IGNORED = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)  # what systems add, such as ._a.jpg
 NAMED = 3  # files of a kind
-VIDEOS = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
-CAMERA = "camera"
-USUAL_RATE = 25.0  # frames a second, where a video or camera does not say
 
 
 class Picture(NamedTuple):
-    """One picture, or frame of a film."""
+    """One picture, or frame of a video."""
 
     name: str  # a file's name, or a frame's number, counted from 0
     pixels: Array  # (h, w, 3), BGR uint8, upright
+    seconds: Optional[float] = None  # of a frame: its time in the video
 
 
 class Unread(NamedTuple):
@@ -49,15 +43,6 @@ class Gathered(NamedTuple):
     pictures: Sequence[Path]
     unread: Sequence[Unread] = ()  # pictures in folders, of kinds that cannot be read
     skipped: Sequence[str] = ()  # sentences about the other files of folders
-
-
-class Film(NamedTuple):
-    """A video or camera, opened."""
-
-    capture: Any  # cv2.VideoCapture
-    name: str
-    rate: float  # frames a second
-    frames: int  # as the file says; 0 where that is not known
 
 
 def gathered(places: Sequence[Path]) -> Gathered:
@@ -133,64 +118,3 @@ def _picture(path: Path, most: int, upright: bool) -> Shown:
     except (OSError, MemoryError, cv2.error) as error:
         reason = " ".join(str(error).split()) or "memory is short"
         return Unread(name, f"{printable(path)}: cannot be read ({reason}).")
-
-
-@contextmanager
-def opened(name: str) -> Iterator[Film]:
-    """A video file, or "camera" for the first one of the machine, closed again at the end.
-
-    Raises:
-        InputError: there is none, or OpenCV cannot read it.
-    """
-    before = cv2.setLogLevel(0)  # or OpenCV says itself, at length, that there is no camera
-    capture = cv2.VideoCapture(0 if name == CAMERA else name)
-    try:
-        if not capture.isOpened():
-            raise InputError(_unopened(name))
-        rate, frames = capture.get(cv2.CAP_PROP_FPS), int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        yield Film(capture, name, rate if 1 <= rate <= 1000 else USUAL_RATE, max(0, frames))
-    finally:
-        capture.release()
-        cv2.setLogLevel(before)
-
-
-@contextmanager
-def interruptible() -> Iterator[Callable[[], bool]]:
-    """Gives what says whether Ctrl-C was pressed; a second one interrupts the process as usual."""
-    pressed = Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def handler(number: int, frame: Any) -> None:
-        pressed.set()
-        signal.signal(signal.SIGINT, before)
-
-    signal.signal(signal.SIGINT, handler)
-    try:
-        yield pressed.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _unopened(name: str) -> str:
-    if name == CAMERA:
-        return ("camera: no camera answers as this machine's first one (/dev/video0). Plug one in, let your user use "
-                "it (group `video`), or give pictures or a video.")
-    if not Path(name).is_file():
-        return f"{name}: there is no such file. Check the path."
-    return f"{name}: the video cannot be read; it may be damaged or of a kind OpenCV does not know. Copy it again."
-
-
-def frames(film: Film, most: int = 0, stopped: Callable[[], bool] = lambda: False) -> Iterator[Shown]:
-    """The film's frames, `most` at most if that is not 0, until somebody has stopped it.
-
-    A file that ends before it should gives what there is, then says so.
-    """
-    for number in count():
-        if (most and number == most) or stopped():
-            return
-        there, pixels = film.capture.read()
-        if not there:
-            break
-        yield Picture(str(number), pixels)
-    if number < 0.98 * film.frames:  # containers miscount by a frame or two
-        yield Unread(film.name, f"{film.name}: ends after {number} of {film.frames} frames; it may be damaged.")

@@ -84,19 +84,22 @@ def write(place: Path, head: Dict[str, Any], people: Sequence[Dict[str, Any]], j
     (place / JSON).write_text(f'{start},\n "people": [\n{lines}\n]}}\n', encoding="utf-8")
     in_space = bool(people) and MM[0] in people[0]["joints"][joints[0]]
     columns = ("x", "y", *(MM if in_space else ()), "confidence")
-    picture = "frame" if people and "frame" in people[0] else "image"
+    picture = ["frame", "seconds"] if "video" in head else ["image"]
     with open(place / CSV, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
-        writer.writerow([picture, "person", "joint", *columns])
+        writer.writerow([*picture, "person", "joint", *columns])
         for person in people:
             for name, values in person["joints"].items():
-                writer.writerow([person[picture], person["person"], name, *(values[column] for column in columns)])
+                owner = [person[column] for column in (*picture, "person")]
+                writer.writerow([*owner, name, *(values[column] for column in columns)])
 
 
-def record(seen: Seen, number: int, skeleton: Skeleton, of_film: bool) -> Dict[str, Any]:
-    """Person `number` of a picture, for `write`: px to a hundredth, mm to a tenth."""
-    person = seen.people[number]
-    picture: Dict[str, Any] = {"frame": int(seen.picture.name)} if of_film else {"image": seen.picture.name}
+def record(seen: Seen, number: int, skeleton: Skeleton) -> Dict[str, Any]:
+    """Person `number` of a picture, for `write`: px to a hundredth, mm to a tenth, seconds to a ten-thousandth."""
+    person, name, seconds = seen.people[number], seen.picture.name, seen.picture.seconds
+    picture: Dict[str, Any] = {"image": name}
+    if seconds is not None:
+        picture = {"frame": int(name), "seconds": round(seconds, 4)}
     return {
         **picture, "person": number,
         "box": [round(value, 2) for value in person.box.tolist()], "score": round(person.score, 4),

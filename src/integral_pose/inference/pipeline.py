@@ -1,25 +1,27 @@
-"""Pictures or a film in, a folder of joints and overlays out."""
+"""Pictures or a video in, a folder of joints and overlays out."""
 from __future__ import annotations
 
 import time
-from contextlib import closing, nullcontext
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
 import mxnet as mx
 from tqdm import tqdm
 
 from integral_pose.errors import InputError
-from integral_pose.inference import media, output
-from integral_pose.inference.boxes import Boxes
+from integral_pose.inference import media, output, videos
+from integral_pose.inference.boxes import Boxes, FrameBoxes
 from integral_pose.inference.estimator import FOCAL, Estimator, Seen, meaning_of_confidence, square
-from integral_pose.inference.media import CAMERA, Gathered, Picture, Shown, Unread
+from integral_pose.inference.media import Gathered, Picture, Shown, Unread
 from integral_pose.inference.overlay import overlay
+from integral_pose.inference.videos import OpenVideo, Source
 from integral_pose.models.saved import Trained
 from integral_pose.storage import image_files
+from integral_pose.storage.processes import stoppable
 
 Save = Callable[[Path, Seen], None]  # an overlay, into a folder
 
@@ -38,6 +40,7 @@ class Task:
     focal: float = 0.0  # px; 0: assumed
     overlays: bool = True
     most_pixels: int = image_files.MOST_PIXELS  # of a picture
+    of_boxes: Sequence[str] = ()  # what is to be said of the boxes' file, in sentences
 
     @property
     def in_space(self) -> bool:
@@ -48,10 +51,10 @@ class Task:
     def notes(self) -> List[str]:
         """What goes with the numbers, in sentences."""
         if not self.in_space:
-            return self.trained.notes
+            return [*self.trained.notes, *self.of_boxes]
         focal = f"{self.focal:g} px" if self.focal else f"{FOCAL} times the picture's longer side, which is assumed"
         return [
-            *self.trained.notes,
+            *self.trained.notes, *self.of_boxes,
             f"Without a camera's calibration millimetres are relative to the root: x to the right, y down, z away from "
             f"the camera. They rest on a focal length of {focal}, and on the box showing 2 m at the root's depth.",
         ]
@@ -62,17 +65,24 @@ class Outcome:
     """What came of it."""
 
     pictures: int = 0
+    of: int = 0  # so many were to be looked at; 0 where that is not known
     people: List[Dict[str, Any]] = field(default_factory=list)
     failed: List[Unread] = field(default_factory=list)
     seconds: float = 0.0
+    stopped: int = 0  # the signal that ended it before all was looked at
+    endless: bool = False  # whether nothing but a signal would have ended it
+    notes: List[str] = field(default_factory=list)  # what came to light only while looking
 
 
 def on_pictures(task: Task, gathered: Gathered) -> Outcome:
     """Looks at pictures and writes the folder; what cannot be read is left out, and is in the outcome.
 
+    Ctrl-C or SIGTERM ends it: what was done so far is written.
+
     Raises:
         InputError: none can be read, nothing can be written, or the network's parameters are damaged.
         RunFailed: the network's joints are not finite.
+        KeyboardInterrupt: it was stopped before anything was done.
     """
     def save(place: Path, seen: Seen) -> None:
         output.write_picture(place / seen.picture.name, overlay(seen, estimator.skeleton, task.in_space))
@@ -80,50 +90,76 @@ def on_pictures(task: Task, gathered: Gathered) -> Outcome:
     estimator, paths = _estimator(task), gathered.pictures
     shown = chain(gathered.unread, media.pictures(paths, task.workers, task.most_pixels))
     with output.draft(task.out) as place:
-        return _written(task, estimator, place, shown, len(paths) + len(gathered.unread), save)
+        outcome = Outcome(of=len(paths) + len(gathered.unread))
+        _look(task, estimator, place, shown, save, outcome)
+        _write(task, estimator, place, outcome)
+        return outcome
 
 
-def on_film(task: Task, name: str, most: int = 0) -> Outcome:
-    """Looks at a video or a camera, `most` frames if that is not 0; a camera until Ctrl-C.
+def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
+    """Looks at a video, camera or stream, `most` frames if that is not 0.
+
+    Ctrl-C or SIGTERM ends it: what was done so far is written.
 
     Raises:
-        InputError, RunFailed: as `on_pictures`; or there is no camera, or the film drawn over was cut short.
+        InputError, RunFailed, KeyboardInterrupt: as `on_pictures`; or there is no such video, or the video drawn over
+            was cut short.
     """
     def save(place: Path, seen: Seen) -> None:
-        video.add(overlay(seen, estimator.skeleton, task.in_space))
+        drawn.add(overlay(seen, estimator.skeleton, task.in_space))
 
     estimator = _estimator(task)
-    with media.opened(name) as film, output.draft(task.out) as place:
-        video = output.Video(place / output.OVERLAYS / f"{Path(name).stem}.mp4", film.rate)
-        total = min(most or film.frames, film.frames or most)
-        with closing(video), media.interruptible() if name == CAMERA else nullcontext(lambda: False) as stopped:
-            outcome = _written(task, estimator, place, media.frames(film, most, stopped), total, save, name)
-        video.check()
+    with videos.opened(source) as video, output.draft(task.out) as place:
+        outcome = Outcome(of=min(most or video.frames, video.frames or most), endless=video.endless)
+        if isinstance(task.boxes, FrameBoxes):
+            outcome.notes += task.boxes.before(video.frames)
+        drawn = output.Video(place / output.OVERLAYS / f"{source.stem}.mp4", video.rate)
+        with closing(drawn):
+            _look(task, estimator, place, videos.frames(video, most), save, outcome)
+        drawn.check()
+        if isinstance(task.boxes, FrameBoxes):
+            outcome.notes += task.boxes.after(len(video.times), not (most == len(video.times) or outcome.stopped))
+        outcome.notes += _about_time(video, task.overlays)
+        _write(task, estimator, place, outcome, video)
         return outcome
+
+
+def _about_time(video: OpenVideo, overlays: bool) -> List[str]:
+    """What is worth saying of the frames' times, in sentences."""
+    notes = []
+    if video.untimed:
+        notes.append(f"{video.source.name}: {video.untimed} of {len(video.times)} frames have no time stamp; theirs "
+                     f"follow from {video.rate:g} frames a second.")
+    if not video.even:
+        notes.append(f"{video.source.name}: its frames do not follow one another evenly; `seconds` is each frame's own "
+                     "time.")
+    if overlays and len(video.times) > 1 and (not video.even or abs(video.mean_rate / video.rate - 1) > 0.05):
+        notes.append(f"The video drawn over has an even {video.rate:.4g} frames a second, where the frames came at "
+                     f"{video.mean_rate:.4g} a second on average: it may play faster or slower.")
+    return notes
 
 
 def _estimator(task: Task) -> Estimator:
     return Estimator(task.trained, task.device, task.batch, task.workers, task.focal)
 
 
-def _written(
-    task: Task, estimator: Estimator, place: Path, shown: Iterable[Shown], total: int, save: Save, film: str = ""
-) -> Outcome:
-    """Looks at all that is shown, and writes it into a draft."""
-    outcome, started = Outcome(), time.time()
-    views = _views(task, shown, outcome, total)
-    for seen in estimator.seen(views):
-        numbers = range(len(seen.people))
-        outcome.people += [output.record(seen, i, estimator.skeleton, bool(film)) for i in numbers]
-        outcome.pictures += 1
-        if task.overlays:
-            _draw(save, place / output.OVERLAYS, seen, outcome)
+def _look(
+    task: Task, estimator: Estimator, place: Path, shown: Iterable[Shown], save: Save, outcome: Outcome
+) -> None:
+    """Looks at all that is shown, until a signal; draws into a draft and keeps people in the outcome."""
+    started = time.time()
+    with stoppable() as stopped:
+        for seen in estimator.seen(_views(task, shown, outcome, stopped)):
+            numbers = range(len(seen.people))
+            outcome.people += [output.record(seen, number, estimator.skeleton) for number in numbers]
+            outcome.pictures += 1
+            if task.overlays:
+                _draw(save, place / output.OVERLAYS, seen, outcome)
     outcome.seconds = time.time() - started
+    if not outcome.pictures and outcome.stopped:
+        raise KeyboardInterrupt(128 + outcome.stopped)
     if not outcome.pictures:
-        reasons = [unread.reason for unread in outcome.failed] or [f"{film or 'nothing'}: has no pictures."]
-        raise InputError(" ".join(reasons[:3]))
-    output.write(place, _head(task, estimator, outcome, film), outcome.people, estimator.skeleton.joints)
-    return outcome
+        raise InputError(" ".join([unread.reason for unread in outcome.failed][:3]) or "There is nothing to look at.")
 
 
 def _draw(save: Save, place: Path, seen: Seen, outcome: Outcome) -> None:
@@ -136,9 +172,22 @@ def _draw(save: Save, place: Path, seen: Seen, outcome: Outcome) -> None:
         outcome.failed.append(Unread(name, reason))
 
 
-def _views(task: Task, shown: Iterable[Shown], outcome: Outcome, total: int) -> Iterator[Tuple[Picture, Boxes]]:
+def _write(
+    task: Task, estimator: Estimator, place: Path, outcome: Outcome, video: Optional[OpenVideo] = None
+) -> None:
+    """joints.json and joints.csv, into a draft."""
+    head = _head(task, estimator, outcome, video)
+    output.write(place, head, outcome.people, estimator.skeleton.joints)
+
+
+def _views(
+    task: Task, shown: Iterable[Shown], outcome: Outcome, stopped: Callable[[], int]
+) -> Iterator[Tuple[Picture, Boxes]]:
     """What can be read, with its boxes, under a progress bar; the rest goes into the outcome."""
-    for one in tqdm(shown, total=total or None, unit="picture", desc="predict", leave=False, dynamic_ncols=True):
+    for one in tqdm(shown, total=outcome.of or None, unit="picture", desc="predict", leave=False, dynamic_ncols=True):
+        outcome.stopped = stopped()
+        if outcome.stopped:
+            return
         if isinstance(one, Unread):
             outcome.failed.append(one)
             continue
@@ -152,10 +201,11 @@ def _views(task: Task, shown: Iterable[Shown], outcome: Outcome, total: int) -> 
         yield one, boxes
 
 
-def _head(task: Task, estimator: Estimator, outcome: Outcome, film: str) -> Dict[str, Any]:
+def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[OpenVideo]) -> Dict[str, Any]:
     """What stands in joints.json before the people."""
     run, skeleton = task.trained.run, estimator.skeleton
     units = {
+        **({"seconds": "s, the frame's own time in the video; of a camera from its first frame on"} if video else {}),
         "x, y": "px of the picture as it is seen, to the right and down; the middle of the first pixel is 0",
         "box": "x, y, width and height in px, counted from the picture's top left edge",
         "confidence": meaning_of_confidence(run),
@@ -164,10 +214,16 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, film: str) -> Dict
         units["x_mm, y_mm, z_mm"] = f"mm from the {skeleton.root}: to the right, down, away from the camera"
     return {
         "run": run.key, "data": f"{run.data}, {run.extra}" if run.extra else run.data,
-        **({"film": film} if film else {}), "pictures": outcome.pictures, "boxes": task.boxes_from,
-        "units": units, "notes": task.notes,
+        **(_of_video(video) if video else {}), "pictures": outcome.pictures,
+        **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}), "boxes": task.boxes_from,
+        "units": units, "notes": [*task.notes, *outcome.notes],
         **({"focal_px": task.focal or f"{FOCAL} x the longer side"} if task.in_space else {}),
         "joints": list(skeleton.joints), "root": skeleton.root,
         "limbs": [[skeleton.joints[joint] for joint in limb] for limb in skeleton.limbs],
         "failed": [unread.reason for unread in outcome.failed],
     }
+
+
+def _of_video(video: OpenVideo) -> Dict[str, Any]:
+    return {"video": video.source.name, "frames_per_second": round(video.mean_rate, 4),
+            "overlay_frames_per_second": video.rate}

@@ -45,6 +45,7 @@ VIDEO = Kind(
     "a video", "Give it to predict by itself; where pictures are needed, write its frames with "
     "`ffmpeg -i {name} {stem}_%05d.png`.",
 )
+AUDIO = Kind("a sound file", "Give a picture or a video.")
 PDF = Kind("a PDF document", "Write its pages as pictures, for example with `pdftoppm -png {name} {stem}`.")
 WEB_PAGE = Kind("a web page", "Its download probably failed. Download the picture again.")
 LFS = Kind("a Git LFS pointer, not the file itself", "Fetch the file with `git lfs pull`.")
@@ -70,6 +71,8 @@ _MARKS: Tuple[Tuple[int, bytes, Kind], ...] = (
     (0, b"#?RADIANCE", Kind("a Radiance HDR picture", _CONVERT, photograph=True)),
     (0, b"\0\0\1\0", Kind("an icon", _CONVERT)), (128, b"DICM", Kind("a DICOM image", _CONVERT, photograph=True)),
     (8, b"AVI ", VIDEO), (0, b"\x1aE\xdf\xa3", VIDEO), (0, b"0&\xb2u\x8ef\xcf\x11", VIDEO), (0, b"FLV\1", VIDEO),
+    (28, b"\1vorbis", AUDIO), (28, b"OpusHead", AUDIO), (28, b"\x7fFLAC", AUDIO), (8, b"WAVE", AUDIO),
+    (0, b"ID3", AUDIO), (0, b"\xff\xfb", AUDIO), (0, b"\xff\xf3", AUDIO), (0, b"\xff\xf1", AUDIO), (0, b"fLaC", AUDIO),
     (0, b"\0\0\1\xba", VIDEO), (0, b"\0\0\1\xb3", VIDEO), (0, b"OggS", VIDEO),
     (4, b"moov", VIDEO), (4, b"mdat", VIDEO),
     (0, b"%PDF", PDF), (0, b"PK\3\4", Kind("a ZIP archive or an office document", _ARCHIVE)),
@@ -106,6 +109,8 @@ def _boxed(brand: bytes, start: bytes) -> Kind:
     """Of the container of MP4, by the brand it names first."""
     if brand in (b"avif", b"avis") or (brand in _HEIF_BRANDS and b"avif" in start[16:64]):
         return AVIF
+    if brand in (b"M4A ", b"M4B "):
+        return AUDIO
     return HEIF if brand in _HEIF_BRANDS else RAW if brand == b"crx " else VIDEO
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from multiprocessing.resource_tracker import ensure_running
 from typing import Any, Callable, Iterator, List, NoReturn, Sequence, Tuple
 
 from integral_pose.errors import RunFailed
@@ -21,9 +22,11 @@ def share(work: Callable[..., None], arguments: Sequence[Tuple[Any, ...]]) -> Li
     """
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=_work, args=(work, *each)) for each in arguments]
+    ensure_running()  # multiprocessing's own helper, whose start would end the block below
     try:
         for process in processes:
-            process.start()
+            with starting():
+                process.start()
         for process in processes:
             process.join()
     finally:
@@ -48,6 +51,7 @@ def _work(work: Callable[..., None], *arguments: Any) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)  # without a word: the parent says once that all have stopped
+    started()
     work(*arguments)
 
 
@@ -56,6 +60,49 @@ def _end_with_parent() -> None:
     assert parent
     parent.join()
     os._exit(1)
+
+
+@contextmanager
+def starting() -> Iterator[None]:
+    """Has processes that are started here wait with Ctrl-C until `started`: importing, they would print tracebacks."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def started() -> None:
+    """Lets Ctrl-C end this process, also one that was pressed while it started."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def stoppable() -> Iterator[Callable[[], int]]:
+    """Gives what tells the number of the signal, Ctrl-C's or SIGTERM, that asked to stop; 0 for none.
+
+    A second one does what it did before. Outside of the main thread, which alone receives signals, none comes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: 0
+        return
+    asked: List[int] = []
+    before = {number: signal.getsignal(number) or signal.SIG_DFL for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def stop(number: int, _: Any) -> None:
+        asked.append(number)
+        restore()
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield lambda: asked[0] if asked else 0
+    finally:
+        restore()
 
 
 @contextmanager

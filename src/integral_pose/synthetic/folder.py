@@ -17,6 +17,7 @@ from tqdm import tqdm
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.storage.atomic import naming, only_here
+from integral_pose.storage.processes import starting
 
 CORES = len(os.sched_getaffinity(0))
 QUALITY = 92
@@ -143,8 +144,10 @@ def _share(module: str, part: Path, count: int, workers: int) -> Iterator[Any]:
     places = [place or os.getcwd() for place in sys.path]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(places), "OMP_NUM_THREADS": "1"}
     program = [sys.executable, "-m", "integral_pose.synthetic.worker", module, str(part)]
-    crew = [Popen([*program, str(i), str(workers)], stdout=PIPE, env=environment) for i in range(workers)]
+    crew: List[Popen[bytes]] = []
     try:
+        with starting():
+            crew += [Popen([*program, str(i), str(workers)], stdout=PIPE, env=environment) for i in range(workers)]
         for i in range(count):
             yield _received(crew[i % workers], part)
     finally:

@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from integral_pose.storage.processes import started
 from integral_pose.synthetic.folder import jobs_of, maker_of
 
 
@@ -16,6 +17,7 @@ def main() -> None:
     """Do jobs SHARE, SHARE + OF, … of the unfinished folder PART; ends quietly when nobody reads any more."""
     maker, part, share, of = maker_of(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     try:
+        started()
         for job in jobs_of(maker, part)[share::of]:
             print(json.dumps({"made": maker.make_one(job)}), flush=True)
     except (BrokenPipeError, KeyboardInterrupt):

@@ -15,14 +15,14 @@ from integral_pose.geometry import Array
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+    """The content of a JSON file, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Raises:
         InputError: the file is missing or is not JSON.
     """
     _must_exist(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes())
     except (ValueError, RecursionError, OSError) as error:
         raise _unreadable(path, "JSON", error) from error
 
