@@ -70,12 +70,12 @@ test: environment $(VENV)/ready-dev $(VENV)/ready-export
 	MXNET_MKLDNN_ENABLED=0 $(PYTEST) -m memory
 
 test-horovod: $(VENV)/ready-dev $(VENV)/ready-horovod
-	$(PYTEST) tests/test_crew.py
+	$(PYTEST) tests/test_distributed.py
 
 check: environment $(VENV)/ready-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(PYTEST) -q tests/test_layers.py
+	$(PYTEST) -q tests/project/test_layers.py
 
 # ---------------------------------------------------------------- a look at it
 .PHONY: demo

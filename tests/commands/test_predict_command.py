@@ -1,0 +1,385 @@
+"""The command that finds joints in people's own pictures."""
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, List
+
+import integral_pose  # isort: skip  # noqa: F401
+
+import cv2
+import numpy as np
+import pytest
+
+from integral_pose.commands import predict
+from integral_pose.errors import InputError
+from integral_pose.inference import detector, output, pipeline
+from tests.helpers import clips, trained_forms
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = {"a.jpg": (80, 120), "b.png": (90, 70), "c.webp": (64, 64)}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures in photos/, a video, and two runs in runs/smoke/."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "photos").mkdir()
+    rng = np.random.default_rng(0)
+    for name, (height, width) in SIZES.items():
+        pixels = cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (width, height))
+        cv2.imwrite(str(folder / "photos" / name), pixels)
+    video = output.Video(folder / "video.mp4", 10)
+    for _ in range(5):
+        video.add(cv2.resize(rng.integers(0, 255, (4, 5, 3)).astype(np.uint8), (96, 80)))
+    video.close()
+    for changes in ({}, {"data": "human36m", "coordinates": 3}):
+        run = trained_forms.tiny(**changes)
+        trained_forms.write(run, folder / "runs" / "smoke" / run.key, f"{run.coordinates}D")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+
+
+class Found(detector.Detector):
+    """Two people in every picture, of whom one is hardly there."""
+
+    def __init__(self, *arguments: Any) -> None: ...
+
+    def people(self, image: Any) -> Any:
+        return np.array([[2.0, 3, 20, 30], [5, 5, 20, 30]]), np.array([0.9, 0.2])
+
+
+def key(coordinates: int = 2) -> str:
+    changes = {"data": "human36m", "coordinates": 3} if coordinates == 3 else {}
+    return trained_forms.tiny(**changes).key
+
+
+def content(out: Path) -> Any:
+    return json.loads((out / "joints.json").read_text())
+
+
+def test_a_folder_gives_joints_and_overlays(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["photos", "--run", key()[:4], "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("3 people in 3 pictures") and "images/s" in said.out
+    assert "synthetic people" in said.err
+    found = content(tmp_path)
+    assert [(one["image"], one["person"], one["box"]) for one in found["people"]] == [
+        (name, 0, [0, 0, width, height]) for name, (height, width) in SIZES.items()]
+    assert found["joints"] == list(found["people"][0]["joints"]) and "l_wrist" in found["joints"]
+    assert found["boxes"] == "all of each picture" and found["run"] == key() and found["failed"] == []
+    assert "share of the joint's heat map" in found["units"]["confidence"]
+    for name, (height, width) in SIZES.items():
+        drawn = cv2.imread(str(tmp_path / "overlays" / name))
+        assert drawn.shape[0] % height == 0 and drawn.shape[1] % width == 0
+    with open(tmp_path / "joints.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert len(rows) == 3 * 16
+    for row in rows:
+        joint = next(one for one in found["people"] if one["image"] == row["image"])["joints"][row["joint"]]
+        assert {name: float(row[name]) for name in joint} == joint
+
+
+def test_in_space_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path)]) == 0
+    assert "1.15 times the picture's longer side, which is assumed" in " ".join(capsys.readouterr().err.split())
+    found = content(tmp_path)
+    assert found["focal_px"] == "1.15 x the longer side" and any("assumed" in note for note in found["notes"])
+    assert [found["people"][0]["joints"]["pelvis"][axis] for axis in output.MM] == [0, 0, 0]
+    assert cv2.imread(str(tmp_path / "overlays" / "a.jpg")).shape == (320, 480 + 160, 3)
+    before = found["people"]
+    assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path), "--focal", "90"]) == 0
+    found = content(tmp_path)
+    assert found["focal_px"] == 90 and not any("assumed" in note for note in found["notes"])
+    assert found["people"] != before
+    said = capsys.readouterr().err
+    assert "joints.json, joints.csv, overlays of an earlier prediction will be replaced" in " ".join(said.split())
+
+
+def test_damaged_pictures_are_passed_over_and_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    for name in SIZES:
+        (tmp_path / name).write_bytes((place / "photos" / name).read_bytes())
+    (tmp_path / "cut.jpg").write_bytes((place / "photos" / "a.jpg").read_bytes()[:400])
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr()
+    assert "cut.jpg" in said.err and said.out.startswith("3 people in 3 pictures, 1 could not be used")
+    assert len(content(tmp_path / "out")["failed"]) == 1
+    assert predict.main([str(tmp_path / "cut.jpg"), "--run", key(), "--out", str(tmp_path / "none")]) == 2
+    assert not (tmp_path / "none").exists()
+
+
+def test_pictures_of_any_ending_are_drawn_over_and_others_are_told(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content_of = (place / "photos" / "a.jpg").read_bytes()
+    for name in ("shot.jfif", "noending", "._shot.jfif"):
+        (tmp_path / name).write_bytes(content_of)
+    (tmp_path / "g.pgm").write_bytes(b"P5 40 30 255\n" + bytes(1200))
+    (tmp_path / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
+    (tmp_path / "notes.txt").write_text("words")
+    out = tmp_path / "out"
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(out)]) == 1
+    said = capsys.readouterr()
+    assert said.out.startswith("3 people in 3 pictures, 1 could not be used")
+    assert "is a HEIC" in said.err and "left out 1 that is a text: notes.txt" in " ".join(said.err.split())
+    assert sorted(path.name for path in (out / "overlays").iterdir()) == ["g.pgm.png", "noending.jpg", "shot.jfif.jpg"]
+    assert "IMG_1.HEIC: is a HEIC" in content(out)["failed"][0]
+    draw = pipeline.overlay
+
+    def drawn(seen: Any, *how: Any) -> Any:
+        if seen.picture.name == "g.pgm":
+            raise cv2.error("too large")
+        return draw(seen, *how)
+
+    monkeypatch.setattr(pipeline, "overlay", drawn)
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(out)]) == 1
+    assert len(content(out)["people"]) == 3 and "g.pgm: has its joints" in content(out)["failed"][1]
+    assert predict.main([str(tmp_path / "g.pgm"), "--run", key(), "--max-pixels", "99", "--out", str(out)]) == 2
+    assert "is 40 x 30 px" in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_name_that_is_not_utf_8_is_written_as_text_that_is(place: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    path.write_bytes((place / "photos" / "a.jpg").read_bytes())
+    assert predict.main([str(tmp_path), "--run", key(), "--out", str(tmp_path / "out")]) == 0
+    assert content(tmp_path / "out")["people"][0]["image"] == r"caf\xe9.jpg"
+    assert (tmp_path / "out" / "joints.csv").read_text(encoding="utf-8").splitlines()[1].startswith(r"caf\xe9.jpg,0,")
+    assert (tmp_path / "out" / "overlays" / r"caf\xe9.jpg").is_file()
+
+
+def test_a_video_gives_a_video(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["video.mp4", "--run", key(3), "--out", str(tmp_path), "--batch", "2"]) == 0
+    assert capsys.readouterr().out.startswith("5 people in 5 frames")
+    found = content(tmp_path)
+    assert [one["frame"] for one in found["people"]] == [0, 1, 2, 3, 4] and found["video"] == "video.mp4"
+    video = cv2.VideoCapture(str(tmp_path / "overlays" / "video.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    assert video.read()[1].shape == (400, 480 + 200, 3)
+    assert (tmp_path / "joints.csv").read_text().startswith("frame,seconds,person,joint,x,y,x_mm")
+    assert predict.main(["video.mp4", "--run", key(), "--out", str(tmp_path), "--frames", "2", "--no-overlays"]) == 0
+    assert len(content(tmp_path)["people"]) == 2
+    assert not list((tmp_path / "overlays").iterdir())
+
+
+def test_a_phones_video_is_upright_with_boxes_times_and_overlay(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Turned by its tag and uneven: what is found is what is found in its frames as pictures."""
+    frame = cv2.imread(str(place / "photos" / "a.jpg"))  # 120 x 80
+    path = clips.timed(clips.turned(clips.write(tmp_path / "phone.mp4", 3 * [frame], 10), 90), [40, 300, 100])
+    upright = clips.write(tmp_path / "up.mp4", 3 * [np.rot90(frame, 3).copy()], 10)
+    cv2.imwrite(str(tmp_path / "up.png"), cv2.VideoCapture(str(upright)).read()[1])
+    box = {"bbox": [5, 10, 50, 40]}
+    (tmp_path / "boxes.json").write_text(json.dumps([{"image_id": name, **box} for name in ("000000", 1, 2.0, "up")]))
+    found = {}
+    for name in (path.name, "up.png"):
+        command = [str(tmp_path / name), "--run", key(), "--boxes", str(tmp_path / "boxes.json")]
+        assert predict.main([*command, "--out", str(tmp_path / name[:2])]) == 0
+        found[name[:2]] = content(tmp_path / name[:2])
+    people = found["ph"]["people"]
+    assert [(one["frame"], one["seconds"]) for one in people] == [(0, 0), (1, 0.04), (2, 0.34)]
+    for joint, values in found["up"]["people"][0]["joints"].items():
+        assert [people[0]["joints"][joint][axis] for axis in "xy"] == pytest.approx([values["x"], values["y"]], abs=2)
+    with open(tmp_path / "ph" / "joints.csv", newline="") as handle:
+        assert [row["seconds"] for row in csv.DictReader(handle)] == 16 * ["0.0"] + 16 * ["0.04"] + 16 * ["0.34"]
+    drawn = cv2.VideoCapture(str(tmp_path / "ph" / "overlays" / "phone.mp4"))
+    assert drawn.read()[1].shape == (480, 320, 3)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "its frames do not follow one another evenly; `seconds` is each frame's own time" in said
+    assert "The video drawn over has an even 6.818 frames a second, where the frames came at 5.882 a second" in said
+    assert any("do not follow one another evenly" in note for note in found["ph"]["notes"])
+    assert found["ph"]["frames_per_second"] == pytest.approx(2 / 0.34, abs=1e-3)
+
+
+@pytest.mark.parametrize("number, what", [(signal.SIGINT, "video.mp4"), (signal.SIGTERM, "video.mp4"),
+                                          (signal.SIGTERM, "photos")])
+def test_what_was_done_before_a_signal_is_kept(
+    number: int, what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    class Pressing(Found):
+        pictures = 0
+
+        def people(self, image: Any) -> Any:
+            self.pictures += 1
+            if self.pictures == 2:
+                os.kill(os.getpid(), number)
+            return super().people(image)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins deaf to it
+    monkeypatch.setattr(predict, "Detector", Pressing)
+    try:
+        command = [what, "--run", key(), "--boxes", "detect", "--batch", "1", "--out", str(tmp_path)]
+        assert predict.main(command) == 128 + number
+    finally:
+        signal.signal(signal.SIGINT, before)
+    total = 5 if what == "video.mp4" else 3
+    said = capsys.readouterr()
+    assert said.out.startswith(f"Stopped early, of {total}; what was done so far is kept: 2 people in 2 ")
+    found = content(tmp_path)
+    assert found["stopped_early"] and found["pictures"] == 2 == len(found["people"])
+    assert not list(tmp_path.glob(".draft*"))
+    if what == "video.mp4":
+        assert cv2.VideoCapture(str(tmp_path / "overlays" / what)).get(cv2.CAP_PROP_FRAME_COUNT) == 2
+    assert len((tmp_path / "joints.csv").read_text().splitlines()) == 1 + 2 * 16
+
+
+def test_a_signal_before_anything_was_done_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def ended(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(predict.boxes, "whole", ended)
+    monkeypatch.setattr("integral_pose.inference.pipeline._estimator", ended)
+    assert predict.main(["photos", "--run", key(), "--out", str(tmp_path / "out")]) == 128 + signal.SIGTERM
+    assert "Stopped. Nothing was written." in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("boxes, exit_code, people, said", [
+    ([{"image_id": "val2017/a.jpg", "category_id": "1", "bbox": [1, 2, 30, 40]}], 0, 1, "no box for 2 of 3 pictures"),
+    ([{"image_id": "aa.jpg", "bbox": [1, 2, 30, 40]}, {"image_id": "b.png", "bbox": [1, 2, 30, 40]}], 0, 1,
+     "1 of its 2 images are none of the pictures given: aa.jpg."),
+    ([{"image_id": "c.webp", "bbox": [0.25, 0.25, 0.5, 0.5]}], 0, 1, "taken as fractions"),
+    ([{"image_id": "z.jpg", "bbox": [1, 2, 30, 40]}], 2, 0, "none of its 1 images (z.jpg) is a picture that was given"),
+    ([{"image_id": "a.jpg", "category_id": 18, "bbox": [1, 2, 30, 40]}], 2, 0, "their categories are 18"),
+    ([], 0, 0, "has no box for 3 of 3 pictures"),
+])
+def test_boxes_that_do_not_fit_are_told(
+    boxes: List[Any], exit_code: int, people: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    command = ["photos", "--run", key(), "--boxes", str(tmp_path / "boxes.json"), "--out", str(tmp_path / "out")]
+    assert predict.main(command) == exit_code
+    assert said in " ".join(capsys.readouterr().err.split())
+    if exit_code == 0:
+        found = content(tmp_path / "out")
+        assert len(found["people"]) == people and any(said in note for note in found["notes"])
+        assert "c.webp" not in said or found["people"][0]["box"] == [16, 16, 32, 32]
+    else:
+        assert not (tmp_path / "out").exists()
+
+
+def test_frames_counted_from_1_are_asked_about(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "boxes.csv").write_text("".join(f"{number},{number},2,30,40\n" for number in range(1, 6)))
+    command = ["video.mp4", "--run", key(), "--boxes", str(tmp_path / "boxes.csv"), "--out", str(tmp_path / "out")]
+    assert predict.main(command) == 2
+    assert "its frames are 1 to 5, and the video's are 0 to 4" in " ".join(capsys.readouterr().err.split())
+    assert predict.main([*command, "--first-frame", "1"]) == 0
+    assert [(one["frame"], one["box"][0]) for one in content(tmp_path / "out")["people"]] == [
+        (frame, frame + 1) for frame in range(5)]
+
+
+def test_a_focal_length_that_is_not_used_is_told(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["photos/a.jpg", "--run", key(), "--focal", "900", "--out", str(tmp_path)]) == 0
+    assert "--focal is not used: this network gives joints in px" in " ".join(capsys.readouterr().err.split())
+
+
+def test_boxes_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    boxes = [{"image_id": "b.png", "category_id": 1, "bbox": [3, 4, 30, 50], "score": 0.8},
+             {"image_id": "b.png", "category_id": 1, "bbox": [20, 4, 40, 50], "score": 0.3},
+             {"image_id": "a.jpg", "category_id": 1, "bbox": [300, 4, 40, 50], "score": 0.9}]
+    (tmp_path / "boxes.json").write_text(json.dumps(boxes))
+    command = ["photos", "--run", key(), "--boxes", str(tmp_path / "boxes.json"), "--out", str(tmp_path / "out")]
+    assert predict.main(command) == 1
+    assert "a.jpg: the box" in capsys.readouterr().err
+    found = content(tmp_path / "out")
+    assert [(one["image"], one["box"], one["score"]) for one in found["people"]] == [("b.png", [3, 4, 30, 50], 0.8)]
+    assert found["pictures"] == 2
+    assert predict.main([*command, "--least", "0.2"]) == 1
+    assert [one["person"] for one in content(tmp_path / "out")["people"]] == [0, 1]
+
+
+def test_the_detectors_boxes_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "Detector", Found)
+    assert predict.main(["photos/a.jpg", "--run", key(), "--boxes", "detect", "--out", str(tmp_path)]) == 0
+    assert [one["box"] for one in content(tmp_path)["people"]] == [[2, 3, 20, 30]]
+
+
+def test_without_the_detectors_weights_it_says_how_to_get_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise InputError("put the weights into data/models, or name such a file with --weights.")
+
+    monkeypatch.setattr(detector.Detector, "__init__", refuse)
+    assert predict.main(["photos", "--run", key(), "--boxes", "detect", "--out", str(tmp_path / "out")]) == 2
+    assert "--weights" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def commands(page: str) -> List[List[str]]:
+    """What a page of docs/ has people type, without the program."""
+    lines = (ROOT / "docs" / page).read_text().splitlines()
+    return [shlex.split(line)[3:] for line in lines if line.startswith(".venv/bin/python -m scripts.predict")]
+
+
+@pytest.mark.parametrize("words", commands("predict.md"), ids=" ".join)
+def test_the_commands_of_the_page_work(
+    words: List[str], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs").symlink_to(place / "runs")
+    (tmp_path / "models").symlink_to(ROOT / "models")
+    for name, source in {"photos": "photos", "photo.jpg": "photos/a.jpg", "other.png": "photos/b.png",
+                         "dance.mp4": "video.mp4"}.items():
+        (tmp_path / name).symlink_to(place / source)
+    (tmp_path / "boxes.json").write_text('{"photo.jpg": [[1, 2, 30, 40]]}')
+    monkeypatch.setattr(predict, "Detector", Found)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda what, real=cv2.VideoCapture: real(what or "dance.mp4"))
+    words = [word.replace("quick/1a2b3c4d5e", f"smoke/{key()}").replace("1a2b3c", key()[:6]) for word in words]
+    assert predict.main(words) == 0
+    out = Path(words[words.index("--out") + 1] if "--out" in words else "predictions")
+    assert content(out)["people"] and list((out / "overlays").iterdir())
+
+
+def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path) -> None:
+    assert predict.main(["photos/a.jpg", "--out", str(tmp_path)]) == 0
+    assert content(tmp_path)["run"] == json.loads((ROOT / "models" / "people.json").read_text())["key"]
+
+
+def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
+    for options in ([], ["--flip"]):
+        assert predict.main(["photos/a.jpg", "--run", key(), *options, "--out", str(tmp_path / str(len(options)))]) == 0
+    assert content(tmp_path / "0")["people"] != content(tmp_path / "1")["people"]
+
+
+@pytest.mark.parametrize("options, said", [
+    (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
+    (["photos", "video.mp4"], "by itself"), (["camera", "photos"], "by itself"),
+    (["photos", "--run", "zz"], "there is no such run"), (["photos", "--least", "7"], "--least 7"),
+    (["photos", "--checkpoint", "photos/a.jpg"], "a.json or run.json"), (["photos", "--focal", "-3"], "--focal -3"),
+    (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),
+    (["photos", "--boxes", "nowhere.json"], "nowhere.json: there is no such file"),
+    (["photos", "--out", "video.mp4"], "is a file"), (["photos", "--out", "/proc/nothing"], "cannot be written"),
+])
+def test_wrong_input_gets_a_sentence(options: List[str], said: str, capsys: pytest.CaptureFixture) -> None:
+    network = [] if {"--run", "--checkpoint"} & set(options) else ["--run", key()]
+    out = [] if "--out" in options else ["--out", "never"]
+    assert predict.main([*options, *network, *out]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+    assert not Path("never").exists()
+
+
+def test_damaged_parameters_are_named(tmp_path: Path, place: Path, capsys: pytest.CaptureFixture) -> None:
+    folder = place / "runs" / "smoke" / key()
+    (tmp_path / "run.json").write_bytes((folder / "run.json").read_bytes())
+    (tmp_path / "net.params").write_bytes((folder / "net.params").read_bytes()[:5000])
+    assert predict.main(["photos", "--checkpoint", str(tmp_path / "net.params"), "--out", str(tmp_path / "out")]) == 2
+    assert "net.params: these are not the parameters" in " ".join(capsys.readouterr().err.split())
+
+
+def test_it_runs_as_a_command_and_its_help_teaches() -> None:
+    command = [sys.executable, "-m", "scripts.predict", "--help"]
+    asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert asked.returncode == 0
+    for word in ("examples:", "joints.csv", "--boxes", "camera --frames", "whole"):
+        assert word in asked.stdout

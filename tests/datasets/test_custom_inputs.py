@@ -1,0 +1,371 @@
+"""What people bring as custom data: other tools' numbers, other pictures, other names; and who is in which part."""
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import integral_pose  # isort: skip  # noqa: F401
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from integral_pose.commands import train
+from integral_pose.datasets import custom, custom_images, custom_split
+from integral_pose.errors import InputError
+from integral_pose.samples import Sample
+from tests.helpers.custom_forms import annotations, command, write_dogs
+
+ROOT = Path(__file__).resolve().parents[2]
+A = Path("a.json")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """dogs.json and images/."""
+    return write_dogs(tmp_path)
+
+
+def written(place: Path, content: Dict[str, Any]) -> Path:
+    """The file with another content."""
+    (place / "dogs.json").write_text(json.dumps(content))
+    return place / "dogs.json"
+
+
+def everybody(place: Path, data: str) -> List[Sample]:
+    parts = [custom.read(place / "data" / data, part) for part in custom_split.PARTS]
+    return sorted((sample for part in parts for sample in part), key=lambda sample: str(sample.joints.tolist()))
+
+
+def register(place: Path, **options: Any) -> custom.Registered:
+    return custom.register(custom.find(place / "dogs.json"), place / "data", **options)
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def changed(content: Dict[str, Any], change: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
+    content = copy.deepcopy(content)
+    for person in content["annotations"]:
+        if "keypoints" in person:
+            change(person)
+    return content
+
+
+def as_text(person: Dict[str, Any]) -> None:
+    person.update({name: str(person[name]) for name in ("id", "image_id", "category_id", "iscrowd")})
+    person.update({name: [str(number) for number in person[name]] for name in ("bbox", "keypoints")})
+
+
+def joints_as_fractions(person: Dict[str, Any]) -> None:
+    person["keypoints"] = (np.reshape(person["keypoints"], (-1, 3)) / [100, 80, 1]).ravel().tolist()
+
+
+def box_as_fractions(person: Dict[str, Any]) -> None:
+    person["bbox"] = [number / size for number, size in zip(person["bbox"], (100, 80, 100, 80))]
+
+
+@pytest.mark.parametrize("change, said", [
+    (as_text, ""), (joints_as_fractions, "All joints lie between 0 and 1"),
+    (box_as_fractions, "All boxes lie between 0 and 1"),
+    (lambda person: person.pop("iscrowd"), ""), (lambda person: person.update(iscrowd=False), ""),
+])
+def test_numbers_as_other_tools_write_them_are_the_same_people(
+    change: Callable[[Dict[str, Any]], None], said: str, place: Path
+) -> None:
+    truth = everybody(place, register(place).name)
+    content = changed(annotations(), change)
+    content["images"] = [{**image, "id": str(image["id"]), "width": "100"} for image in content["images"]]
+    written(place, content)
+    data = register(place)
+    for sample, of in zip(everybody(place, data.name), truth):
+        np.testing.assert_allclose(sample.joints, of.joints)
+        assert (sample.annotated == of.annotated).all()
+        assert (sample.box.x, sample.box.y, sample.box.side) == pytest.approx((of.box.x, of.box.y, of.box.side))
+    assert not said or any(said in note for note in data.notes)
+
+
+@pytest.mark.parametrize("empty", [[0, 0, 0, 0], [15, 5, 0, 66], [], None])
+def test_an_empty_box_is_no_box(empty: Any, place: Path) -> None:
+    content = annotations()
+    for person in content["annotations"]:
+        person.pop("bbox")
+    written(place, content)
+    truth = everybody(place, register(place).name)
+    written(place, changed(annotations(), lambda person: person.update(bbox=empty)))
+    data = register(place)
+    assert [sample.box for sample in everybody(place, data.name)] == [sample.box for sample in truth]
+    assert ("13 boxes are empty" in " ".join(data.notes)) == bool(empty)
+
+
+def only(number: int, change: Callable[[Dict[str, Any]], None]) -> Dict[str, Any]:
+    content = annotations()
+    change(content["annotations"][number])
+    return content
+
+
+@pytest.mark.parametrize("change, said", [
+    (joints_as_fractions, "annotation 2 .*all joints lie between 0 and 1"),
+    (box_as_fractions, "annotation 2 .*`bbox` lies between 0 and 1"),
+    (lambda person: person.update(iscrowd="maybe"), "annotation 2 .*`iscrowd` must be 0 or 1"),
+    (lambda person: person.update(iscrowd=[]), "annotation 2 .*`iscrowd` must be 0 or 1"),
+    (lambda person: person.update(image_id="x"), "annotation 2 .*`image_id` must be an integer"),
+])
+def test_what_cannot_be_told_is_refused(
+    change: Callable[[Dict[str, Any]], None], said: str, place: Path
+) -> None:
+    written(place, only(2, change))
+    with pytest.raises(InputError, match=said):
+        register(place)
+
+
+def test_who_is_left_out_is_counted_and_named(place: Path) -> None:
+    content = annotations()
+    people = content["annotations"]
+    people[1]["iscrowd"] = "1"
+    people[2]["keypoints"] = []
+    people[3]["keypoints"][2::3] = [0] * 7
+    people[4]["bbox"] = [300, 300, 5, 5]
+    people[5]["keypoints"][:2] = [0, 0]
+    people[6]["keypoints"][:2] = [300, 20]
+    written(place, content)
+    data = register(place)
+    assert data.notes == [
+        "Left out: 1 of other categories.", "Left out: 1 marked as crowds (annotation 1, counted from 0).",
+        "Left out: 1 without keypoints (annotation 2, counted from 0).",
+        "1 joints are marked as annotated at 0, 0: they are taken as not annotated.",
+        "Left out: 1 without an annotated joint (annotation 3, counted from 0).",
+        "Left out: 1 with a box outside the picture (annotation 4, counted from 0).",
+        "1 of 53 annotated joints lie outside their pictures, and teach nothing.",
+    ]
+    assert len(everybody(place, data.name)) == 9
+
+
+def test_a_file_of_nobody_says_why(place: Path) -> None:
+    written(place, changed(annotations(), lambda person: person.update(iscrowd=1)))
+    with pytest.raises(InputError, match="nobody has a joint there.*13 marked as crowds"):
+        register(place)
+
+
+def test_cocos_limbs_on_other_joints_are_none(place: Path) -> None:
+    content = annotations()
+    content["categories"][0]["skeleton"] = [list(edge) for edge in custom.COCO_EDGES]
+    written(place, content)
+    assert custom.skeleton(custom.find(place / "dogs.json")).limbs == ()
+    assert any("COCO's limbs" in note for note in register(place).notes)
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def test_other_pictures_are_another_run(place: Path) -> None:
+    first = register(place)
+    picture = place / "images" / "3.jpg"
+    before = picture.read_bytes()
+    cv2.imwrite(str(picture), np.zeros((80, 100, 3), np.uint8))
+    with pytest.raises(InputError, match="were changed since this run began"):
+        custom.read(place / "data" / first.name, "train")
+    assert register(place).name != first.name
+    picture.write_bytes(before)
+    assert register(place).name == first.name
+    picture.rename(place / "images" / "x.jpg")
+    content = annotations()
+    content["images"][3]["file_name"] = "x.jpg"
+    written(place, content)
+    assert register(place).name != first.name
+
+
+def test_pictures_are_opened_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = register(place)
+    monkeypatch.setattr(custom_images.image_files, "read", lambda path, most: pytest.fail(f"{path} was opened again"))
+    assert register(place) == first
+    (place / "images" / "3.jpg").touch()
+    with pytest.raises(pytest.fail.Exception, match=r"3\.jpg"):
+        register(place)
+
+
+@pytest.mark.parametrize("harm, said", [
+    (lambda path: cv2.imwrite(str(path), np.zeros((40, 50, 3), np.uint8)),
+     r"7\.jpg: is 50 x 40 px, and .*dogs\.json says 100 x 80\."),
+    (lambda path: path.write_bytes(path.read_bytes()[:300]), r"7\.jpg: .*truncated"),
+    (Path.unlink, r"7\.jpg: .*names this image, and it is missing.*--images"),
+])
+def test_pictures_that_are_wrong_are_found_before_training(
+    harm: Callable[[Path], Any], said: str, place: Path, capsys: pytest.CaptureFixture
+) -> None:
+    harm(place / "images" / "7.jpg")
+    assert train.main(command(place)) == 2
+    assert re.search(said, " ".join(capsys.readouterr().err.split()))
+    assert not (place / "runs").exists()
+
+
+def tagged(path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    with Image.open(path) as image:
+        image.load()
+    image.save(path, exif=exif)
+
+
+@pytest.mark.parametrize("size, upright", [((100, 80), False), ((80, 100), True)])
+def test_width_and_height_tell_whether_a_turned_photograph_was_annotated_as_seen(
+    size: Any, upright: bool, place: Path
+) -> None:
+    content = annotations()
+    for number, image in enumerate(content["images"]):
+        tagged(place / "images" / f"{number}.jpg", 6)
+        image["width"], image["height"] = size
+    written(place, content)
+    assert {sample.upright for sample in everybody(place, register(place).name)} == {upright}
+
+
+def test_where_sizes_do_not_tell_the_user_is_asked(place: Path) -> None:
+    tagged(place / "images" / "4.jpg", 3)
+    with pytest.raises(InputError, match=r"1 pictures have an EXIF tag .*4\.jpg.*--labels-of"):
+        register(place)
+    names = set()
+    for labels_of in ("seen", "stored"):
+        data = register(place, labels_of=labels_of)
+        turned = {sample.image.name for sample in everybody(place, data.name) if sample.upright}
+        assert turned == ({"4.jpg"} if labels_of == "seen" else set())
+        names.add(data.name)
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("name", ["../../x.jpg", "/etc/x.jpg", "a/../../images/../../x.jpg"])
+def test_names_do_not_leave_the_images_folder(name: str, place: Path) -> None:
+    content = annotations()
+    content["images"][5]["file_name"] = name
+    written(place, content)
+    with pytest.raises(InputError, match="names the image .*which is not below"):
+        register(place)
+
+
+# ---------------------------------------------------------------- parts
+
+
+FORMS = {
+    "numbers": [f"p{i:03}.jpg" for i in range(12)], "coco": [f"train2017/{i:012}.jpg" for i in range(300)],
+    "cameras": [f"cam{c}/{i:06}.jpg" for c in range(8) for i in range(6)],
+    "clips": [f"clip{i:02}/rgb.jpg" for i in range(20)],
+    "videos": [f"walk{w}_{i:05}.jpg" for w in range(9) for i in range(7)],
+    "frames": [f"{v}_frame{i}.png" for v in "abcd" for i in range(9)],
+    "roboflow": [f"img{i}_jpg.rf.{h}abc.jpg" for i in range(20) for h in "123"],
+    "three": ["a.jpg", "b.jpg", "c.jpg"],
+}
+TOGETHER = {"cameras": r"cam\d", "videos": r"walk\d", "frames": "^.", "roboflow": r"img\d+_"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_every_part_has_somebody_and_neighbours_stay_together(form: str) -> None:
+    names = FORMS[form]
+    parts = custom_split.divide(A, names).parts
+    counts = Counter(parts.values())
+    assert set(counts) == {"train", "held-out", "test"} and sum(counts.values()) == len(names)
+    assert counts["train"] >= len(names) / 3
+    if form in TOGETHER:
+        groups: Dict[str, set] = {}
+        for name, part in parts.items():
+            groups.setdefault(re.search(TOGETHER[form], name)[0], set()).add(part)  # type: ignore[index]
+        assert all(len(group) == 1 for group in groups.values())
+
+
+def test_a_picture_keeps_its_part_in_any_order_and_when_others_join() -> None:
+    names = FORMS["coco"]
+    parts = custom_split.divide(A, names).parts
+    assert custom_split.divide(A, [*names[::-1], *names[:5]]).parts == parts
+    more = custom_split.divide(A, [*names, *(f"train2017/x{i}y.jpg" for i in range(200))]).parts
+    assert {name: more[name] for name in names} == parts
+    assert 15 < sum(part == "test" for part in parts.values()) < 45
+
+
+@pytest.mark.parametrize("names, pattern, said", [
+    (["a.jpg", "b.jpg"], None, "joints in 2 images, and 3 are needed"),
+    ([f"frame_{i:04}.jpg" for i in range(50)], None, "frames or copies of 1, and 3 are needed.*--group"),
+    (FORMS["numbers"], "x", "--group x: does not match the picture p000.jpg"),
+    (FORMS["numbers"], "p", "--group keeps the 12 pictures together as 1"),
+])
+def test_what_cannot_be_divided_gets_a_sentence(names: List[str], pattern: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        custom_split.divide(A, names, pattern and re.compile(pattern))
+
+
+def test_a_pattern_of_the_user_keeps_pictures_together() -> None:
+    names = [f"{scene}_{i}.jpg" for scene in "abcdefgh" for i in range(5)]
+    parts = custom_split.divide(A, names, re.compile(r"^(.)_")).parts
+    assert all(len({parts[f"{scene}_{i}.jpg"] for i in range(5)}) == 1 for scene in "abcdefgh")
+
+
+def test_the_same_name_in_two_folders_is_two_pictures(place: Path) -> None:
+    content = annotations()
+    for number, image in enumerate(content["images"]):
+        (place / "images" / f"cam{number}").mkdir()
+        (place / "images" / f"{number}.jpg").rename(place / "images" / f"cam{number}" / "0001.jpg")
+        image["file_name"] = f"cam{number}/0001.jpg"
+    written(place, content)
+    data = register(place)
+    counts = [len(custom.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
+    assert min(counts) > 0 and sum(counts) == 13
+
+
+def test_the_division_does_not_depend_on_the_process(place: Path) -> None:
+    program = ("import sys; from pathlib import Path; from integral_pose.datasets import custom; "
+               "p = Path(sys.argv[1]); print(custom.register(custom.find(p / 'dogs.json'), p / sys.argv[2]).name)")
+    names = set()
+    for seed in "01":
+        told = subprocess.run([sys.executable, "-c", program, str(place), f"data{seed}"], cwd=ROOT, text=True,
+                              env={**os.environ, "PYTHONHASHSEED": seed}, stdout=subprocess.PIPE, check=True)
+        names.add(told.stdout)
+    assert names == {register(place).name + "\n"}
+
+
+def part_of(content: Dict[str, Any], images: List[int]) -> Dict[str, Any]:
+    """The annotations of some of the pictures."""
+    ids = [content["images"][number]["id"] for number in images]
+    return {**content, "images": [image for image in content["images"] if image["id"] in ids],
+            "annotations": [person for person in content["annotations"] if person["image_id"] in ids]}
+
+
+def test_roboflows_folders_are_ones_own_parts(place: Path) -> None:
+    wanted = {"train": list(range(2, 10)), "valid": [0, 1], "test": [10, 11]}
+    for name, numbers in wanted.items():
+        (place / name).mkdir()
+        (place / name / custom.ROBOFLOW).write_text(json.dumps(part_of(annotations(), numbers)))
+        for number in numbers:
+            (place / "images" / f"{number}.jpg").rename(place / name / f"{number}.jpg")
+    data = custom.register(custom.find(place), place / "data")
+    for name, numbers in wanted.items():
+        read = custom.read(place / "data" / data.name, {"valid": "held-out"}.get(name, name))
+        assert {sample.image.stem for sample in read} == {str(number) for number in numbers}
+    (place / "test" / custom.ROBOFLOW).unlink()
+    data = custom.register(custom.find(place), place / "data")
+    assert {sample.image.stem for sample in custom.read(place / "data" / data.name, "test")} == {"0", "1"}
+    assert len(custom.read(place / "data" / data.name, "held-out")) == 1
+    assert any("is tested on" in note for note in data.notes)
+
+
+def test_files_of_ones_own_parts_are_taken_as_they_are(place: Path) -> None:
+    parts = {"train": list(range(8)), "valid": [8, 9], "test": [10, 11, 0]}
+    for name, numbers in parts.items():
+        (place / f"{name}.json").write_text(json.dumps(part_of(annotations(), numbers)))
+    found = custom.find(place / "train.json", valid=place / "valid.json", test=place / "test.json")
+    data = custom.register(found, place / "data")
+    sizes = [len(custom.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
+    assert sizes == [9, 2, 4]  # two in the first picture
+    assert "1 pictures are in more than one part, the first: 0.jpg (train), 0.jpg (test)" in data.notes[-1]
+    (place / "test.json").write_text(json.dumps(part_of(annotations(), [])))
+    with pytest.raises(InputError, match="test.json: nobody has a joint there"):
+        custom.register(custom.find(place / "train.json", test=place / "test.json"), place / "data")
+    other = part_of(annotations(), [1])
+    other["categories"][0]["keypoints"] = [*other["categories"][0]["keypoints"][:6], "bell"]
+    (place / "test.json").write_text(json.dumps(other))
+    with pytest.raises(InputError, match="its joints are not those of"):
+        custom.find(place / "train.json", test=place / "test.json")

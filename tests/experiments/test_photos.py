@@ -1,0 +1,87 @@
+"""The networks of photographs: which runs they are, how they are measured, and what is shipped of them."""
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Tuple
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from experiments import photos
+from integral_pose import run as runs
+from integral_pose.datasets import coco, lsp, mpii
+from integral_pose.errors import InputError
+from integral_pose.geometry import Box
+from integral_pose.models import saved
+from integral_pose.samples import Sample
+from integral_pose.skeletons import COCO, LSP, MPII
+from tests.helpers import trained_forms
+
+MODELS = Path(__file__).resolve().parents[2] / "models"
+
+
+def person(image: str = "a.jpg", x: float = 50, head: float = 10, joints: int = 16) -> Sample:
+    return Sample(Path(image), np.full((joints, 2), x), np.ones(joints), Box(x, 50, 100), head)
+
+
+@pytest.mark.parametrize("name", photos.RUNS)
+def test_they_are_trained_on_the_training_people_of_the_extended_set(name: str) -> None:
+    assert {link.data for link in photos.RUNS[name].chain} == {lsp.EXTENDED}
+    assert not any(link.pretrained or link.everybody for link in photos.RUNS[name].chain)
+
+
+@pytest.mark.parametrize("skeleton", [LSP, MPII, COCO])
+def test_joints_go_by_their_names(skeleton: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = np.arange(14.0)
+    monkeypatch.setattr(photos, "predict", lambda *_: np.stack([order, -order], axis=1)[None].repeat(2, axis=0))
+    network = saved.Trained(runs.Run(data=lsp.EXTENDED), Path("net.params"))
+    found = photos.said(network, [person(), person()], skeleton, mx.cpu())
+    assert found.shape == (2, len(skeleton.joints), 2)
+    for joint, name in enumerate(skeleton.joints):
+        expected = LSP.index(name) if name in LSP.joints else np.nan
+        np.testing.assert_array_equal(found[:, joint, 0], expected)
+
+
+def test_head_sizes_come_from_the_same_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = [person(x=10, head=1), person(x=55, head=2), person("b.jpg", x=50, head=3)]
+    files = {"valid.h5": known, "valid.json": [person(head=np.nan)]}
+    monkeypatch.setattr(mpii, "read_file", lambda path, _: files[path.name])
+    assert [sample.head_size for sample in photos.five(Path("mpii"))] == [2]
+    files["valid.json"] = [person(x=80)]
+    with pytest.raises(InputError, match="valid.h5: lacks a person of a.jpg"):
+        photos.five(Path("mpii"))
+
+
+@pytest.mark.parametrize("off, shares", [(0, (100, 100, 100)), (9, (0, 0, 100)), (12, (0, 0, 0))])
+def test_a_network_is_measured_on_three_data_sets(
+    off: float, shares: Tuple[float, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    posed = np.zeros((14, 2))
+    posed[LSP.index("l_shoulder")] = 24, 32  # a torso of 40 px, of which a fifth is 8
+    people = {14: replace(person(joints=14), joints=posed), 17: person(joints=17)}
+    monkeypatch.setattr(lsp, "read", lambda *_: [people[14]])
+    monkeypatch.setattr(coco, "read", lambda *_: [replace(people[17], box=Box(0, 0, 125))])
+    monkeypatch.setattr(photos, "five", lambda _: [person(head=10)])
+    monkeypatch.setattr(photos, "said", lambda network, samples, *_: np.stack([s.joints for s in samples]) + [off, 0])
+    found = photos.measure(saved.Trained(runs.Run(), Path("net.params")), Path("data"), mx.cpu())
+    assert found == shares
+
+
+def test_what_ships_is_the_network_with_16_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    run = runs.Run(data=lsp.EXTENDED, backbone="resnet18", width=0.0625, patch=64, pretrained=False, steps=2)
+    monkeypatch.setitem(photos.RUNS, "people", run)
+    folder = trained_forms.write(run, tmp_path / "runs" / run.key)
+    words = ["ship", "people", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "models")]
+    assert photos.main(words) == 0 and run.key in capsys.readouterr().out
+    shipped = saved.at(tmp_path / "models" / "people.params")
+    assert shipped.run == replace(run, flip_test=True) and not shipped.notes
+    halves, whole = (mx.nd.load(str(path)) for path in (shipped.parameters, folder / "net.params"))
+    assert {values.dtype for values in halves.values()} == {np.float16}
+    for name, values in whole.items():
+        np.testing.assert_allclose(halves[name].asnumpy(), values.asnumpy(), rtol=1e-3, atol=1e-6)
+    (folder / "trained.json").unlink()
+    assert photos.main(words) == 2 and "not trained to its end" in capsys.readouterr().err

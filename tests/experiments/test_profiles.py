@@ -1,0 +1,160 @@
+"""At every scale a table still compares like with like."""
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Callable, Dict, List
+
+import pytest
+
+from experiments import (
+    beyond_bias,
+    beyond_decoders,
+    beyond_grid,
+    beyond_hand_over,
+    beyond_regularisers,
+    table1,
+    table2,
+    table3,
+    table4,
+    table5,
+    table7,
+    table8,
+    table9,
+    table11,
+    table12,
+)
+from integral_pose.methods import H1, I1, I_STAR
+from integral_pose.profiles import PROFILES, paper, quick, smoke
+from integral_pose.run import Run
+from integral_pose.tables import Table
+from tests.experiments.test_tables import each_table
+
+ROOT = Path(__file__).resolve().parents[2]
+Profile = Callable[[Run], Run]
+each_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+each_small_profile = pytest.mark.parametrize("profile", [quick, smoke])
+
+
+def column_runs(table: Table, column: int) -> List[Run]:
+    return [row.runs[column] for row in table.rows if row.runs]
+
+
+@each_table
+def test_the_papers_profile_changes_nothing(table: Table) -> None:
+    assert all(paper(run) is run for row in table.rows for run in row.runs)
+
+
+@each_table
+@each_small_profile
+def test_all_rows_of_a_column_see_as_many_images(table: Table, profile: Profile) -> None:
+    for column in range(len(table.columns)):
+        seen = {sum(link.batch * link.steps for link in profile(run).chain) for run in column_runs(table, column)}
+        assert len(seen) == 1 and min(seen) > 0
+
+
+@each_table
+@each_small_profile
+def test_a_row_that_starts_from_heat_maps_shares_their_first_half(table: Table, profile: Profile) -> None:
+    for column in range(len(table.columns)):
+        runs = column_runs(table, column)
+        for run in runs:
+            first = profile(run).start
+            assert first is not None and first.start is None
+            if run.start in runs:
+                assert first == profile(run.start).start
+            assert (first.output, first.loss) == ((run.start or run).output, (run.start or run).loss)
+
+
+@each_table
+@each_profile
+def test_keys_stay_distinct_within_a_table(table: Table, profile: Profile) -> None:
+    keys = [profile(run).key for row in table.rows for run in row.runs]
+    assert len(set(keys)) == len(keys)
+
+
+@each_table
+@each_small_profile
+def test_small_profiles_keep_what_the_rows_differ_in(table: Table, profile: Profile) -> None:
+    for row in table.rows:
+        for run in row.runs:
+            small = profile(run)
+            kept = ("output", "loss", "backbone", "upsamplings", "stages", "sigma", "disc", "seed", "coordinates",
+                    "protocol")
+            assert bool(small.extra) == bool(run.extra)
+            assert [getattr(small, name) for name in kept] == [getattr(run, name) for name in kept]
+            assert run.patch % small.patch == 0 and not small.pretrained and small.data.startswith("synthetic-")
+
+
+@each_profile
+def test_runs_that_tables_share_are_trained_once(profile: Profile) -> None:
+    def keys(table: Table, column: int) -> Dict[str, str]:
+        return {row.name: profile(row.runs[column]).key for row in table.rows if row.runs}
+
+    first, middle, fifty = keys(table1.TABLE, 0), keys(table2.TABLE, 1), keys(table3.TABLE, 1)
+    assert middle == fifty == {name: first[name] for name in ("H1", "I1")}
+    assert set(keys(table4.TABLE, 0).values()) == set(middle.values())
+    mixed, large = keys(table7.TABLE, 1), keys(table9.TABLE, 0)
+    assert large == {name: mixed[name] for name in ("H2", "I2")}
+    assert profile(table12.TABLE.rows[-1].runs[0]).key == keys(table8.TABLE, 1)["I1"]
+    assert profile(table11.TABLE.rows[-1].runs[0]).key == mixed["I*"]
+
+
+@each_small_profile
+def test_of_table_5_only_hourglasses_are_trained(profile: Profile) -> None:
+    """Synthetic test people are annotated, so to train on everybody else is what the other tables do already."""
+    others = {profile(run).key for table in (table1.TABLE, table4.TABLE) for row in table.rows for run in row.runs}
+    runs = {row.name: profile(row.runs[0]) for row in table5.TABLE.rows if row.runs}
+    assert {name for name, run in runs.items() if run.training.key not in others} == {"HG-H1", "HG-I1"}
+    assert all(run.flip_test and not run.everybody for run in runs.values())
+
+
+@each_profile
+def test_a_seed_goes_through_a_profile(profile: Profile) -> None:
+    keys = {profile(run).key for run in (Run(), Run(seed=1), Run(seed=2))}
+    assert len(keys) == 3
+    assert [link.seed for link in profile(Run(seed=2)).chain] == [2] * len(profile(Run(seed=2)).chain)
+
+
+@pytest.mark.parametrize("run, first", [(H1, H1), (I1, H1), (I_STAR, I_STAR)])
+def test_two_halves_by_hand(run: Run, first: Run) -> None:
+    start = quick(run).start
+    assert start is not None
+    assert (start.loss, start.steps, start.batch, start.patch) == (first.loss, quick(run).steps, 16, 128)
+
+
+def test_only_the_quick_profile_sharpens_and_only_maps_of_peak_1() -> None:
+    scales = {row.name: quick(row.runs[0]).logit_scale for row in table1.TABLE.rows}
+    assert {name for name, scale in scales.items() if scale} == {"I1"}
+    assert not any(quick(row.runs[0]).start.logit_scale for row in table1.TABLE.rows)  # type: ignore[union-attr]
+    in_space = {(row.name, c): quick(row.runs[c]).logit_scale for row in table7.TABLE.rows for c in range(2)}
+    assert {where for where, scale in in_space.items() if scale} == {("I1", 0)}
+
+
+def test_a_run_that_says_how_sharp_its_maps_start_is_left_alone() -> None:
+    asked = {row.name: quick(row.runs[0]) for row in beyond_hand_over.TABLE.rows}
+    assert {name: run.logit_scale for name, run in asked.items()} == beyond_hand_over.SCALES
+    assert asked["I1, x 20"].key == quick(I1).key and paper(replace(I1, logit_scale=1.0)).training == I1
+
+
+def test_beyond_the_paper_few_networks_are_trained() -> None:
+    """Decoders none; of the others only what no table of the paper has, all but one of them I1's second half."""
+    known = {link.key for table in (table1.TABLE, table2.TABLE) for row in table.rows for run in row.runs
+             for link in quick(run).training.chain}
+    for module, halves in ((beyond_decoders, 0), (beyond_hand_over, 5), (beyond_bias, 2), (beyond_regularisers, 4),
+                           (beyond_grid, 1)):
+        runs = (quick(run) for row in module.TABLE.rows for run in row.runs)
+        assert len({link.key for run in runs for link in run.training.chain} - known) == halves
+
+
+@each_table
+def test_published_numbers_are_of_the_runs_as_they_are_now(table: Table) -> None:
+    path = ROOT / f"results/quick/{table.name}.csv"
+    if not path.exists():
+        pytest.skip("not published")
+    with open(path, newline="") as handle:
+        published = {(line["row"], line["column"]): line["run_key"] for line in csv.DictReader(handle)}
+    for row, column in table.cells():
+        first, *_ = published[row.name, table.columns[column]].split()
+        assert first == quick(row.runs[column]).training.key

@@ -1,0 +1,142 @@
+"""Every table is well formed, and its claims say of the paper's numbers what the paper says of them."""
+from __future__ import annotations
+
+import importlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import numpy as np
+import pytest
+
+from integral_pose.tables import AT_01, AUC, Claim, Metric, Row, Table, Values, beats, every
+
+FOLDER = Path(__file__).resolve().parents[2] / "experiments"
+MODULES = (importlib.import_module(f"experiments.{path.stem}") for path in sorted(FOLDER.glob("*.py")))
+TABLES: Dict[str, Table] = {module.TABLE.name: module.TABLE for module in MODULES if hasattr(module, "TABLE")}
+PRINTED = [(table, claim) for table in TABLES.values() for claim in table.claims if claim.in_paper is not None]
+
+each_table = pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+each_claim = pytest.mark.parametrize("table, claim", PRINTED, ids=[f"{table.name}: {c.text}" for table, c in PRINTED])
+
+
+def holds(claim: Claim, values: Values) -> bool:
+    return all(margin > 0 for margin in claim.margins(values))
+
+
+def plants(table: Table, row: Row) -> Iterator[Table]:
+    """The table with one number of a row replaced by the worst or the best there could be."""
+    words = [word.split("/") for word in row.paper.split()]
+    for column, numbers in enumerate(words):
+        for metric in range(len(numbers)):
+            for wrong in ("0", "1000"):
+                planted = [[*numbers[:metric], wrong, *numbers[metric + 1:]] if c == column else w
+                           for c, w in enumerate(words)]
+                changed = replace(row, paper=" ".join("/".join(numbers) for numbers in planted))
+                yield replace(table, rows=tuple(changed if r is row else r for r in table.rows))
+
+
+def test_the_tables_are_found() -> None:
+    assert {f"table{number}" for number in (1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 12)} <= set(TABLES)
+
+
+@each_table
+def test_a_module_is_named_as_its_table(table: Table) -> None:
+    assert importlib.import_module(f"experiments.{table.name}").TABLE is table
+
+
+@each_table
+def test_runs_rows_columns_and_claims_are_distinct(table: Table) -> None:
+    for names in (
+        [run.key for row in table.rows for run in row.runs], [row.name for row in table.rows], table.columns,
+        [metric.name for metric in (*table.metrics, *table.beside)], [claim.text for claim in table.claims],
+    ):
+        assert len(set(names)) == len(names)
+
+
+@each_table
+def test_every_row_fills_every_column_and_metric(table: Table) -> None:
+    for row in table.rows:
+        assert len(row.runs) == len(table.columns) or (not row.runs and row.paper)
+        if row.paper:
+            assert len(row.paper.split()) == len(table.columns)
+            assert {len(row.numbers(column)) for column in range(len(table.columns))} == {len(table.metrics)}
+    if table.costs:
+        assert len(table.costs.flops) == len(table.costs.parameters) == len(table.columns)
+    assert [(row.name, column) for row, column in table.cells()] == [
+        (row.name, column) for row in table.rows if row.runs for column in range(len(table.columns))
+    ]
+
+
+@each_table
+def test_percentages_are_percentages(table: Table) -> None:
+    for row in table.rows:
+        for column in range(len(table.columns)):
+            for metric, number in zip(table.metrics, row.numbers(column)):
+                assert metric.unit != "%" or 0 <= number <= 100
+
+
+@each_claim
+def test_a_claim_holds_on_the_papers_numbers_as_it_says(table: Table, claim: Claim) -> None:
+    assert holds(claim, table.paper) == claim.in_paper
+
+
+@each_claim
+def test_one_wrong_number_in_any_of_its_rows_breaks_a_claim_and_others_do_not_matter(
+    table: Table, claim: Claim
+) -> None:
+    assert set(claim.rows) <= {row.name for row in table.rows}
+    for row in table.rows:
+        results: List[Any] = [(holds(claim, p.paper), list(claim.margins(p.paper))) for p in plants(table, row)]
+        if row.name in claim.rows:
+            assert any(margins != list(claim.margins(table.paper)) for _, margins in results)
+            assert not all(held for held, _ in results)
+        else:
+            assert all(margins == list(claim.margins(table.paper)) for _, margins in results)
+
+
+@each_claim
+def test_margins_are_linear_in_the_values_and_take_arrays(table: Table, claim: Claim) -> None:
+    def resampled(row: str, column: str, metric: str) -> Any:
+        return table.paper(row, column, metric) * np.array([1.0, 2.0, -0.5])
+
+    expected = np.array(claim.margins(table.paper))[:, None] * [1, 2, -0.5]
+    np.testing.assert_allclose(np.array(claim.margins(resampled)), expected, atol=1e-9)
+
+
+@each_table
+def test_a_claim_without_numbers_of_the_papers_is_of_what_it_does_not_print(table: Table) -> None:
+    printed = {row.name for row in table.rows if row.paper}
+
+    def value(row: str, column: str, metric: str) -> float:
+        assert row not in printed or metric in {beside.name for beside in table.beside}
+        return 0.0
+
+    for claim in table.claims:
+        if claim.in_paper is None:
+            assert len(claim.margins(value)) > 0
+
+
+TINY = Table(
+    "tiny", "", ("left", "right"), (Row("A", (), "1/2/3 4/5/6"), Row("B", (), "0.5/1/1.5 7/8/9"), Row("C", ()))
+)
+
+
+@pytest.mark.parametrize(
+    "row, column, metric, number",
+    [("A", "left", "@0.5", 1), ("A", "right", "AUC", 6), ("B", "left", "@0.1", 1), ("B", "right", "@0.5", 7)],
+)
+def test_the_papers_number_is_found_by_name(row: str, column: str, metric: str, number: float) -> None:
+    assert TINY.paper(row, column, metric) == number
+
+
+def test_a_row_the_paper_does_not_have_has_no_numbers() -> None:
+    assert TINY.rows[2].numbers(0) == TINY.rows[2].numbers(1) == ()
+
+
+def test_beats_and_every_by_hand() -> None:
+    left = beats("A", "B", (AT_01, AUC), ("left",))
+    both = beats("A", "B", (Metric("@0.5", "%"),), ("left", "right"))
+    assert left(TINY.paper) == [1, 1.5]
+    assert both(TINY.paper) == [0.5, -3]
+    assert every(left, both)(TINY.paper) == [1, 1.5, 0.5, -3]

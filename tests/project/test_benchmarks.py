@@ -1,0 +1,100 @@
+"""The frame of the benchmark: turns in processes of their own, results that must agree, rivals that may be missing."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import integral_pose  # isort: skip  # noqa: F401
+
+import numpy as np
+import pytest
+
+from benchmarks import evaluation, memory, ours, run
+from benchmarks.authors import Loader
+from benchmarks.contest import Contender, Contest, Figure, measure
+from integral_pose.datasets.batches import Batch
+
+HERE = "tests.helpers.contenders"
+
+
+def contender(name: str, seconds: float, result: float = 1.0, rival: bool = False) -> Contender:
+    return Contender(name, f"{HERE}:sleeping", {"seconds": seconds, "result": [result, 2.0]}, rival)
+
+
+def contest(*contenders: Contender, **changes: Any) -> Contest:
+    return Contest(**{"benchmark": "sleep", "contenders": contenders, "threads": 1, "items": 6, "tolerance": 1e-3,
+                      **changes})
+
+
+def measured(contest: Contest, python: str = "") -> Tuple[Dict[str, Figure], List[str]]:
+    said: List[str] = []
+    return {figure.contender: figure for figure in measure(contest, python, 3, said.append)}, said
+
+
+def test_ratios_are_to_ours_and_a_missing_library_is_named() -> None:
+    missing = Contender("theirs", f"{HERE}:importing", {"library": "no_such_library"})
+    rival = contender("rival", 0.01, rival=True)
+    found, said = measured(contest(contender("ours", 0.02), contender("slow", 0.1), missing, rival))
+    assert list(found) == ["ours", "slow"]
+    assert found["ours"].ratio == 1 and 2 < found["slow"].ratio < 6 and found["slow"].batch == 6
+    assert found["slow"].version == "1.2" and 0.1 < found["slow"].seconds < 0.3
+    assert "no_such_library" in said[0] and "environment with the rivals" in said[1]
+
+
+def test_whoever_gives_something_else_is_not_timed() -> None:
+    different = contest(contender("ours", 0.0), contender("other", 0.0, result=1.01))
+    with pytest.raises(RuntimeError, match=r"other is 1\.0e-02 from ours"):
+        measured(different)
+    assert len(measured(different._replace(tolerance=None))[0]) == 2
+
+
+def test_a_core_does_nothing_in_its_sleep() -> None:
+    found, _ = measured(contest(contender("ours", 0.05), per_core=True))
+    assert found["ours"].seconds < 0.04
+
+
+def test_the_file_and_the_picture_have_every_figure(tmp_path: Path) -> None:
+    rows = [run._row(Figure("step", name, "1", 2, 8, 0.5, 0.01, ratio)) for name, ratio in
+            (("ours", 1.0), ("PyTorch", 2.5))]
+    run.write(rows, tmp_path)
+    with open(tmp_path / "bench.csv", newline="") as handle:
+        read = list(csv.DictReader(handle))
+    assert [(row["contender"], row["ratio"], row["images_per_s"]) for row in read] == [
+        ("ours", "1.00", "16.0"), ("PyTorch", "2.50", "16.0"),
+    ]
+    assert all(row["machine"] and row["commit"] and int(row["cores"]) > 0 for row in read)
+    assert (tmp_path / "bench.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("table", ours.RUNS)
+def test_the_authors_loader_gives_our_patches_and_joints(table: str, smoke_people: Path, tmp_path: Path) -> None:
+    """Mirrored ones too: they would not be drawn from the same pixels otherwise."""
+    data, path = str(smoke_people), tmp_path / "people.npz"
+    ours.write_people(table, data, 3, 2, path)
+    theirs, people = Loader(str(path)), ours.people_of(table, data, 3)
+    with np.load(path) as file:
+        assert set(file["mirror"].tolist()) == {False, True}
+    for step in range(2):
+        found, expected = Batch(*theirs.batch(3)), people.batch(step)
+        np.testing.assert_allclose(ours.summary(found)(), ours.summary(expected)(), atol=0.05)
+        np.testing.assert_allclose(found.joints, expected.joints, atol=1e-5)
+        np.testing.assert_array_equal(found.weights, expected.weights)
+
+
+@pytest.mark.parametrize("metric", ["pckh", "mpjpe", "pa_mpjpe"])
+def test_metrics_agree_with_loops(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "COUNT", 70)
+    loop, vectorised = (getattr(evaluation, metric)(vectorised=kind)[1]() for kind in (False, True))
+    np.testing.assert_allclose(vectorised, loop, rtol=1e-9)
+
+
+def test_memory_is_watched_over_real_steps(smoke_people: Path) -> None:
+    grown = memory.growth(smoke_people, 12)
+    assert grown.steps == 12 and abs(grown.megabytes) < 500 and grown.seconds > 0
+
+
+def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run.main(["--help"])
+    assert "--rivals .venv-rivals/bin/python" in capsys.readouterr().out

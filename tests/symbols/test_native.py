@@ -1,0 +1,119 @@
+"""Compiling and loading what the program has in C++, what happens where either fails, and the operator for MXNet."""
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import mxnet as mx
+import pytest
+
+from integral_pose.synthetic.drawing import capsules
+from scripts.compile import main as compile_all
+from symbols.integral import Integral
+from symbols.native import marginals
+
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARIES = [marginals.LIBRARY, capsules.LIBRARY]
+each_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.source.stem)
+needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="there is no g++")
+needs_the_operator = pytest.mark.skipif(not marginals.loaded(), reason="the compiled operator is not built")
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """The operator's library, made of a copy of its source in a folder of its own."""
+    return replace(marginals.LIBRARY, source=Path(shutil.copy(marginals.LIBRARY.source, tmp_path)))
+
+
+@needs_a_compiler
+@each_library
+def test_is_compiled_where_a_compiler_is(library):
+    assert library.path.exists(), "`make setup` or `python -m scripts.compile` builds what this tests"
+
+
+def test_without_the_library_nothing_is_opened(elsewhere):
+    assert elsewhere.opened(str) is None
+
+
+def test_a_library_that_does_not_load_is_named(monkeypatch, elsewhere):
+    elsewhere.path.write_bytes(b"of another machine")
+    monkeypatch.setattr(marginals, "LIBRARY", elsewhere)
+    message = f"{re.escape(str(elsewhere.path))} does not load, so MXNet's own .*remove it and run .*scripts.compile"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        assert not marginals.loaded.__wrapped__()
+    assert caught[0].filename == __file__
+
+
+def test_a_changed_source_flag_or_mxnet_is_another_library(elsewhere):
+    names = {library.path.name for library in (
+        elsewhere, replace(elsewhere, flags=("-O0",)), replace(elsewhere, version="2.0"))}
+    elsewhere.source.write_bytes(elsewhere.source.read_bytes() + b"\n")
+    assert len(names | {elsewhere.path.name}) == 4
+
+
+def test_the_folder_of_headers_makes_no_other_library(elsewhere):
+    moved = replace(elsewhere, headers=(Path("/elsewhere"),))
+    assert moved != elsewhere and moved.path == elsewhere.path
+
+
+def test_without_a_compiler_nothing_is_built(monkeypatch, elsewhere):
+    monkeypatch.setenv("PATH", str(elsewhere.source.parent))
+    assert "apt-get install g++" in elsewhere.build()
+    assert not elsewhere.path.exists()
+
+
+@needs_a_compiler
+def test_source_that_does_not_compile_is_no_traceback(elsewhere):
+    elsewhere.source.write_text("int main( {")
+    assert re.match(r"\S+ could not compile marginals.cc \(.*error", elsewhere.build())
+    assert list(elsewhere.source.parent.iterdir()) == [elsewhere.source]
+
+
+@needs_a_compiler
+def test_builds_a_library_that_another_process_loads(elsewhere):
+    assert elsewhere.build() is None
+    program = f"""
+import dataclasses, pathlib, mxnet as mx
+from symbols.native import marginals
+marginals.LIBRARY = dataclasses.replace(marginals.LIBRARY, source=pathlib.Path({str(elsewhere.source)!r}))
+from scripts.compile import main as compile_all
+from symbols.integral import Integral
+block = Integral(2, 3, 5, 4)
+assert block.fused
+print(block(mx.nd.zeros((1, 8, 3, 5))).asnumpy().tolist())
+"""
+    run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    assert run.stdout.decode().strip() == "[[[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]]"
+
+
+@needs_the_operator
+def test_brings_no_second_openmp():
+    """Two would start twice the threads, and the second one hears of no limit."""
+    names = {Path(line.split()[-1]).name for line in Path("/proc/self/maps").read_text().splitlines() if "omp" in line}
+    assert {name for name in names if re.match(r"lib(g|i)?omp", name)} == {"libgomp.so.1.0.0"}
+
+
+@needs_the_operator
+def test_says_what_size_it_was_built_for():
+    sizes = {"joints": 2, "depth": 3, "height": 4, "width": 5}
+    for shape in ((1, 6, 4, 6), (1, 6, 5, 4), (1, 7, 4, 5), (1, 6, 20), (1, 1, 6, 4, 5)):
+        with pytest.raises(mx.MXNetError, match=r"built for maps \(N, 6, 4, 5\)"):
+            mx.nd.softmax_marginals(mx.nd.zeros(shape), **sizes)
+
+
+def test_blocks_ask_whether_it_is_loaded(monkeypatch):
+    monkeypatch.setattr(marginals, "loaded", lambda: False)
+    assert not Integral(2, 3, 5).fused
+
+
+def test_set_up_says_what_is_compiled_and_why_something_is_not(monkeypatch, capsys, elsewhere):
+    monkeypatch.setattr(marginals, "LIBRARY", elsewhere)
+    monkeypatch.setenv("PATH", "")
+    assert compile_all([]) == 0
+    operator, painter = capsys.readouterr().out.splitlines()
+    assert operator.startswith("marginals.cc is not compiled, so MXNet's own operators take its place: there is no g++")
+    assert painter == f"capsules.cc is compiled as {capsules.LIBRARY.path.name}." or not capsules.LIBRARY.path.exists()
