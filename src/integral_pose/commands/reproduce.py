@@ -7,7 +7,8 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import List, Sequence
+from pathlib import Path
+from typing import List, Sequence, Set
 
 import mxnet as mx
 
@@ -22,7 +23,7 @@ from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.evaluation.submission import submit
 from integral_pose.models.devices import parse_devices
 from integral_pose.run_folder import Site
-from integral_pose.storage import processes
+from integral_pose.storage import image_paths, processes
 from integral_pose.storage.atomic import demand_writable
 from integral_pose.tables import Table
 from integral_pose.training.loop import train
@@ -65,9 +66,13 @@ def _check(cells: Sequence[Cell], site: Site) -> None:
         InputError: they are not, or the test people cannot be scored.
     """
     runs = {(cell.run.data, cell.run.extra, cell.run.protocol, cell.run.boxes): cell.run for cell in cells}
+    images: Set[Path] = set()
     for run in runs.values():
         check(run, site.data)
-        loader.training_batches(run, site.data, (0, site.crew.size), len(site.devices))
+        trained_on = loader.training_batches(run, site.data, (0, site.crew.size), len(site.devices))
+        for batches in (trained_on, loader.batches(run, "held-out", site.data)):
+            images.update(sample.image for sample in batches.samples)
+    image_paths.demand(sorted(images))
 
 
 def _rows(table: Table) -> List[str]:

@@ -174,6 +174,11 @@ class Mixed:
     second: Batches
 
     @property
+    def samples(self) -> Sequence[Sample]:
+        """Everybody, of both."""
+        return [*self.first.samples, *self.second.samples]
+
+    @property
     def per_epoch(self) -> int:
         """Batches until the smaller data set has been seen."""
         return min(self.first.per_epoch, self.second.per_epoch)

@@ -24,6 +24,7 @@ from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO
+from integral_pose.storage import image_paths
 from integral_pose.storage.atomic import replacing
 
 JOINTS = len(COCO.joints)
@@ -242,7 +243,7 @@ def index(path: Path, content: Dict[str, Any], folder: Path) -> Pictures:
     """The pictures that a file lists; their files are in `folder`.
 
     Raises:
-        InputError: an image lacks its `id`, `width`, `height` or `file_name`.
+        InputError: an image lacks its `id`, `width`, `height` or `file_name`, or that leads out of the folder.
     """
     records = Records.of(path, "image", content["images"])
     ids, widths, heights = records.integers("id"), records.numbers("width"), records.numbers("height")
@@ -250,7 +251,7 @@ def index(path: Path, content: Dict[str, Any], folder: Path) -> Pictures:
     records.refuse(np.minimum(widths, heights) < 1, "`width` and `height` must be 1 or more")
     names = [row.get("file_name") for row in records.rows]
     records.refuse([not is_file_name(name) for name in names], "`file_name` must be a file's name")
-    paths = dict(zip(ids.tolist(), (folder / str(name) for name in names)))
+    paths = dict(zip(ids.tolist(), image_paths.below(path, folder, list(map(str, names)))))
     return Pictures(paths, dict(zip(ids.tolist(), zip(widths.tolist(), heights.tolist()))))
 
 

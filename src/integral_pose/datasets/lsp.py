@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
-from PIL import Image
 
 from integral_pose.datasets.formats.reading import numbers, read_mat
 from integral_pose.errors import InputError
@@ -25,6 +24,7 @@ from integral_pose.geometry import Array, Box
 from integral_pose.metrics import lsp as metrics
 from integral_pose.samples import Sample
 from integral_pose.skeletons import LSP
+from integral_pose.storage import image_files
 
 JOINTS = len(LSP.joints)
 ORIGINAL, EXTENDED = "lsp", "lspet"  # the data sets, and their folders
@@ -181,12 +181,7 @@ def _check_sizes(path: Path, people: People, images: Sequence[Path]) -> None:
 
 def _size(path: Path) -> Tuple[int, int]:
     """Width and height of a picture."""
-    try:
-        with Image.open(path) as image:
-            return image.width, image.height
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: the image cannot be decoded; it may be truncated. Copy it again from its "
-                         "source.") from error
+    return image_files.header(path).stored
 
 
 def _boxes(path: Path, people: People) -> List[Box]:

@@ -16,6 +16,7 @@ from integral_pose.datasets.formats.records import is_file_name
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
+from integral_pose.storage import image_paths
 
 HELD_OUT = 1 / 20  # of the training images
 RELEASE = "mpii_human_pose_v1_u12_1.mat"
@@ -61,7 +62,8 @@ def read(folder: Path, split: str, everybody: bool = False) -> List[Sample]:
 
 
 def _read_part(folder: Path, part: str) -> List[Sample]:
-    return _samples(_read_people(_annotation_file(folder, part), part), folder / "images")
+    path = _annotation_file(folder, part)
+    return _samples(path, _read_people(path, part), folder / "images")
 
 
 def read_file(path: Path, images: Path) -> List[Sample]:
@@ -74,7 +76,7 @@ def read_file(path: Path, images: Path) -> List[Sample]:
     Raises:
         InputError: the file is missing, damaged, or of another kind.
     """
-    return _samples(_read_people(path, "valid"), images)
+    return _samples(path, _read_people(path, "valid"), images)
 
 
 def read_truth(path: Path) -> Truth:
@@ -279,8 +281,8 @@ def box_around(x: float, y: float, scale: float) -> Box:
     return Box(x - 1, y - 1 + LOWER * scale, MARGIN * HEIGHT * scale)
 
 
-def _samples(people: People, images: Path) -> List[Sample]:
+def _samples(path: Path, people: People, images: Path) -> List[Sample]:
     joints, annotated = people.joints - 1, people.annotated.astype(float)
     boxes = [box_around(x, y, scale) for (x, y), scale in zip(people.centre.tolist(), people.scale.tolist())]
-    rows = zip(people.images, joints, annotated, boxes, people.head_size.tolist())
-    return [Sample(images / name, *row) for name, *row in rows]
+    names = image_paths.below(path, images, people.images)
+    return [Sample(*row) for row in zip(names, joints, annotated, boxes, people.head_size.tolist())]

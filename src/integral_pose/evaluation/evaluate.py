@@ -17,7 +17,7 @@ from integral_pose.metrics import average_precision, lsp, mpjpe, pck, pckh
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS, Site
 from integral_pose.samples import Pose, Sample
-from integral_pose.storage import array_files, image_files
+from integral_pose.storage import array_files, image_paths
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED
 
 TESTED = "test.npz"
@@ -158,9 +158,7 @@ def check(run: Run, root: Path) -> None:
     elif run.coordinates == 2 and not (catalogue.is_own(run) or catalogue.is_leeds(run)):
         joints, annotated, head_sizes = _truth(samples)
         pckh.normalised_distances(joints, joints, annotated, head_sizes)
-    absent = next((image for image in dict.fromkeys(s.image for s in samples) if not image.is_file()), None)
-    if absent:
-        image_files.read(absent)
+    image_paths.demand(sample.image for sample in samples)
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:

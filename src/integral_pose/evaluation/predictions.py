@@ -27,13 +27,14 @@ An image goes by its file name, with as many of its folders before it as it take
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from pathlib import Path
 from typing import Any, Callable, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from integral_pose.datasets.formats.mpii_submission import read_everybody
-from integral_pose.datasets.formats.reading import numbers, read_h5, read_json, read_mat
+from integral_pose.datasets.formats.reading import numbers, read_h5, read_json, read_mat, read_text
 from integral_pose.datasets.formats.records import Records
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
@@ -158,14 +159,14 @@ def _csv(path: Path, joints: int) -> Any:
 
 def _lines(path: Path, header: List[str]) -> Tuple[List[List[str]], Array]:
     """A .csv file's lines after its header, and their last four columns as numbers."""
+    text = read_text(path, "CSV")
     wanted = f"It must start with the line {','.join(header)} and give a line to each joint of each {header[0]}."
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            first, *lines = [line for line in csv.reader(file) if line] or [[]]
+        first, *lines = [line for line in csv.reader(StringIO(text, newline="")) if line] or [[]]
         if [name.strip().lower() for name in first] != header:
             raise InputError(f"{path}: its first line is not the header. {wanted}")
         return lines, np.array([line[len(header) - 4:] for line in lines], float).reshape(len(lines), 4)
-    except (OSError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         kind = "a name and four numbers" if header[0] == "image" else "four numbers"
         raise InputError(f"{path}: cannot be read as lines of {kind} ({error}). {wanted}") from error
 

@@ -1,7 +1,6 @@
 """Boxes around people from a file: COCO's detections, {"image": [[x, y, w, h], ...]}, or CSV; and whose they are."""
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import unicodedata
@@ -11,7 +10,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
-from integral_pose.datasets.formats.reading import read_json
+from integral_pose.datasets.formats.reading import read_json, read_text
 from integral_pose.datasets.formats.records import Records
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
@@ -344,14 +343,10 @@ def _json_rows(path: Path) -> List[Any]:
 
 def _csv_rows(path: Path) -> Tuple[List[Any], List[str]]:
     """A box for each line, and what is to be said of the header."""
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file. Check the path.")
+    text = read_text(path, "CSV")
     try:
-        content = path.read_bytes()
-        is_utf16 = content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        text = io.StringIO(content.decode("utf-16" if is_utf16 else "utf-8-sig"), newline="")
-        lines = [line for line in csv.reader(text) if line]
-    except (ValueError, csv.Error, OSError) as error:
+        lines = [line for line in csv.reader(io.StringIO(text, newline="")) if line]
+    except (ValueError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read as CSV ({error}). {KINDS}") from error
     notes = []
     if lines and _is_box(lines[0]):

@@ -1,11 +1,12 @@
 """What a file is, told by its first bytes and not by its name, and what to do with one that is no readable picture."""
 from __future__ import annotations
 
-import os
+import re
 from pathlib import PurePath
 from typing import NamedTuple, Tuple, Union
 
 START = 512  # bytes that are enough to tell
+HALVES = re.compile("[\\ud800-\\udfff]")  # of characters: Python's stand-ins for bytes of names that are not UTF-8
 
 
 class Kind(NamedTuple):
@@ -130,8 +131,8 @@ _NO_TEXT = set(range(9)) | set(range(14, 27)) | set(range(28, 32)) | {127}  # co
 
 
 def printable(name: Union[str, PurePath]) -> str:
-    r"""A file's name as text that can be written anywhere: bytes that are not UTF-8 become \xe9."""
-    return os.fsencode(str(name)).decode("utf-8", "backslashreplace")
+    r"""A file's name as text that can be written anywhere: a byte that is no UTF-8 becomes \xe9, or alike."""
+    return HALVES.sub(lambda half: r"\x" + f"{ord(half[0]) - 0xDC00:02x}", str(name))
 
 
 def refusal(path: PurePath, kind: Kind) -> str:

@@ -16,6 +16,7 @@ from integral_pose.datasets.formats.reading import read_json
 from integral_pose.datasets.formats.records import EXACT, is_file_name
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Camera
+from integral_pose.storage import image_paths
 
 KINDS = ("data", "camera", "joint_3d")
 PLACES = ("annotations", "annot", ".")
@@ -75,7 +76,9 @@ def _check_files(place: Path, subject: int, wanted: Wanted) -> None:
 
 def _read_subject(folder: Path, place: Path, subject: int, every: int) -> Views:
     data, camera, joint_3d = (_path(place, subject, kind) for kind in KINDS)
-    clips = _read_clips(joint_3d, *_read_images(data, every))
+    names, table = _read_images(data, every)
+    image_paths.below(data, folder / "images", names)
+    clips = _read_clips(joint_3d, names, table)
     entries = _read_cameras(camera, {camera_id for _, _, camera_id in clips})
     with np.errstate(invalid="ignore", over="ignore"):  # joints that are not finite are refused later, with their image
         cameras = _choose(camera, entries, clips)

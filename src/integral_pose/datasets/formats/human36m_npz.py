@@ -11,6 +11,7 @@ from integral_pose.datasets.formats.human36m_views import ACTION_IDS, CAMERA_IDS
 from integral_pose.datasets.formats.reading import read_npz, read_pickle
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Camera
+from integral_pose.storage import image_paths
 
 ANNOTATIONS = "annotation_body3d"
 FILES = {"h36m_train.npz": (1, 5, 6, 7, 8), "h36m_test.npz": (9, 11)}  # and the subjects of each
@@ -82,6 +83,7 @@ def _read_file(folder: Path, path: Path, entries: Any, subjects: Sequence[int], 
     clips = {key: rows for key, rows in _rows(path, names, every).items() if key[0] in subjects}
     cameras = {lens: _camera(folder, entries, *lens) for lens in sorted({(key[0], key[3]) for key in clips})}
     views = []
+    image_paths.below(path, folder / "images", [names[row] for rows, _ in clips.values() for row in rows])
     for (subject, action, subaction, number), (rows, frames) in clips.items():
         points = joints[rows, :, :3]
         _check_metres(path, points)

@@ -25,6 +25,7 @@ from integral_pose.datasets.mpii import HEIGHT, LOWER, MARGIN, RELEASE, box_arou
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.samples import Sample
+from integral_pose.storage import image_paths
 from integral_pose.storage.atomic import replacing
 
 NAME = "pred_keypoints_mpii.mat"
@@ -58,8 +59,9 @@ def read_subjects(folder: Path) -> Subjects:
     except (TypeError, ValueError, IndexError) as error:
         raise InputError(f"{path}: an image of its test is damaged ({error}). {AS_IT_IS}") from error
     rows = zip(people.places, people.centre.tolist(), people.scale.tolist())
+    paths = image_paths.below(path, folder / "images", names)
     samples = [
-        Sample(folder / "images" / names[image], np.zeros((JOINTS, 2)), np.zeros(JOINTS), box_around(x, y, scale))
+        Sample(paths[image], np.zeros((JOINTS, 2)), np.zeros(JOINTS), box_around(x, y, scale))
         for (image, _), (x, y), scale in rows
     ]
     return Subjects(samples, people.annolist, people.places)

@@ -20,11 +20,33 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: the file is missing or is not JSON.
     """
+    text = read_text(path, "JSON")
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise _unreadable(path, "JSON", ValueError("its lists or objects are nested too deep")) from error
+    except ValueError as error:
+        raise _unreadable(path, "JSON", error) from error
+
+
+def read_text(path: Path, kind: str = "text") -> str:
+    """The content of a text file, in UTF-8, UTF-16 or UTF-32, with a byte order mark or without.
+
+    Args:
+        kind: what it is to be, for messages.
+
+    Raises:
+        InputError: the file is missing or is no text.
+    """
     _must_exist(path)
     try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError, OSError) as error:
-        raise _unreadable(path, "JSON", error) from error
+        content = path.read_bytes()
+        return content.decode(json.detect_encoding(content))
+    except UnicodeDecodeError as error:
+        reason = f"byte {error.start} is not {error.encoding.upper()}; UTF-8 and UTF-16 are read"
+        raise _unreadable(path, kind, ValueError(reason)) from error
+    except OSError as error:
+        raise _unreadable(path, kind, error) from error
 
 
 def read_mat(path: Path) -> Dict[str, Any]:
