@@ -53,6 +53,11 @@ def smoke(run: Run) -> Run:
     )
 
 
+def judges(profile: str) -> bool:
+    """Whether a profile trains for long enough for its networks to judge claims."""
+    return profile != "smoke"
+
+
 def _people(run: Run, train: int, test: int, clips: str, pictures: str) -> Dict[str, Any]:
     """Synthetic people in place of the run's, unless those are custom data.
 

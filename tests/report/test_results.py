@@ -12,6 +12,7 @@ from experiments import figure2, table1, table2, table7, table10
 from integral_pose.errors import InputError
 from integral_pose.metrics import mpjpe, pckh
 from integral_pose.metrics.estimates import tallies
+from integral_pose.profiles import PROFILES, judges
 from integral_pose.report import results
 from integral_pose.report.results import Cost, Evidence, Measured
 from integral_pose.storage import array_files
@@ -112,6 +113,16 @@ def test_cells_with_other_people_are_refused() -> None:
 def lines(path: Path) -> List[Dict[str, str]]:
     with open(path, newline="") as handle:
         return list(csv.DictReader(handle))
+
+
+def test_networks_that_are_hardly_trained_judge_no_claim(tmp_path: Path) -> None:
+    given = Measured(table1.TABLE, {(row, COLUMN): [evidence(error)] for row, error in ERRORS.items()}, judged=False)
+    assert results.verdicts(given) == []
+    printed = results.render(given, [])
+    assert "No claim is judged" in printed and "held" not in printed
+    results.write_claims(given, tmp_path / "claims.csv")
+    assert lines(tmp_path / "claims.csv") == []
+    assert [profile for profile in PROFILES if not judges(profile)] == ["smoke"]
 
 
 def test_the_csv_is_tidy_and_signed(tmp_path: Path) -> None:

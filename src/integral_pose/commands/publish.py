@@ -19,14 +19,14 @@ from integral_pose.run_folder import Site
 from integral_pose.tables import Table
 
 
-def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path) -> None:
-    """All that has been evaluated, asked for now or before."""
+def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path, judged: bool) -> None:
+    """All that has been evaluated, asked for now or before; with verdicts on the claims if they are `judged`."""
     evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
     for cell in cells:
         path = outcome_file(cell.run, site)
         if path.exists():
             evidence[cell.row, cell.column].append(Evidence.read(path))
-    measured = Measured(table, evidence)
+    measured = Measured(table, evidence, judged)
     costs = [_cost(run) for run in table.rows[0].runs] if table.costs else []
     results.write_csv(measured, costs, folder / f"{table.name}.csv")
     if table.claims:

@@ -3,13 +3,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import pkgutil
+import re
 import sys
 from pathlib import Path
 from typing import List, Optional
 
 from integral_pose.errors import InputError
-from integral_pose.profiles import PROFILES
+from integral_pose.profiles import PROFILES, judges
 from integral_pose.report import numbers, page
 from integral_pose.storage.atomic import replacing
 from integral_pose.tables import Table
@@ -43,7 +43,7 @@ def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path
     """
     folder = results / profile
     out = out or results / "report" / ("" if profile == DEFAULT else profile)
-    found = [numbers.read(table, folder, judged=profile != "smoke") for table in tables()]
+    found = [numbers.read(table, folder, judges(profile)) for table in tables()]
     if not any(table.measured for table in found):
         raise InputError(f"{folder}: has no table's CSV file. make table1 writes one, and make tables all of them.")
     markdown = ROOT / "RESULTS.md" if folder.resolve() == COMMITTED else out / "RESULTS.md"
@@ -58,9 +58,14 @@ def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path
 def tables() -> List[Table]:
     """Every table of the paper that has a file in experiments/, in the paper's order, then its figures."""
     folder = importlib.import_module("experiments").__path__  # by name: its files stand above this one
-    names = [module.name for module in pkgutil.iter_modules(folder)]
-    modules = [importlib.import_module(f"experiments.{name}") for name in names]
-    return sorted((module.TABLE for module in modules if hasattr(module, "TABLE")), key=lambda t: numbers.order(t.name))
+    files = [file for place in folder for file in sorted(Path(place).glob("*.py")) if _has_table(file)]
+    found: List[Table] = [importlib.import_module(f"experiments.{file.stem}").TABLE for file in files]
+    return sorted(found, key=lambda table: numbers.order(table.name))
+
+
+def _has_table(file: Path) -> bool:
+    """Whether a file of experiments/ defines a table; others, which may train, are not imported."""
+    return re.search(r"(?m)^TABLE\b", file.read_text(encoding="utf-8")) is not None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,6 +22,7 @@ from integral_pose.evaluation.cells import cells as cells_of
 from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.evaluation.submission import submit
 from integral_pose.models.devices import parse_devices
+from integral_pose.profiles import judges
 from integral_pose.run_folder import Site
 from integral_pose.storage import image_paths, processes
 from integral_pose.storage.atomic import demand_writable
@@ -56,7 +57,7 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
         else:
             _work(wanted, site)
     if site.crew.leads:
-        publish(table, cells, site, folder)
+        publish(table, cells, site, folder, judges(options.profile))
 
 
 def _check(cells: Sequence[Cell], site: Site) -> None:

@@ -61,13 +61,16 @@ class Measured:
     Args:
         evidence: (row name, column) to the evidence of each seed.  Cells may be missing; seeds of one cell and cells of
             one table have the same test people.
+        judged: whether the networks are trained for long enough to judge claims by them.
 
     Raises:
         InputError: they were tested on different people.
     """
 
-    def __init__(self, table: Table, evidence: Mapping[Tuple[str, str], Sequence[Evidence]]) -> None:
-        self.table, self.evidence = table, evidence
+    def __init__(
+        self, table: Table, evidence: Mapping[Tuple[str, str], Sequence[Evidence]], judged: bool = True
+    ) -> None:
+        self.table, self.evidence, self.judged = table, evidence, judged
         self._resampled: Dict[Tuple[str, str, str], Array] = {}
         first, *others = (e for cell in evidence.values() for e in cell)
         for other in others:
@@ -131,8 +134,10 @@ class Verdict:
 
 
 def verdicts(measured: Measured) -> List[Verdict]:
-    """Every claim whose rows were measured."""
-    found = []
+    """Of every claim whose rows were measured; none if claims are not judged."""
+    found: List[Verdict] = []
+    if not measured.judged:
+        return found
     for claim in measured.table.claims:
         if measured.has(claim.rows):
             low, high = interval(np.min(claim.margins(measured.resampled), axis=0))
@@ -238,6 +243,8 @@ def _shown(measured: Measured, row: str, column: str, metric: str) -> str:
 
 
 def _claims(measured: Measured) -> List[str]:
+    if measured.table.claims and not measured.judged:
+        return ["", "No claim is judged: two training steps show that every row runs, not which is better."]
     found = verdicts(measured)
     if not found:
         return []

@@ -8,7 +8,7 @@ from integral_pose.report import layout
 from integral_pose.report.numbers import Numbers
 from integral_pose.tables import Table
 
-MEASURES = {"OKS": "average precision by OKS,"}
+MEASURES = {"OKS": "Average precision by OKS,"}
 MARKUP = re.compile(r"([\\`|]|[*_](?=\S)|<(?=[A-Za-z/!?])|&(?=[#\w])|\[(?=[^\]]*\]\())")  # where Markdown sees some
 HEAT_MAP, INTEGRAL, DARK = "H1", "I1", "H1, DARK"
 
