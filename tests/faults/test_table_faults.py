@@ -14,6 +14,7 @@ from experiments import table1
 from experiments.table1 import TABLE
 from integral_pose.commands import reproduce
 from integral_pose.commands import table as command
+from integral_pose.commands.console import STOPPED
 from integral_pose.evaluation.evaluate import TESTED
 from integral_pose.profiles import smoke
 from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS
@@ -82,7 +83,7 @@ def test_ended_while_two_processes_train_it_ends_them_and_goes_on_later(
         _, said = table.communicate(timeout=PATIENCE)
     assert len(crew) >= 2, said
     assert table.returncode == 128 + signal.SIGTERM and "Traceback" not in said
-    assert said.count("Stopped. The same command goes on from the last checkpoint.") == 1
+    assert said.count(STOPPED) == 1
     wait_until(lambda: not any(map(is_alive, crew)))
     assert all((folder / CHECKPOINT).exists() for folder in folders)
     assert ended(capsys, argv)[0] == 0 and numbers(tmp_path) == numbers(finished)
@@ -94,7 +95,7 @@ def test_sigterm_ends_a_single_process_with_a_sentence(
 ) -> None:
     monkeypatch.setattr(reproduce, "train", lambda *_, **options: os.kill(os.getpid(), signal.SIGTERM))
     status, said = ended(capsys, arguments(smoke_people, tmp_path))
-    assert (status, said) == (143, "Stopped. The same command goes on from the last checkpoint.")
+    assert (status, said) == (143, STOPPED)
 
 
 # ---------------------------------------------------------------- folders that cannot be written

@@ -48,7 +48,7 @@ def test_each_has_its_own_status(tmp_path: Path) -> None:
 
 
 def test_who_was_killed_is_named_and_the_others_go_on(tmp_path: Path) -> None:
-    with pytest.raises(RunFailed, match=r"Process \d+, one of 2 .* signal 9 \(Killed\).* kept.* goes on"):
+    with pytest.raises(RunFailed, match=r"Process \d+, one of 2 .* signal 9 \(Killed\).* kept.* resumes"):
         processes.share(leave, [(tmp_path, -signal.SIGKILL), (tmp_path, 0)])
     assert len(list(tmp_path.iterdir())) == 2
 
@@ -63,6 +63,33 @@ def test_none_outlives_the_process_that_started_it(tmp_path: Path, number: int, 
         _, said = parent.communicate(timeout=PATIENCE)
     assert (parent.returncode, said) == (status, "")
     wait_until(lambda: not any(map(is_alive, crew)))
+
+
+EARLY = """
+import os, signal, sys, time
+from integral_pose.storage import processes
+from tests.storage.test_processes import stall
+from pathlib import Path
+start = processes.multiprocessing.get_context("spawn").Process.start
+def started(self):
+    start(self)
+    time.sleep(0.3)  # it imports now
+    os.kill(self.pid, signal.SIGINT)
+    time.sleep(0.3)  # before the parent, which ends it, so that it has the time to say something
+    os.kill(os.getpid(), signal.SIGINT)
+processes.multiprocessing.get_context("spawn").Process.start = started
+try:
+    with processes.interruptible():
+        processes.share(stall, [(Path(sys.argv[1]), number) for number in range(2)])
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+def test_ctrl_c_while_processes_start_ends_them_without_a_word(tmp_path: Path) -> None:
+    with started("-c", EARLY, str(tmp_path)) as parent:
+        _, said = parent.communicate(timeout=PATIENCE)
+    assert (parent.returncode, said) == (130, "")
 
 
 def test_sigterm_is_as_before_afterwards() -> None:

@@ -15,6 +15,7 @@ from integral_pose.errors import InputError, RunFailed
 from integral_pose.runtime import cores
 
 CORES = cores()
+STOPPED = "Stopped. The same command resumes from the last checkpoint, of which there is one a minute."
 
 
 @contextmanager
@@ -32,12 +33,12 @@ def told() -> Iterator[None]:
     except mx.MXNetError as error:
         if distributed.LOST in str(error):
             say("Another worker of this job has ended; its message, or horovodrun's, says why. The same command, with "
-                 "as many workers as you like, goes on from the last checkpoint.")
+                 "as many workers as you like, resumes from the last checkpoint.")
             os._exit(1)  # MXNet's own end would raise the error again
         leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished before is kept.")
     except KeyboardInterrupt as stopped:
         status = stopped.args[0] if stopped.args else 130
-        leave(status, "Stopped. The same command goes on from the last checkpoint.")
+        leave(status, STOPPED)
 
 
 def leave(status: int, message: str) -> NoReturn:

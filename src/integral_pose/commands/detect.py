@@ -79,7 +79,7 @@ def detect(detector: Detector, gathered: Gathered, least: float, shown: Iterable
     """
     found: List[Dict[str, Any]] = []
     failed = list(gathered.unread)
-    paths = tqdm(gathered.pictures, unit="picture", desc="detect", leave=False)
+    paths = tqdm(gathered.pictures, unit="picture", desc="detect", leave=False, disable=None)
     for path, one in zip(paths, shown):
         if isinstance(one, Unread):
             failed.append(one)

@@ -15,7 +15,7 @@ from typing import Any, List, Mapping, Optional, Pattern, Sequence
 import mxnet as mx
 
 from integral_pose import skeletons
-from integral_pose.commands.console import CORES, positive
+from integral_pose.commands.console import CORES, STOPPED, positive
 from integral_pose.datasets import custom, custom_images
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.evaluate import check, evaluate
@@ -26,6 +26,7 @@ from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.skeletons import Skeleton
+from integral_pose.storage import processes
 from integral_pose.storage.array_files import read
 from integral_pose.storage.atomic import replacing
 from integral_pose.training.loop import train
@@ -56,7 +57,8 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code, 2 for wrong input, 1 for a training that went wrong."""
     args = _parser().parse_args(argv)
     try:
-        print(_train(args))
+        with processes.interruptible():
+            print(_train(args))
     except InputError as error:
         return _leave(2, str(error))
     except OSError as error:
@@ -65,8 +67,8 @@ def main(argv: Optional[List[str]] = None) -> int:
         return _leave(1, str(error))
     except mx.MXNetError as error:
         return _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished is kept.")
-    except KeyboardInterrupt:
-        return _leave(130, "Stopped. The same command goes on from the last checkpoint.")
+    except KeyboardInterrupt as stopped:
+        return _leave(stopped.args[0] if stopped.args else 130, STOPPED)
     return 0
 
 

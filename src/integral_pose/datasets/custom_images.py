@@ -123,7 +123,7 @@ def _found(images: Sequence[Path], memory: Path, most: int) -> Dict[Path, Found]
     try:
         with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
             opened = pool.map(lambda image: _opened(image, most), new)
-            bar = tqdm(opened, desc="check", total=len(new), unit="picture", leave=False, disable=not new)
+            bar = tqdm(opened, desc="check", total=len(new), unit="picture", leave=False, disable=None if new else True)
             for image, one in zip(new, bar):
                 known[image] = one
                 if isinstance(one, Image):

@@ -73,7 +73,8 @@ def _loaded(net: OnPatches, run: Run, parameters: Path, device: mx.Context) -> O
 
 def _progress(people: Batches, workers: int, line: int) -> Iterable[Batch]:
     batches = -(-len(people.samples) // people.size)
-    return tqdm(people.once(workers), total=batches, unit="batch", desc="predict", leave=False, position=line)
+    return tqdm(people.once(workers), total=batches, unit="batch", desc="predict", leave=False, position=line,
+                disable=None)
 
 
 def _all_decoded(fractions: Array, run: Run, people: Batches) -> Array:

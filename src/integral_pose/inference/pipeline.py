@@ -184,7 +184,8 @@ def _views(
     task: Task, shown: Iterable[Shown], outcome: Outcome, stopped: Callable[[], int]
 ) -> Iterator[Tuple[Picture, Boxes]]:
     """What can be read, with its boxes, under a progress bar; the rest goes into the outcome."""
-    for one in tqdm(shown, total=outcome.of or None, unit="picture", desc="predict", leave=False, dynamic_ncols=True):
+    for one in tqdm(shown, total=outcome.of or None, unit="picture", desc="predict", leave=False, dynamic_ncols=True,
+                    disable=None):
         outcome.stopped = stopped()
         if outcome.stopped:
             return

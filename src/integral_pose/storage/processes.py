@@ -43,7 +43,7 @@ def _killed(process: Any, number: int, of: int) -> str:
     return (
         f"Process {process}, one of {of} that shared the work, was ended by signal {number} "
         f"({signal.strsignal(number)}). Where memory runs out, the system does that: a smaller --jobs takes less. What "
-        "was finished before is kept, and the same command goes on from the last checkpoint."
+        "was finished before is kept, and the same command resumes from the last checkpoint."
     )
 
 

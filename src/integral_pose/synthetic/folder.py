@@ -129,7 +129,7 @@ def _fill(module: str, part: Path, workers: int) -> None:
     maker = maker_of(module)
     jobs = jobs_of(maker, part)
     results = map(maker.make_one, jobs) if workers <= 1 else _share(module, part, len(jobs), workers)
-    made = list(tqdm(results, total=len(jobs), desc="making synthetic people", unit=maker.UNIT))
+    made = list(tqdm(results, total=len(jobs), desc="making synthetic people", unit=maker.UNIT, disable=None))
     maker.annotate(part, jobs, made)
     for half in part.rglob(f"*{HALF}"):
         half.unlink()

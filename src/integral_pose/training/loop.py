@@ -9,6 +9,7 @@ import csv
 import json
 import math
 import subprocess
+import sys
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
@@ -34,6 +35,8 @@ from integral_pose.training.grouped_norms import gathered
 from integral_pose.training.tensorboard import Events
 
 REPORT_EVERY = 10  # steps between waits for the devices
+CHECKPOINT_EVERY = 60.0  # s between checkpoints, at most, and
+CHECKPOINT_SHARE = 1 / 50  # of the time, for writing them: large ones are rarer
 Losses = List[mx.nd.NDArray]  # of a mini-batch: each device's summed loss, still on the device
 
 
@@ -130,6 +133,8 @@ class _Training:
     label: str
     schedule: Schedule = field(default_factory=Schedule)
     history: List[Dict[str, float]] = field(default_factory=list)
+    losses: List[float] = field(default_factory=list)  # of the steps since the last validation
+    due: float = field(default_factory=lambda: time.monotonic() + CHECKPOINT_EVERY)  # the next checkpoint
     commit: str = field(default_factory=commit)
 
     def __post_init__(self) -> None:
@@ -167,7 +172,7 @@ class _Training:
         most = self.run.steps or self.run.max_epochs * self.batches.per_epoch
         with (Events(self.folder, self.schedule.step) if leads else nullcontext()) as events, tqdm(
             total=most, initial=self.schedule.step, unit="step", desc=self._name(), leave=False, dynamic_ncols=True,
-            position=self.site.line, disable=not leads,
+            position=self.site.line, disable=None if leads else True,  # None: where there is no terminal
         ) as bar:
             while not self.schedule.done:
                 self._round(stream, events, bar)
@@ -190,7 +195,7 @@ class _Training:
         steps = every - self.schedule.step % every
         if self.run.steps:
             steps = min(steps, self.run.steps - self.schedule.step)
-        trained = self._steps(islice(stream, steps), bar)
+        trained = self._steps(islice(stream, steps), steps, bar)
         speed = steps * self.run.batch / (time.time() - started)
         self._agree_on_statistics()
         tested, error = self._validate()
@@ -200,24 +205,38 @@ class _Training:
             with weights.saving(self.folder / PARAMETERS) as draft:
                 self.net.save_parameters(draft)
         self._log(events, train_loss=trained, validation_loss=tested, validation_error_px=error, images_per_s=speed)
+        if bar.disable and self.site.crew.leads:
+            print(f"{self._name()}: step {self.schedule.step} of {bar.total}, loss {trained:.4g}, "
+                  f"held out {tested:.4g}, {speed:.0f} images/s", file=sys.stderr)
         if self.site.crew.leads:
             self._save()
 
-    def _steps(self, batches: Iterable[Batch], bar: tqdm) -> float:
-        """Trains on the batches; returns their mean loss a person.  The only waits for devices are the reports."""
+    def _steps(self, batches: Iterable[Batch], number: int, bar: tqdm) -> float:
+        """Trains on this many batches; returns the mean loss a person since the last validation.
+
+        The only waits for devices are the reports, and the checkpoints that are due by time.
+        """
         pending: List[Losses] = []
-        totals: List[float] = []
-        for batch in batches:
+        for left, batch in zip(reversed(range(number)), batches):
             self.trainer.set_learning_rate(self.schedule.rate(self.run))
             pending.append(forward_backward(self.net, self.loss, batch, self.site.devices, self.scaled))
             self.site.crew.step(self.trainer, self.batches.people)
             self.schedule.step += 1
             bar.update()
-            if len(pending) == REPORT_EVERY:
-                totals += self._report(pending, bar)
+            due = left > 0 and self._is_due()  # after the last step, the one that follows the validation comes at once
+            if len(pending) == REPORT_EVERY or due:
+                self.losses += self._report(pending, bar)
                 pending = []
-        totals += self._report(pending, bar)
-        return sum(totals) / len(totals)
+            if due:
+                mx.nd.waitall()  # for the running statistics that the last backward pass writes
+                self._save()
+        self.losses += self._report(pending, bar)
+        mean, self.losses = sum(self.losses) / len(self.losses), []
+        return mean
+
+    def _is_due(self) -> bool:
+        """Whether a checkpoint is due by time. Statistics of several processes are together at validations only."""
+        return self.site.crew.size == 1 and time.monotonic() >= self.due
 
     def _report(self, pending: List[Losses], bar: tqdm) -> List[float]:
         """The mean losses of the last steps, all of them finite."""
@@ -279,12 +298,26 @@ class _Training:
 
     def _save(self) -> None:
         """Parameters, Adam's moments, the schedule and the history.  Data order and jitter follow from the step."""
+        started = time.monotonic()
         arrays = {f"parameter {name}": p.list_data()[0].asnumpy() for name, p in self._parameters().items()}
+        arrays.update({name: copy.asnumpy() for name, copy in self._copies()})
         names = self._trained()
         for index, moments in self.trainer._updaters[0].states.items():
             arrays.update({f"moment {i} {names[index]}": moment.asnumpy() for i, moment in enumerate(moments)})
-        state = {"key": self.run.key, "commit": self.commit, "schedule": asdict(self.schedule), "history": self.history}
+        state = {
+            "key": self.run.key, "commit": self.commit, "schedule": asdict(self.schedule), "history": self.history,
+            "losses": self.losses,
+        }
         array_files.write(self.folder / CHECKPOINT, arrays, state)
+        now = time.monotonic()
+        self.due = now + max(CHECKPOINT_EVERY, (now - started) / CHECKPOINT_SHARE)
+
+    def _copies(self) -> Iterator[Tuple[str, mx.nd.NDArray]]:
+        """The running statistics of each device but the first: between validations they differ."""
+        for name, parameter in self._parameters().items():
+            if parameter.grad_req == "null":
+                for number, copy in enumerate(parameter.list_data()[1:], 1):
+                    yield f"copy {number} {name}", copy
 
     def _resume(self) -> None:
         """Goes on from the checkpoint, if there is one.
@@ -319,7 +352,11 @@ class _Training:
         """Inverse of `_save`."""
         for name, parameter in self._parameters().items():
             parameter.set_data(mx.nd.array(arrays[f"parameter {name}"]))
+        for name, copy in self._copies():
+            if name in arrays:
+                copy[:] = arrays[name]
         self.schedule, self.history = Schedule(**state["schedule"]), state["history"]
+        self.losses = state.get("losses", [])  # earlier versions wrote checkpoints at validations only
         self.commit = state["commit"]
         self._restore_moments(arrays)
         mx.nd.waitall()  # or the first backward pass may write running statistics before they are restored
