@@ -1,7 +1,7 @@
-"""The loader of the paper's authors, written after a description of what its steps are; needs OpenCV and NumPy only.
+"""The loader of the paper's authors, written from a description of its steps; needs OpenCV and NumPy only.
 
 The whole picture is decoded, mirrored if it is to be, and warped; the patch is transposed, and each channel takes its
-gain, is clipped and normalised by itself. The draws are given, so that the patches are those of our loader.
+gain, is clipped and normalised by itself. The random draws are given, so that the patches are the same as our loader's.
 """
 from __future__ import annotations
 

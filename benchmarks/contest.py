@@ -1,7 +1,8 @@
-"""Contenders that take turns, each in a process of its own, so that no library's threads or imports disturb another's.
+"""Contenders take turns, each in a process of its own, so that no library's threads or imports disturb another's.
 
 A contender is a function `module:function` that is given its arguments, prepares everything and returns its turn. Run
-as a program this module is one's process: it makes a turn for each line that it is sent and says how long that took.
+as a program, this module is the process of one contender: it takes a turn for each line it receives and returns the
+time.
 """
 from __future__ import annotations
 
@@ -34,7 +35,7 @@ class Contender(NamedTuple):
 
 
 class Contest(NamedTuple):
-    """What is measured: one turn of each contender does `items` of something. The first contender is ours."""
+    """What is measured: one turn of each contender processes `items` items. The first contender is ours."""
 
     benchmark: str
     contenders: Sequence[Contender]
@@ -89,7 +90,7 @@ class Process:
         raise RuntimeError(f"{contender.name if contender else 'a contender'} ended with {self._process.wait()}")
 
     def turn(self, per_core: bool, result: str = "") -> float:
-        """Seconds of one turn; what it gave is written to the file `result`, if one is named."""
+        """Seconds of one turn; its result is written to the file `result`, if one is named."""
         assert self._process.stdin
         self._process.stdin.write(result + "\n")
         self._process.stdin.flush()
@@ -103,13 +104,13 @@ class Process:
 
 
 def measure(contest: Contest, python: str, rounds: int, say: Callable[[str], None]) -> List[Figure]:
-    """Every contender's median over rounds in which each has one turn; those that are not installed are named.
+    """Every contender's median over rounds in which each has one turn; contenders that are not installed are named.
 
     Args:
         python: of the environment with the rivals; "" without one.
 
     Raises:
-        RuntimeError: two contenders do not give the same.
+        RuntimeError: two contenders give different results.
     """
     running: Dict[str, Process] = {}
     with ExitStack() as stack:
@@ -117,7 +118,7 @@ def measure(contest: Contest, python: str, rounds: int, say: Callable[[str], Non
             try:
                 running[contender.name] = _started(contender, python, contest.threads, stack)
             except Missing as missing:
-                say(f"{contest.benchmark}: {contender.name} does not take part, as {missing} is not installed")
+                say(f"{contest.benchmark}: {contender.name} is skipped, because {missing} is not installed")
         _compare(contest, running)
         turns = [_round(running, contest.per_core) for _ in range(rounds + 1)][1:]  # the first warms up
     versions = {name: process.version for name, process in running.items()}
@@ -137,7 +138,7 @@ def _started(contender: Contender, python: str, threads: int, stack: ExitStack) 
 
 
 def _compare(contest: Contest, running: Dict[str, Process]) -> None:
-    """One turn of each, whose results have to agree with ours."""
+    """One turn of each contender, whose results have to agree with ours."""
     ours: Optional[np.ndarray] = None
     with tempfile.TemporaryDirectory() as folder:
         for name, process in running.items():
@@ -149,7 +150,7 @@ def _compare(contest: Contest, running: Dict[str, Process]) -> None:
             elif contest.tolerance is not None:
                 far = float(np.abs(found - ours).max()) if found.shape == ours.shape else float("inf")
                 if not far <= contest.tolerance:
-                    raise RuntimeError(f"{contest.benchmark}: {name} is {far:.1e} from ours, so it does something else")
+                    raise RuntimeError(f"{contest.benchmark}: {name} differs from ours by {far:.1e}")
 
 
 def _figure(contest: Contest, name: str, version: str, turns: Sequence[Dict[str, float]]) -> Figure:

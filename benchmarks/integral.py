@@ -1,9 +1,9 @@
-"""Times the integral operator, forward and backward together, against whichever rivals are installed.
+"""Times the integral operator, forward and backward together, and compares it with the rivals that are installed.
 
     OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive python -m benchmarks.integral
 
 The rivals are those of requirements/rivals.txt, in an environment with MXNet but without GluonCV. They take turns, and
-each has to agree with double precision first.
+each must agree with double precision first.
 """
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def ours(logits: Array, slopes: Array, shape: Shape, fused: bool) -> Step:
 
 
 def copy(logits: Array) -> Step:
-    """One copy of the logits: what memory allows."""
+    """Copies the logits once: the limit that the memory's speed sets."""
     source = mx.nd.array(logits)
     target = source.copy()
 
@@ -118,7 +118,7 @@ def dsntnn_forms(shape: Shape) -> Dict[str, Callable[[Any], Any]]:
 
 
 def kornia_forms(shape: Shape) -> Dict[str, Callable[[Any], Any]]:
-    """Kornia's: an expectation of planes, but of volumes only a convolution as large as they are, giving (z, x, y)."""
+    """Kornia's: an expectation for planes, but for volumes only a convolution of their size, which gives (z, x, y)."""
     try:
         import torch
         from kornia.geometry.subpix import conv_soft_argmax3d, spatial_expectation2d, spatial_softmax2d

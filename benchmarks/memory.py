@@ -1,4 +1,4 @@
-"""Memory that a long training takes: what the process holds after some steps, and after thousands more."""
+"""Memory of a long training: what the process holds after some steps, and after thousands more."""
 from __future__ import annotations
 
 import os
@@ -27,7 +27,7 @@ class Growth(NamedTuple):
 
 
 def growth(data: Path, steps: int) -> Growth:
-    """Trains a sliver of Table 1's network for `steps` steps, loader and report included."""
+    """Trains a very narrow version of Table 1's network for `steps` steps, loader and report included."""
     run = replace(RUNS["Table 1"], width=0.0625, patch=64, batch=4)
     net, loss, people = build.network(run), build.loss(run), loader.training_batches(run, data)
     build.initialise(net, replace(run, pretrained=False), [mx.cpu()], Path())

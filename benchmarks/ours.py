@@ -1,4 +1,4 @@
-"""Our side of the contests, and the files that tell a rival the same people, draws and parameters."""
+"""Our side of the contests, and the files that give a rival the same people, draws and parameters."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -50,7 +50,7 @@ def write_people(table: str, data: str, size: int, count: int, path: Path) -> No
 
 
 def _joints(sample: Any, jitter: Jitter, people: Batches) -> np.ndarray:
-    """(K, C): px of the picture, and for a person in space the depth as a fraction of the patch's."""
+    """(K, C): px of the picture, and for a 3D pose the depth as a fraction of the patch's."""
     if people.coordinates == 2:
         return np.asarray(sample.joints, float)
     depths = sample.pose.joints[:, 2]
@@ -60,7 +60,7 @@ def _joints(sample: Any, jitter: Jitter, people: Batches) -> np.ndarray:
 
 
 def write_parameters(table: str, path: Path) -> Dict[str, Any]:
-    """Our first values by name, in the file `path`; returns what else a rival needs to know of the network."""
+    """Writes our initial values by name to the file `path`; returns what else a rival must know of the network."""
     net = _network(table)
     np.savez(path, **{name: p.data().asnumpy() for name, p in net._collect_params_with_prefix().items()})
     run = RUNS[table]
@@ -93,7 +93,8 @@ def inference(table: str, parameters: str, inputs: str, fused: bool) -> Prepared
 
 
 def training(table: str, parameters: str, data: str, size: int) -> Prepared:
-    """A step as `train` makes it, its loader not ahead: patches, network, loss, Adam, and the mean error it gives."""
+    """A step as in training, but with a loader that does not work ahead: patches, network, loss, Adam, and the mean
+    error."""
     run = replace(RUNS[table], batch=size)
     net, loss, people = _network(table, parameters), build.loss(run), people_of(table, data, size)
     build.hybridize(net, run)
@@ -128,7 +129,7 @@ def loading(table: str, data: str, size: int, kept: bool) -> Prepared:
 
 
 def summary(batch: Batch) -> Callable[[], np.ndarray]:
-    """What loaders are compared by, made when it is asked for: means of 32 x 32 px, (N, 3, size / 32, size / 32)."""
+    """What loaders are compared by, computed on request: means of 32 x 32 px, (N, 3, size / 32, size / 32)."""
     people, channels, size, _ = batch.images.shape
     blocks = batch.images.reshape(people, channels, size // 32, 32, size // 32, 32)
     return lambda: np.asarray(blocks.mean(axis=(3, 5)))

@@ -1,4 +1,4 @@
-"""Pictures of synthetic people, as Table 1 has them in quick, painted in compiled code and by NumPy."""
+"""Images of synthetic people, as for Table 1 in quick, painted by compiled code and by NumPy."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -14,7 +14,7 @@ COUNT = 20
 
 
 def contest() -> Contest:
-    """The same people twice, who have to look the same to the bit."""
+    """The same people twice; the images must be bit-identical."""
     ours, plain = (
         Contender(name, "benchmarks.people:pictures", {"by_numpy": by_numpy})
         for name, by_numpy in (("ours", False), ("ours, without a compiler", True))

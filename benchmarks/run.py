@@ -1,4 +1,4 @@
-"""Measures this project against its rivals, side by side, and writes bench.csv and a picture of the ratios."""
+"""Compares the speed of this project with other libraries; writes bench.csv and a figure of the ratios."""
 from __future__ import annotations
 
 import argparse
@@ -28,8 +28,8 @@ EXAMPLE = """example:
   python -m benchmarks.run --rivals .venv-rivals/bin/python
   python -m benchmarks.run --topics loader evaluation
 
-The rivals PyTorch and ONNX Runtime live in an environment of their own (requirements/rivals.txt); without it they are
-left out, which is said. All take turns, each in a process of its own, and have to give the same results first."""
+PyTorch and ONNX Runtime need an environment of their own (requirements/rivals.txt); without it they are skipped, with a
+note. All programs take turns, each in a process of its own, and their results must agree before they are timed."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -53,7 +53,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _contests(args: argparse.Namespace, folder: Path) -> Iterator[Contest]:
-    """Those of the topics asked for; each is prepared when its turn has come."""
+    """The contests of the chosen topics; each is prepared when its turn comes."""
     data, threads = str(args.data.resolve()), args.threads
     if "step" in args.topics:
         for table in args.tables:
@@ -78,7 +78,7 @@ def _integral(args: argparse.Namespace) -> List[Dict[str, Any]]:
     command = [python, "-m", module, "--json", "--rounds", str(args.rounds)]
     run = subprocess.run(command, cwd=str(ROOT), env=environment, stdout=subprocess.PIPE, text=True)
     if run.returncode:
-        _say(f"integral: left out, as {python} ended with status {run.returncode}; it needs all of "
+        _say(f"integral: skipped, because {python} ended with status {run.returncode}; it needs all of "
              "requirements/rivals.txt, MXNet too")
         return []
     rows: List[Dict[str, Any]] = []
@@ -107,7 +107,7 @@ def _memory(args: argparse.Namespace) -> Dict[str, Any]:
 
 
 def _machine() -> Dict[str, Any]:
-    """What the numbers depend on besides the program."""
+    """The machine's properties that the numbers depend on."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     name = next((line.split(":")[1].strip() for line in lines if "model name" in line), "unknown")
     return {"machine": name, "cores": len(os.sched_getaffinity(0)), "commit": commit()}
@@ -166,10 +166,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), metavar="N",
                         help="threads of each network (default: one a core)")
     parser.add_argument("--processor", action="store_true",
-                        help="count processor seconds everywhere, as for the loader: for a machine that others use too")
-    parser.add_argument("--steps", type=int, default=5000, metavar="N", help="small steps whose memory is watched")
-    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR", help="where people are made")
-    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="where the files go")
+                        help="measure processor time everywhere, as for the loader: for a machine that others use too")
+    parser.add_argument("--steps", type=int, default=5000, metavar="N",
+                        help="number of small steps during which memory is watched")
+    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
+                        help="folder in which synthetic people are generated")
+    parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="output folder")
     return parser
 
 

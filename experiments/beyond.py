@@ -1,13 +1,13 @@
-"""Beyond the paper: what it leaves open, a question a table.  `make beyond` makes all, with Table 1's and 2's networks.
+"""Beyond the paper: one table for each question that it leaves open. `make beyond` runs all of them.
 
-    beyond_decoders      what of I1's lead over H1 is the integer argmax that reads H1's maps
+    beyond_decoders      how much of I1's lead over H1 is due to H1's decoding by an integer argmax
     beyond_hand_over     by how much H1's maps are sharpened when an integral starts from them
     beyond_bias          the integral's pull to the middle of the map, compensated at test or in training
     beyond_regularisers  a loss on the shape of an integral's maps, beside the one on its joints
-    beyond_grid          whether cell i of n lies at (i + 0.5) / n or at i / n, and what the flip test makes of it
+    beyond_grid          whether cell i of n lies at (i + 0.5) / n or at i / n, and how that changes the flip test
 
-Each is a field of `Run` and a row, and no key of another table's run depends on them. The paper prints no such numbers,
-so a claim is what one would expect, with the reason in its table's file.
+Each question is a field of `Run`, whose default leaves the keys of other tables' runs unchanged. The paper prints no
+such numbers, so a claim states what one would expect, with the reason in its table's file.
 """
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """The integral's pull to the middle of the map, compensated: at test of a trained I1, or in training too.
 
-The cells that hold no joint have logits near 0, and so exp(0) / C of the softmax each. Gu, Yang and Yao ("Removing the
-Bias of Integral Pose Regression", ICCV 2021) take that out: x = C / (C - n) E - n / (C - n) / 2 in fractions of a map
-of n cells, C = sum of exp(logit); `symbols.compensated` derives it. A well-known library's form of it
-lacks the factor n, and so compensates next to nothing. Maps that were sharpened by 20 begin almost without the pull: C
-is e^15 where H1 is sure. It comes with training: in quick I1's peaks come down to 9, and n / C is 1.5 % for the median
-joint and over 8 % for one in ten. But a network that was trained with it has learned to make up for it, so that to
-compensate at test overdoes it, the more as the background leaves 0, on which the formula counts (-0.4 there).
+Cells without the joint have logits near 0, so each has exp(0) / C of the softmax. Gu, Yang and Yao ("Removing the Bias
+of Integral Pose Regression", ICCV 2021) remove that: x = C / (C - n) E - n / (C - n) / 2 in fractions of a map of n
+cells, C = sum of exp(logit); `symbols.compensated` derives it. A well-known library omits the factor n and so
+compensates almost nothing. Maps sharpened by 20 start almost without the pull, since C is e^15 where H1 is confident.
+Training brings it: in quick, I1's peaks fall to 9, and n / C is 1.5 % for the median joint and over 8 % for one in ten.
+But a network that was trained with the pull has learned to counteract it. So compensating at test overcorrects, the
+more so because the formula assumes a background of 0 and it is -0.4.
 """
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""Decoders of H1 beside I1, at three sizes of the map: how much of the integral's lead is how H1's maps are read?
+"""Decoders of H1 beside I1, at three sizes of the map: how much of the integral's lead comes from decoding?
 
-The paper does not say how; rounding to a cell gives its H1 numbers, a quarter cell does not. That alone caps @0.1: a
-perfect network, read so on maps of 32 cells, gets 32 % on MPII's validation people, and with the best place within a
-cell 98 %. Others moved heat maps of 64 cells by a quarter of a cell (Newell et al.) or, second order, to the top of a
-Gaussian (DARK, Zhang et al., CVPR 2020: the smaller the map, the more it gains). Nobody has published the paper's H1 at
-32 or 16 cells with any of them. No network is trained for this: the runs are Table 2's.
+The paper does not say how H1's maps are decoded; rounding to a cell gives its H1 numbers, a quarter cell does not.
+Rounding alone limits @0.1: on maps of 32 cells, a perfect network reaches 32 % on MPII's validation people, and 98 %
+with the best position within the cell. Others move the joint by a quarter of a cell (Newell et al., on maps of 64
+cells) or to the top of a Gaussian by a second-order fit (DARK, Zhang et al., CVPR 2020: the smaller the map, the more
+it gains). Nobody has published the paper's H1 at 32 or 16 cells with any of them. No network is trained for this: the
+runs are Table 2's.
 """
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ def _loses_less(robust: str, other: str, large: str, small: str, what: str) -> C
 
 
 def _share(values: Values, column: str) -> float:
-    """By how much DARK's AUC is above the middle between H1's, integer, and I1's."""
+    """By how much DARK's AUC is above the mean of I1's and of H1's with the integer argmax."""
     return values(DARK, column, "AUC") - (values(INTEGER, column, "AUC") + values("I1", column, "AUC")) / 2
 
 

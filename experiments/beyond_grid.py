@@ -1,11 +1,12 @@
 """Where cell i of n lies: at (i + 0.5) / n, its centre, as everywhere here, or at i / n, as in the authors' release.
 
-Public code has it both ways, and many questions about half a pixel. A network can be trained on either, as its joints
-are compared with people's and not with cells; read on the other grid it is half a cell off. The flip test is another
-matter. x becomes 1 - x whatever the grid. Mirrored cell by cell, i to n - 1 - i, as in a reimplementation of the
-release, it is right for cell centres and a whole cell off for i / n, half of one after averaging. And a network that is
-read on the wrong grid is off to the left in its own view, and as far to the right in the mirrored one: the flip test
-hides that in x and leaves it in y. One network is trained for this, the second half of I1.
+Public code has both conventions, and many questions about half a pixel. A network can be trained with either, since its
+joints are compared with annotated joints and not with cells; evaluated on the other grid, it is off by half a cell. The
+flip test is another matter. x becomes 1 - x whatever the grid. Mirroring cell by cell, i to n - 1 - i, as in a
+reimplementation of the release, is right for cell centres and off by a whole cell for i / n, half of one after
+averaging. A network that is evaluated on the wrong grid is off to the left in the original view, and equally far to the
+right in the mirrored one: the flip test hides this error in x, but not in y. One network is trained for this, the
+second half of I1.
 """
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ CENTRE, INDEX, MIXED = "I1, centres", "I1, i / n", "I1, centres, read at i / n"
 
 
 def _seen(run: Run) -> Tuple[Run, ...]:
-    """In one view and, joints averaged, in two."""
+    """Columns for one view and for two views with averaged joints."""
     return run, replace(run, flip_test=True), replace(run, flip_test=True, flip_in="cells")
 
 

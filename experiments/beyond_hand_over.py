@@ -1,9 +1,10 @@
 """How sharp the maps should be when an integral takes them over: I1 with H1's last layer multiplied by 1 to 60.
 
-H1's maps are 1 high. The softmax over such a map is nearly flat: on 32 x 32 cells it keeps 0.8 % of a joint's distance
-from the middle, of a map 10 times as high 85 to 96 %, of one 30 times as high all of it. The paper says nothing of it.
-One public reimplementation multiplies by 30, "otherwise I have no idea how to train I1"; the quick profile by 20. Too
-large a factor leaves a softmax that is all in one cell, so that its gradient vanishes: an integer argmax to start with.
+H1's maps have a peak of 1. The softmax over such a map is nearly flat: on 32 x 32 cells it keeps 0.8 % of a joint's
+distance from the middle. For a map 10 times as high it is 85 to 96 %, for one 30 times as high all of it. The paper
+does not mention this. One public reimplementation multiplies by 30, "otherwise I have no idea how to train I1"; the
+quick profile by 20. Too large a factor leaves a softmax that is all in one cell, so that its gradient vanishes: an
+integer argmax to start with.
 """
 from __future__ import annotations
 

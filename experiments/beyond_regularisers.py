@@ -1,13 +1,14 @@
 """A loss on the shape of an integral's maps beside the one on its joints: DSNT's regularisers (Nibali et al. 2018).
 
-They want the softmax to be a Gaussian of one cell around the joint (Jensen-Shannon divergence, DSNT's choice), or as
-wide as one (variance). Later reports differ: on COCO sampling-argmax has 64.5 AP without, 60.6 with the variance and
-55.6 with the divergence, all from scratch; mmpose has 67.4 with the divergence against 63.3 with a heat map loss, both
-from trained heat maps. So it may be the start that decides: here are both. Where training is as short as in quick a
-Gaussian prior should help from either, as it is said to speed training up (BCIR, Gu et al. 2023).
+They push the softmax towards a Gaussian of one cell around the joint (Jensen-Shannon divergence, DSNT's choice), or
+towards the width of one (variance). Later reports differ: on COCO sampling-argmax has 64.5 AP without, 60.6 with the
+variance and 55.6 with the divergence, all from scratch; mmpose has 67.4 with the divergence against 63.3 with a heat
+map loss, both from trained heat maps. So the initialisation may decide; this table has both. With training as short as
+in quick, a Gaussian prior should help in both cases, since it is reported to speed up training (BCIR, Gu et al. 2023).
 
 DSNT's coordinates run from -1 to 1 and its divergence has the weight 1, which is 1/2 beside ours from 0 to 1; it is
-then about as large as the loss on joints. Of the variance it depends on the unit: 0.01 makes it a sixth of that.
+then about as large as the loss on joints. For the variance it depends on the unit: a weight of 0.01 makes it a sixth of
+that.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Tables 10 to 12 have in common: a method a line, an action of Human3.6M a column, other work above ours."""
+"""What Tables 10 to 12 have in common: a line per method, a column per action of Human3.6M, other work above ours."""
 from __future__ import annotations
 
 from dataclasses import replace
@@ -22,9 +22,9 @@ def others(lines: str) -> Tuple[Row, ...]:
 
 
 def best(rows: Sequence[Row], metrics: Sequence[Metric], column: str) -> Tuple[Claim, ...]:
-    """That ours is ahead of each row in all that it prints: in every action and the mean, or in the mean alone.
+    """Claims that ours beats each row in all the numbers it prints: every action and the mean, or the mean alone.
 
-    Other people's numbers are on the paper's data, so these claims are held against the paper's numbers and not ours.
+    Other people's numbers are on the paper's data, so these claims are checked on the paper's numbers and not on ours.
     """
     claims = []
     for row in rows:

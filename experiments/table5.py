@@ -1,7 +1,7 @@
-"""Table 5: the paper's methods beside the state of the art on MPII's own test, trained on everybody annotated.
+"""Table 5: the paper's methods beside the state of the art on MPII's own test, trained on all annotated people.
 
-The joints of MPII's test people are not published: each run writes the submission that its server asks for, and what is
-printed here is of the validation people (who were trained on) or, in quick, of synthetic test people (who were not).
+The joints of MPII's test people are not published: each run writes the submission that its server asks for. The printed
+numbers are for the validation people, who were trained on, or in quick for synthetic test people, who were not.
 """
 from __future__ import annotations
 

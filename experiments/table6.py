@@ -1,7 +1,7 @@
-"""Table 6: people found in COCO's pictures and their poses, H1 and I1 on ResNet-101, in average precision by OKS.
+"""Table 6: poses of the people in COCO's images, H1 and I1 on ResNet-101, in average precision by OKS.
 
-The paper's numbers are of test-dev, whose joints are not published. For its server each run writes a result file where
-image_info_test-dev2017.json and detections are there; what is printed here is of val2017 or of synthetic scenes.
+The paper's numbers are on test-dev, whose joints are not published. Each run writes a result file for its server if
+image_info_test-dev2017.json and detections are there. The printed numbers are on val2017 or on synthetic images.
 """
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What each stage of the way from a picture to AP is worth: Table 6's networks, with one stage left out at a time.
+"""The effect of each stage between an image and AP: Table 6's networks, with one stage left out at a time.
 
-The paper has no such table. "I1, joints' scores 1" is what the authors' release gives an integral: its rescoring then
-multiplies by 1.
+The paper has no such table. "I1, joints' scores 1" is as in the authors' release, where joints of an integral have the
+score 1: rescoring multiplies by 1.
 """
 from __future__ import annotations
 

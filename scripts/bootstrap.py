@@ -69,8 +69,8 @@ def check_driver(load: Callable[[str], object] = ctypes.CDLL) -> None:
     """Refuse the CUDA wheel on a machine where it could not even be imported."""
     if not loads("libcuda.so.1", load):
         raise Refusal(
-            "libcuda.so.1, which belongs to the NVIDIA driver, is missing: install driver 450 or later, "
-            "or take MXNet for the CPU with `make setup CUDA=0`."
+            "libcuda.so.1, which belongs to the NVIDIA driver, is missing: install driver 450 or later, or use MXNet "
+            "for the CPU with `make setup CUDA=0`."
         )
 
 
@@ -117,7 +117,7 @@ def create_environment(venv: Path) -> Path:
         if subprocess.call([sys.executable, "-m", "venv", "--clear", str(venv)]):
             raise Refusal(
                 f"{sys.executable} could not create the virtual environment {venv}: read its message above (Debian and "
-                "Ubuntu want `apt-get install python3-venv`), then run `make setup` again."
+                "Ubuntu need `apt-get install python3-venv`), then run `make setup` again."
             )
         version = supported_version(python)
     else:
@@ -160,32 +160,33 @@ def install(venv: Path, mxnet: str) -> None:
 
 
 def prove(venv: Path) -> None:
-    """Import what the program stands on: a finished set-up is one that works, and has all of that compiled."""
+    """Import the packages that the program needs: this proves that the set-up works, and compiles them all."""
     query = "import integral_pose.commands.table, mxnet, gluoncv; print('MXNet', mxnet.__version__, 'is ready.')"
     settings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [str(venv / "bin" / "python"), "-c", query]
     run = subprocess.run(command, cwd=str(ROOT), env=settings, stderr=subprocess.PIPE)
     if run.returncode:
         reason = run.stderr.decode().strip().splitlines()[-1]
-        raise Refusal(f"The packages are there but do not load ({reason}): remove {venv} and run `make setup` again.")
+        raise Refusal(f"The packages are there but cannot be loaded ({reason}): remove {venv} and run `make setup` "
+                      "again.")
 
 
 @contextmanager
 def compiling(venv: Path) -> Iterator[None]:
-    """Compile what the program has in C++ meanwhile, where there is a compiler; it works without."""
+    """Compile the program's C++ code in the meantime, if there is a compiler; the program works without it."""
     command = [str(venv / "bin" / "python"), "-m", "scripts.compile"]
     with subprocess.Popen(command, cwd=str(ROOT), env={**os.environ, "PYTHONPATH": "src"}):
         yield
 
 
 def install_extra(venv: Path, name: str) -> None:
-    """Add what not everybody needs: "dev" for the tests and checks, "export" for ONNX."""
+    """Add what only some users need: "dev" for the tests and checks, "export" for ONNX."""
     pip(venv, "install", "--no-deps", *locks(name))
     (venv / f"ready-{name}").touch()
 
 
 def check_compiler(find: Callable[[str], Optional[str]] = shutil.which) -> None:
-    """Refuse to build Horovod where nothing compiles it."""
+    """Refuse to build Horovod without a compiler."""
     missing = [program for program in COMPILERS if not find(program)]
     if missing:
         raise Refusal(

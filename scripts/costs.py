@@ -36,11 +36,11 @@ EXAMPLE = """example:
   python -m scripts.costs table7                    multiply-adds and parameters, in seconds
   python -m scripts.costs table7 --step --batch 32  and the memory and time of a training step, in minutes
 
-One line is printed for each distinct network; further rows and columns that have the same one are named beside it.
-The paper's mini-batch of 128 people was shared by four GPUs, 32 each. Memory is the most that a process held which
-made two training steps (forward, loss, backward, Adam) with random images and joints, MXNet's own included; seconds
-are those of the second step, since the first one also builds the graph. A copy of the logits is the size of all heat
-maps of the mini-batch in float32: the unit in which losses and integrals take memory."""
+One line is printed for each distinct network, with all rows and columns that use it. The paper's mini-batch of 128
+people was shared by four GPUs, 32 each. Memory is the peak of a process that makes two training steps (forward, loss,
+backward, Adam) on random images and joints, MXNet itself included. Seconds are for the second step, since the first one
+also builds the graph. A copy of the logits is the size of all heat maps of the mini-batch in float32: the unit in which
+losses and integrals take memory."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         found = networks(table(args.table))
         if args.batch < 1:
-            raise InputError(f"--batch {args.batch}: a mini-batch has one person or more.")
+            raise InputError(f"--batch {args.batch}: must be 1 or more.")
     except InputError as error:
         print(f"costs: {error}", file=sys.stderr)
         return 2
@@ -104,7 +104,7 @@ def table(name: str) -> Table:
         if isinstance(found, Table):
             return found
     tables = sorted((each for each in names if each.startswith("table")), key=lambda each: (len(each), each))
-    raise InputError(f"{name}: experiments/ has no such table. Name one of {', '.join(tables)}.")
+    raise InputError(f"{name}: there is no such table. Choose one of {', '.join(tables)}.")
 
 
 def networks(of: Table) -> List[Network]:
@@ -120,7 +120,7 @@ def networks(of: Table) -> List[Network]:
 
 
 def _essence(run: Run) -> Hashable:
-    """What decides on memory and time: neither whose people it is trained on nor how long."""
+    """The settings that memory and time depend on: neither the data nor the length of training."""
     network = (run.backbone, run.width, run.stages, run.upsamplings, catalogue.skeleton(run).joints)
     return (*network, run.patch, run.coordinates, run.output, run.loss, run.on_vectors)
 
@@ -157,7 +157,7 @@ def _peak() -> float:
 
 
 def measure(run: Run, people: int, limit: Optional[int] = None) -> Union[Step, str]:
-    """`step` in a process of its own, or in a few words why it failed.
+    """`step` in a process of its own; or, in a few words, why it failed.
 
     Args:
         limit: of the process's memory, in bytes; what is free at the moment by default, so that the process fails
@@ -173,7 +173,7 @@ def measure(run: Run, people: int, limit: Optional[int] = None) -> Union[Step, s
     except EOFError:
         found = None
     process.join()
-    return found or f"ended by the system (exit code {process.exitcode}), probably for want of memory"
+    return found or f"ended by the system (exit code {process.exitcode}), probably because memory ran out"
 
 
 def _child(run: Run, people: int, limit: int, sender: Connection) -> None:
@@ -220,8 +220,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m scripts.costs", description=__doc__, epilog=EXAMPLE, formatter_class=layout
     )
     parser.add_argument("table", help="table1, table2, ...: a file of experiments/")
-    parser.add_argument("--step", action="store_true", help="make a training step of each network and measure it")
-    parser.add_argument("--batch", type=int, default=32, metavar="N", help="people in its mini-batch (default: 32)")
+    parser.add_argument("--step", action="store_true",
+                        help="make a training step of each network and measure its memory and time")
+    parser.add_argument("--batch", type=int, default=32, metavar="N", help="people in the mini-batch (default: 32)")
     return parser
 
 

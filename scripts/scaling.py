@@ -1,4 +1,4 @@
-"""Prints what the paper profile of each table would cost on GPUs: an estimate from counted multiply-adds, never run."""
+"""Estimates what the paper profile of each table would cost on GPUs, from counted multiply-adds. Nothing is run."""
 from __future__ import annotations
 
 import argparse
@@ -23,9 +23,9 @@ EXAMPLE = """example:
   python -m scripts.scaling                                   every table, on V100s
   python -m scripts.scaling --peak 19.5 --network 100         on A100s in float32, machines joined by 100 Gbit/s
 
-A run is counted once a table, and once in the sum. Disk is that of finished runs; the one under way has four times its
-parameters more. Speed-ups are of further machines of as many GPUs on the same mini-batch, with nothing but the exchange
-of gradients against them."""
+A run that several tables need is counted once per table, and once in the sum. Disk space is for finished runs; a run in
+progress needs four times its parameters more. Speed-ups are for additional machines with as many GPUs on the same
+mini-batch, and only the exchange of gradients limits them."""
 
 
 class Network(NamedTuple):
@@ -36,7 +36,7 @@ class Network(NamedTuple):
 
 
 class Machine(NamedTuple):
-    """What is assumed of a machine and its network."""
+    """The assumed machine and network."""
 
     gpus: int
     rate: float  # multiply-adds a second and GPU, in 1e9
@@ -119,13 +119,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m scripts.scaling", description=__doc__, epilog=EXAMPLE, formatter_class=layout
     )
-    parser.add_argument("--gpus", type=int, default=4, help="of a machine (default: 4, as the paper)")
+    parser.add_argument("--gpus", type=int, default=4, help="GPUs per machine (default: 4, as in the paper)")
     parser.add_argument("--peak", type=float, default=15.7, metavar="TFLOPS",
-                        help="of a GPU in float32 (default: 15.7, a V100's)")
-    parser.add_argument("--fraction", type=float, default=0.4, help="of the peak that training reaches (default: 0.4)")
-    parser.add_argument("--network", type=float, default=10, metavar="GBIT", help="between machines (default: 10)")
+                        help="peak speed of a GPU in float32 (default: 15.7, a V100)")
+    parser.add_argument("--fraction", type=float, default=0.4,
+                        help="fraction of the peak that training reaches (default: 0.4)")
+    parser.add_argument("--network", type=float, default=10, metavar="GBIT",
+                        help="network between machines, Gbit/s (default: 10)")
     parser.add_argument("--images-per-core", type=float, default=160, metavar="N",
-                        help="that a core prepares in a second (default: 160, docs/scaling.md)")
+                        help="images that a core prepares per second (default: 160, see docs/scaling.md)")
     return parser
 
 

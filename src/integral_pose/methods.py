@@ -25,8 +25,8 @@ I1, I2, I3 = integral_of(H1), integral_of(H2), integral_of(H3)
 def on_human36m(run: Run, extra: str = "", **changes: Any) -> Run:
     """The method on Human3.6M, by Strategy 1 or, with extra 2D people, Strategy 2 (Sec. 5.3).
 
-    Setting (a) of Table 9, 64 x 64 x 64 cells, as the numbers that the two tables share say. Both strategies validate
-    after as many steps: an epoch of the second is a seventh of one of the first.
+    Setting (a) of Table 9, 64 x 64 x 64 cells, as the numbers that the two tables share show. Both strategies validate
+    after the same number of steps: an epoch of the second is a seventh of one of the first.
     """
     start = on_human36m(run.start, extra, **changes) if run.start else None
     settings: Dict[str, Any] = {"data": "human36m", "coordinates": 3, "upsamplings": 3, "validate_every": 500}

@@ -192,7 +192,7 @@ def test_metres_are_scored_as_metres_and_not_taken_for_millimetres(human36m, cap
     assert found[0] == pytest.approx(found[1])
     for options in (["m.npy"], ["ours.npy", "--unit", "m"]):
         assert evaluate.main(command36(human36m, *options)) == 2
-        assert "Say with --unit" in capsys.readouterr().err
+        assert "with --unit" in capsys.readouterr().err
 
 
 def test_3dmppes_own_results_are_scored(human36m, capsys):

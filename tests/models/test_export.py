@@ -166,7 +166,7 @@ def test_the_command_writes_both_forms_and_the_card(tmp_path, capsys, onnx):
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
         TINY.key + ending for ending in (".onnx", "-symbol.json", "-0000.params", ".json")
     )
-    assert ".onnx: joints within " in capsys.readouterr().out
+    assert ".onnx: joints agree with the network's to " in capsys.readouterr().out
     entries = {entry.key: entry.value for entry in onnx.load(str(tmp_path / "out" / f"{TINY.key}.onnx")).metadata_props}
     card = json.loads(entries["integral_pose"])
     assert card == json.loads((tmp_path / "out" / f"{TINY.key}.json").read_text())

@@ -70,7 +70,8 @@ def test_memory_is_that_of_a_process_of_its_own():
 
 
 @pytest.mark.parametrize("arguments, said", [
-    (["table99"], "Name one of table1, table2, table3"), (["bases"], "no such table"), (["../setup"], "no such table"),
+    (["table99"], "Choose one of table1, table2, table3"), (["bases"], "no such table"),
+    (["../setup"], "no such table"),
     (["table1", "--batch", "0"], "--batch 0"),
 ])
 def test_wrong_input_is_one_paragraph_and_exit_code_2(capsys, arguments, said):

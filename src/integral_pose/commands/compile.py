@@ -1,4 +1,4 @@
-"""Compiles what the program has in C++, which is there for speed only. `make setup` does it, where it finds g++."""
+"""Compiles the program's C++ code, which only makes it faster. `make setup` does this if g++ is installed."""
 from __future__ import annotations
 
 import argparse
@@ -11,7 +11,7 @@ from symbols.native import marginals
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Prints for each library what it is compiled as, or why it is not, which is no error."""
+    """Prints for each library its compiled file, or why it is not compiled, which is not an error."""
     argparse.ArgumentParser(prog="python -m scripts.compile", description=__doc__).parse_args(argv)
     for library in (marginals.LIBRARY, capsules.LIBRARY):
         reason = None if library.path.exists() else library.build()

@@ -1,4 +1,4 @@
-"""Shows what the networks that come with the program say of pictures they have not seen: `make demo`."""
+"""Shows predictions of the networks that come with the program, on images they have not seen: `make demo`."""
 from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
@@ -36,16 +36,16 @@ PARTS = {
     "people-in-space": "3D, I2 of Strategy 2 of Table 7",
 }
 EXPECT = """
-Both networks come from the quick profile: a quarter of the paper's width, trained for minutes on people that the
-program drew. The pictures were drawn by it too, with other people and rooms than those of training. On photographs
-expect poses that are roughly right at best, and often wrong. The three pictures in space were picked; on all 1,434 test
-pictures Table 7 says 118 mm. Try a photograph:
+Both networks are from the quick profile: a quarter of the paper's width, trained for minutes on rendered people. These
+images are rendered too, with people and rooms that the training data does not have. On photographs, expect poses that
+are roughly right at best, and often wrong. The three images for 3D were selected by hand; on all 1,434 test images the
+mean error is 118 mm (Table 7). Try a photograph:
   .venv/bin/python -m scripts.predict photo.jpg
-For photographs train on photographs: docs/predict.md and docs/custom_data.md."""
+For good poses on photographs, train on photographs: see docs/predict.md and docs/custom_data.md."""
 
 
 class Example(NamedTuple):
-    """A picture with one person, and what is known of them."""
+    """An image with one person, and the annotation."""
 
     path: Path
     box: Array  # (4,): x, y, width and height from the picture's edge
@@ -68,7 +68,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def look(part: str, examples: List[Example], out: Path) -> Outcome:
-    """What a network that comes with the program says of the examples."""
+    """Predictions of a network that comes with the program for the examples."""
     known = {example.path.name: Boxes(example.box[None], np.ones(1)) for example in examples}
     network = saved.at(MODELS / f"{part}.params")
     task = Task(network, mx.cpu(), lambda picture: known[picture.name], "known", out)
@@ -109,7 +109,7 @@ def _edges(square: Box, margin: float) -> Array:
 
 
 def _line(what: str, outcome: Outcome, examples: List[Example], out: Path) -> str:
-    """How far joints are from where they were drawn, and where to look."""
+    """The mean error of the joints, and where the overlays are."""
     in_space = "x_mm" in outcome.people[0]["joints"]["pelvis"]
     axes, unit = (output.MM, "mm from the root") if in_space else (("x", "y"), "px")
     distances = [

@@ -1,4 +1,4 @@
-"""Scores anyone's predictions: prints PCKh, PCK, MPJPE or AP, and the protocol it was measured by."""
+"""Evaluates predictions from any program: prints PCKh, PCK, MPJPE or AP, and the protocol behind the number."""
 from __future__ import annotations
 
 import argparse
@@ -22,21 +22,21 @@ from integral_pose.skeletons import LSP
 MPII_EXAMPLE = """example:
   python -m scripts.evaluate mpii --annotations annot/gt_valid.mat --predictions valid-ours.h5
 
-The people of both files must be the same, in the same order."""
+Both files must contain the same people, in the same order."""
 
 HUMAN36M_EXAMPLE = """example:
   python -m scripts.evaluate human36m --annotations Human36M --protocol 2 --list
   python -m scripts.evaluate human36m --annotations Human36M --protocol 2 --predictions ours.json
 
-The first prints the test images, every 64th, in the order of subject, action, sub-action, camera and frame. The second
-scores predictions, which are of one of these kinds:
+The first command prints the test images, every 64th, in the order of subject, action, sub-action, camera and frame. The
+second scores predictions in one of these formats:
   .npy, .npz, .h5  an array of frames x 17 or 18 joints x (x, y, z), in that order of frames
   .json            {"s_09_act_02_subact_01_ca_01_000001.jpg": 17 x 3 numbers, ...}, or the list of records with image_id
                    and joint_cam that 3DMPPE, set to its protocol 2, writes to bbox_root_pose_human36m_output.json
   .csv             the header image,joint,x,y,z, then a line for each joint, counted from 0, of each image
-Images go by their file name; where several have the same, by their path as --list prints it.
-Coordinates are along the camera's axes: x right, y down, z away from it. Where their origin is does not matter.
-The joints are, in this order, with or without the last, which is not scored:
+Images are identified by file name; if several have the same name, by the path that --list prints. Coordinates are along
+the camera's axes: x right, y down, z away from it. Their origin does not matter. The joints are, in this order, with or
+without the last, which is not scored:
   pelvis, right hip, knee, ankle, left hip, knee, ankle, spine, neck, nose, head top,
   left shoulder, elbow, wrist, right shoulder, elbow, wrist, thorax
 
@@ -48,8 +48,8 @@ COCO_EXAMPLE = """example:
 Predictions are COCO's keypoint results, a list of
   {"image_id": 785, "category_id": 1, "keypoints": [x, y, v, ... of 17 joints], "score": 0.98}
 in any order, with any number of poses in an image, of which the 20 with the highest scores count. x and y are pixels of
-the image; v is not looked at. Every image of the annotation file counts, with or without predictions.
-The joints are, in this order:
+the image; v is ignored. Every image of the annotation file counts, with or without predictions. The joints are, in this
+order:
   nose, left eye, right eye, left ear, right ear, left shoulder, right shoulder, left elbow, right elbow,
   left wrist, right wrist, left hip, right hip, left knee, right knee, left ankle, right ankle"""
 
@@ -119,13 +119,13 @@ def _human36m(args: argparse.Namespace) -> str:
 
 
 def _name(image: Path, folder: Path) -> str:
-    """An image's path below images/, by which predictions may name it."""
+    """An image's path below images/, which predictions may use as its name."""
     parts = image.relative_to(folder).parts
     return "/".join(parts[1:] if parts[0] == "images" else parts)
 
 
 def _data_files(args: argparse.Namespace) -> List[Path]:
-    """3DMPPE's files that say which image an `image_id` is, where the annotations are of that kind."""
+    """3DMPPE's files that map an `image_id` to an image, if the annotations are in that format."""
     names = [f"Human36M_subject{subject}_data.json" for subject in mpjpe.TEST_SUBJECTS[args.protocol]]
     paths = [args.annotations / place / name for place in human36m_json.PLACES for name in names]
     return [path for path in paths if path.is_file()]
@@ -134,8 +134,8 @@ def _data_files(args: argparse.Namespace) -> List[Path]:
 def _check_unit(path: Path, predicted: Array, truth: Array) -> None:
     sizes = [np.linalg.norm(poses - poses[:, :1], axis=2).mean() for poses in (predicted, truth)]
     if any(0.3 < factor * sizes[0] / sizes[1] < 3 for factor in (1e-3, 1e3)):
-        raise InputError(f"{path}: the poses are {sizes[0]:.3g} mm in size and the people {sizes[1]:.3g} mm. "
-                         "Say with --unit whether the predictions are in mm or m.")
+        raise InputError(f"{path}: the poses are {sizes[0]:.3g} mm in size and the people {sizes[1]:.3g} mm. Give the "
+                         "unit of the predictions with --unit mm or --unit m.")
 
 
 def _human36m_table(result: mpjpe.MPJPE, protocol: str) -> str:
@@ -199,15 +199,16 @@ def _json(result: Dict[str, Any], protocol: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Numbers that are not known as None, which JSON can say."""
+    """Unknown numbers as None, which JSON can represent."""
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n"
-                                     "The help of each data set has more.", formatter_class=LAYOUT)
+    parser = argparse.ArgumentParser(prog="evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n`python -m "
+                                     "scripts.evaluate mpii --help`, or that of another data set, has "
+                                     "more.", formatter_class=LAYOUT)
     commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,lsp,human36m,coco}")
     _add_mpii(commands.add_parser("mpii", help="PCKh on MPII", epilog=MPII_EXAMPLE, formatter_class=LAYOUT))
     _add_lsp(commands.add_parser("lsp", help="PCK and PCKh on Leeds Sports Pose", epilog=LSP_EXAMPLE,
@@ -221,11 +222,12 @@ def _parser() -> argparse.ArgumentParser:
 def _add_mpii(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_mpii)
     command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
-                         help="gt_valid.mat, valid.json with gt_valid.mat beside it, valid.h5, or MPII's own .mat")
+                         help="gt_valid.mat, valid.json with gt_valid.mat beside it, valid.h5, or MPII's official "
+                              ".mat")
     command.add_argument("--predictions", type=Path, required=True, metavar="FILE",
                          help=".h5, .mat (MPII's submission file too), .npy, .json or .csv (header person,joint,x,y)")
-    command.add_argument("--base", type=int, choices=(0, 1), help="what the predictions call the first pixel; by "
-                         "default 1 in .h5 and .mat, as MPII itself, and 0 in .npy, .json and .csv")
+    command.add_argument("--base", type=int, choices=(0, 1), help="coordinate of the first pixel in the predictions "
+                         "(default: 1 in .h5 and .mat, as in MPII; 0 in .npy, .json and .csv)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 
@@ -236,30 +238,30 @@ def _add_lsp(command: argparse.ArgumentParser) -> None:
     command.add_argument("--predictions", type=Path, required=True, metavar="FILE",
                          help=".mat, .h5, .npy, .json or .csv, see below")
     command.add_argument("--people", choices=("test", "held-out", "train", "all"), default="test",
-                         help="of whom the predictions are (default: %(default)s)")
-    command.add_argument("--base", type=int, choices=(0, 1), help="what the predictions call the first pixel; by "
-                         "default 1 in .h5 and .mat, as in joints.mat, and 0 in .npy, .json and .csv")
+                         help="people that the predictions are for (default: %(default)s)")
+    command.add_argument("--base", type=int, choices=(0, 1), help="coordinate of the first pixel in the predictions "
+                         "(default: 1 in .h5 and .mat, as in joints.mat; 0 in .npy, .json and .csv)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 
 def _add_human36m(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_human36m)
     command.add_argument("--annotations", type=Path, required=True, metavar="FOLDER",
-                         help="Human3.6M's folder, with its annotations; the images themselves are not needed")
+                         help="folder of Human3.6M's annotations; the images are not needed")
     command.add_argument("--protocol", type=int, choices=(1, 2), default=2,
-                         help="who the test people are: 1 for S11, 2 for S9 and S11 (default: %(default)s)")
+                         help="test subjects: 1 for S11, 2 for S9 and S11 (default: %(default)s)")
     what = command.add_mutually_exclusive_group(required=True)
     what.add_argument("--predictions", type=Path, metavar="FILE", help=".npy, .npz, .h5, .json or .csv, see below")
     what.add_argument("--list", action="store_true", help="print the test images, in the order of predictions")
     command.add_argument("--unit", choices=tuple(predictions.UNITS), default="mm",
-                         help="the predictions' unit (default: %(default)s)")
+                         help="unit of the predictions (default: %(default)s)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 
 def _add_coco(command: argparse.ArgumentParser) -> None:
     command.set_defaults(run=_coco)
     command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
-                         help="person_keypoints_val2017.json, or a file in its layout")
+                         help="person_keypoints_val2017.json, or a file in its format")
     command.add_argument("--predictions", type=Path, required=True, metavar="FILE", help=".json, see below")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 

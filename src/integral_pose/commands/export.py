@@ -16,21 +16,21 @@ EXAMPLE = """example:
   python -m scripts.export runs/quick/1a2b3c4d5e --out exported
   python docs/examples/run_onnx.py exported/1a2b3c4d5e.onnx photo.jpg --box 120 40 210 430 --out joints.jpg
 
-The first writes, of the run with the key 1a2b3c4d5e:
-  1a2b3c4d5e.onnx                                    for ONNX Runtime 1.19 and other readers of opset 13; this is also
-                                                     the way onto GPUs that are newer than MXNet
-  1a2b3c4d5e-symbol.json, 1a2b3c4d5e-0000.params     for gluon.SymbolBlock.imports(symbol, ["images"], params)
-  1a2b3c4d5e.json                                    the card: joint names, size, mean and deviation, box, units; the
-                                                     ONNX file has it too, in its metadata, as `integral_pose`
-Then it runs the ONNX file and the network on the same images, and says how far their joints are apart.
+The first command writes, for the run with the key 1a2b3c4d5e:
+  1a2b3c4d5e.onnx         for ONNX Runtime 1.19 and other readers of opset 13. Use it on GPUs that are newer than MXNet
+  1a2b3c4d5e-symbol.json, 1a2b3c4d5e-0000.params
+                          for gluon.SymbolBlock.imports(symbol, ["images"], params)
+  1a2b3c4d5e.json         the card: joint names, size, mean and deviation, box, units. The ONNX file has it too, in its
+                          metadata, as `integral_pose`
+Then it runs the ONNX file and the network on the same images, and prints how much their joints differ.
 
 The graph takes images (N, 3, size, size), RGB, normalised as the card says, and gives joints (N, K, 2 or 3) as
-fractions of the patch. Integrals are inside it, as is the highest cell of heat maps. A flip test is not: give it the
-mirrored patch too, and average. The second command is an example that needs no MXNet."""
+fractions of the patch. It includes the decoding: integrals, or the highest cell of heat maps. It does not include the
+flip test: run it on the mirrored patch too, and average. The second command is an example that needs no MXNet."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code, 2 for wrong input, 1 for a file that says something else."""
+    """Runs the command; returns its exit code: 2 for wrong input, 1 for an ONNX file that differs from the network."""
     args = _parser().parse_args(argv)
     try:
         print(_export(args))
@@ -41,9 +41,9 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _export(args: argparse.Namespace) -> str:
-    """Writes what was asked for; says what that is."""
+    """Writes the chosen formats; returns what was written."""
     if args.batch < 0:
-        raise InputError(f"--batch {args.batch}: a mini-batch has one person or more, or 0 for any number.")
+        raise InputError(f"--batch {args.batch}: must be 1 or more, or 0 for any number of people.")
     graph = export.read(args.run)
     stem = args.out / graph.run.key
     lines = []
@@ -64,10 +64,11 @@ def _onnx(graph: export.Graph, path: Path, batch: int) -> str:
     if not apart <= export.AGREEMENT:
         path.unlink()
         raise RunFailed(
-            f"{path}: its joints were {apart:.2g} of the patch from the network's, more than {export.AGREEMENT:g}, so "
-            "it was deleted. Try the versions of onnx and onnxruntime in requirements/export.txt."
+            f"{path}: its joints differ from the network's by {apart:.2g} of the patch, more than "
+            f"{export.AGREEMENT:g}, so it was deleted. Try the versions of onnx and onnxruntime in "
+            "requirements/export.txt."
         )
-    return f"{path}: joints within {apart:.1e} of the patch of the network's"
+    return f"{path}: joints agree with the network's to {apart:.1e} of the patch"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -80,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="where to write (default: %(default)s)")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="one or both (default: both)")
     parser.add_argument("--batch", type=int, default=0, metavar="N",
-                        help="people in a mini-batch of the ONNX file, for readers that want a fixed number (default: "
-                        "0, any number)")
+                        help="people in a mini-batch of the ONNX file, for runtimes that need a fixed number "
+                        "(default: 0, any number)")
     return parser
 
 
