@@ -45,7 +45,7 @@ def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path
     out = out or results / "report" / ("" if profile == DEFAULT else profile)
     found = [numbers.read(table, folder, judges(profile)) for table in tables()]
     if not any(table.measured for table in found):
-        raise InputError(f"{folder}: contains no CSV file of a table. `make table1` writes one, `make tables` writes all.")
+        raise InputError(f"{folder}: contains no CSV file of a table. `make table1` writes one, `make tables` all.")
     markdown = ROOT / "RESULTS.md" if folder.resolve() == COMMITTED else out / "RESULTS.md"
     html = out / "index.html"
     deviations = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
@@ -72,7 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.report", description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
                         help="folder of the tables' CSV files and figures (default: results)")
-    parser.add_argument("--profile", choices=PROFILES, default=DEFAULT, help=f"profile of the results (default: {DEFAULT})")
+    parser.add_argument("--profile", choices=PROFILES, default=DEFAULT,
+                        help=f"profile of the results (default: {DEFAULT})")
     parser.add_argument("--out", type=Path, metavar="DIR",
                         help=f"output folder (default: report in --results; for profiles other than {DEFAULT}, a "
                         "subfolder with the profile's name)")
