@@ -11,6 +11,7 @@ from typing import Any, List
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from integral_pose.datasets import batches as batches_module
 from integral_pose.datasets.batches import Batch, Batches, Mixed, Pictures
@@ -238,6 +239,30 @@ def test_kept_pictures_change_no_number(people: Batches, monkeypatch: pytest.Mon
     for _ in range(2):
         for step, batch in enumerate(decoded):
             assert_same(people.batch(step), batch)
+
+
+def test_people_annotated_as_seen_are_cut_from_the_picture_as_seen(tmp_path: Path) -> None:
+    pixels, tag = np.random.default_rng(2).integers(0, 256, (60, 80, 3), np.uint8), Image.Exif()
+    tag[0x0112] = 6
+    Image.fromarray(np.rot90(pixels)).save(tmp_path / "turned.png", exif=tag)
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    plain = Sample(tmp_path / "plain.png", np.full((16, 2), 30.0), np.ones(16), Box(30, 30, 40))
+    turned = replace(plain, image=tmp_path / "turned.png", upright=True)
+    one, other, stored = (
+        Batches([sample], MPII, PATCH, 1, Augmentation(), seed=3).batch(0)
+        for sample in (plain, turned, replace(turned, upright=False))
+    )
+    assert_same(one, other)
+    assert differ(one.images, stored.images)
+
+
+def test_the_limit_of_pixels_is_the_users(tmp_path: Path) -> None:
+    pictures, (sample,) = Pictures(0), write_people(tmp_path, 1)
+    pictures.most_pixels = 60 * 80 - 1
+    with pytest.raises(InputError, match="--max-pixels 4800"):
+        pictures.read(sample.image)
+    pictures.most_pixels = 60 * 80
+    assert pictures.read(sample.image).shape == (60, 80, 3)
 
 
 def test_a_kept_picture_cannot_be_written_into(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from integral_pose.commands import train
-from integral_pose.datasets import custom, custom_images, custom_split
+from integral_pose.datasets import batches, custom, custom_images, custom_split
 from integral_pose.errors import InputError
 from integral_pose.samples import Sample
 from tests.helpers.custom_forms import annotations, command, write_dogs
@@ -205,6 +205,16 @@ def test_pictures_that_are_wrong_are_found_before_training(
     assert train.main(command(place)) == 2
     assert re.search(said, " ".join(capsys.readouterr().err.split()))
     assert not (place / "runs").exists()
+
+
+def test_the_largest_picture_is_the_users_choice(
+    place: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches.PICTURES, "most_pixels", 1)  # which the command changes, and the test undoes
+    assert train.main([*command(place), "--max-pixels", "7999"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "12 of its pictures cannot be used" in said and "0.jpg: is 100 x 80 px" in said and "And 7 more" in said
+    assert batches.PICTURES.most_pixels == 7999
 
 
 def tagged(path: Path, orientation: int) -> None:

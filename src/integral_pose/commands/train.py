@@ -16,7 +16,7 @@ import mxnet as mx
 
 from integral_pose import skeletons
 from integral_pose.commands.console import CORES, STOPPED, positive
-from integral_pose.datasets import custom, custom_images
+from integral_pose.datasets import batches, custom, custom_images
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.methods import H1, H2, H3, I1, I2, I3, I_STAR, R1
@@ -26,7 +26,7 @@ from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.skeletons import Skeleton
-from integral_pose.storage import processes
+from integral_pose.storage import image_files, processes
 from integral_pose.storage.array_files import read
 from integral_pose.storage.atomic import replacing
 from integral_pose.training.loop import train
@@ -77,6 +77,7 @@ def _train(args: argparse.Namespace) -> str:
     annotated = custom.find(args.data, args.category, args.images, args.valid, args.test)
     skeleton = custom.skeleton(annotated, [pair.split("=") for pair in args.pairs or ()], not args.no_mirror)
     devices = tuple(parse_devices(args.gpus))
+    batches.PICTURES.most_pixels = args.max_pixels
     data = custom.register(annotated, args.cache, args.group, args.labels_of)
     run = described(args, data.name, skeleton)
     site = Site(args.cache, args.runs / "custom", devices, args.workers)
@@ -199,6 +200,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--labels-of", choices=custom_images.LABELS_OF, default="",
                         help="whether joints are px of photographs as they are seen, or as they are stored before "
                         "their EXIF tag turns them, where width and height do not tell")
+    parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
+                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
+                        "%(default)s)")
     parser.add_argument("--category", default="", metavar="NAME", help="the one to train on, if several have keypoints")
     parser.add_argument("--method", choices=tuple(METHODS), default="I1", help="as in the paper (default: %(default)s)")
     parser.add_argument("--profile", choices=tuple(BUDGETS), default="quick",

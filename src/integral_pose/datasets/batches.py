@@ -35,7 +35,7 @@ class Pictures:
         self._room = most
         self._kept: Dict[Tuple[Path, bool], Tuple[Stamp, Array]] = {}
         self._lock = threading.Lock()
-        self.most_pixels = image_files.MOST_PIXELS  # of one picture
+        self.most_pixels = image_files.MOST_PIXELS  # of one picture, unless the user allows more
 
     def read(self, path: Path, upright: bool = False) -> Array:
         """As `image_files.read`, which is asked again where the file has changed; not to be written into.

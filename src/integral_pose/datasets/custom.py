@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
-from integral_pose.datasets import coco, custom_images, custom_joints, custom_people, custom_split
+from integral_pose.datasets import batches, coco, custom_images, custom_joints, custom_people, custom_split
 from integral_pose.datasets.custom_split import HELD_OUT, TEST, TRAIN
 from integral_pose.datasets.formats.reading import read_json
 from integral_pose.datasets.formats.records import Records
@@ -313,7 +313,7 @@ def _checked(
         more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InputError(f"{absent[0]}: {custom.path} names this image, and it is missing{more}. Put it there, or name "
                          "the images' folder with --images.")
-    return custom_images.check(custom.path, sizes, data / CHECKED, labels_of)
+    return custom_images.check(custom.path, sizes, data / CHECKED, labels_of, batches.PICTURES.most_pixels)
 
 
 def _below(custom: Custom, image: Path) -> str:
