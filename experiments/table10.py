@@ -27,7 +27,7 @@ METRICS = columns(PA_MPJPE)
 TABLE = Table(
     name="table10",
     caption="Human3.6M, Protocol 1, PA MPJPE in mm by action",
-    topic="Human3.6M, Protocol 1",
+    topic="Protocol 1 by action",
     columns=(COLUMN,),
     rows=(
         *OTHERS,

@@ -25,7 +25,7 @@ METRICS = columns(MPJPE)
 TABLE = Table(
     name="table11",
     caption="Human3.6M, Protocol 2, MPJPE in mm by action",
-    topic="Human3.6M, Protocol 2",
+    topic="Protocol 2 by action",
     columns=(COLUMN,),
     rows=(
         *OTHERS,

@@ -19,7 +19,7 @@ METRICS = columns(MPJPE)
 TABLE = Table(
     name="table12",
     caption="Human3.6M alone, Protocol 2, MPJPE in mm by action",
-    topic="Human3.6M data alone",
+    topic="Human3.6M data only",
     columns=(COLUMN,),
     rows=(
         *OTHERS,

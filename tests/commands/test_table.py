@@ -263,7 +263,7 @@ def test_the_loss_of_another_worker_is_told_and_ends_the_process(
 
 
 def test_float16_has_runs_of_its_own() -> None:
-    cells, halves = (list(reproduce._cells(TABLE, "smoke", 2, amp)) for amp in (False, True))
+    cells, halves = (list(reproduce.cells_of(TABLE, "smoke", 2, amp)) for amp in (False, True))
     assert not {link.key for cell in cells for link in cell.run.chain} & {
         link.key for cell in halves for link in cell.run.chain}
     assert {cell.run.seed for cell in cells} == {0, 1} and len(cells) == len(halves)

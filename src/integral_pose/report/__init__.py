@@ -1,1 +1,1 @@
-"""What was measured as pages to read: RESULTS.md and one HTML page, from the files in results/ alone."""
+"""Results as tables, charts and pages: CSV files, RESULTS.md and one HTML page."""

@@ -134,13 +134,13 @@ def _resolution_panel(
     ticks = sorted({(math.log2(setting.cells), str(setting.cells)) for setting in settings})
     x = Axis("cells along a side of the map", ticks[0][0] - 0.2, ticks[-1][0] + 0.2, ticks)
     values = [y for line in lines for _, *ys in (*line.points, *line.whiskers) for y in ys]
-    said = "; ".join(f"{line.name}: {_told(line)}" for line in lines)
+    said = "; ".join(f"{line.name}: {_in_words(line)}" for line in lines)
     title = f"{metric.name}, {whose}"
     y = charts.linear(f"{metric.name}, {metric.unit}", values)
     return Chart(lines, x, y, title, f"{title}, against map resolution. {said}.")
 
 
-def _told(line: Line) -> str:
+def _in_words(line: Line) -> str:
     return ", ".join(f"{value:.1f} at {2 ** at:.0f} cells" for at, value in line.points)
 
 

@@ -1,7 +1,7 @@
 """A table as the paper lays it out, ours below the paper's: lines of words, for the terminal, Markdown and HTML.
 
-The first line is the heading. In each line the first word is a method or a metric, empty where the line goes on with
-the one above, and the second says whose the numbers are.
+The first line is the heading. In each line the first word is a method or a metric, empty where it is the same as in the
+line above, and the second word names whose numbers these are.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that the results folder says of a table: numbers, claims, curves, its picture.  Nothing is computed anew."""
+"""Reads what the results folder has of a table: numbers, claims, curves and its picture."""
 from __future__ import annotations
 
 import re
@@ -88,8 +88,8 @@ class Numbers:
             first.setdefault((row, column), number)
         return first
 
-    def said(self, what: str) -> List[str]:
-        """What the signatures say of "seeds", "data" or "commit", each once, in their order."""
+    def signed(self, what: str) -> List[str]:
+        """The "seeds", "data" or "commit" of all signatures, each once, in their order."""
         separator = ", " if what == "data" else " "
         words = (word for cell in self.cells().values() for word in getattr(cell, what).split(separator))
         return list(dict.fromkeys(words))
@@ -130,7 +130,7 @@ def read(table: Table, folder: Path, judged: bool = True) -> Numbers:
     path = folder / f"{table.name}.csv"
     if not path.exists():
         return Numbers(table, judged=judged)
-    remedy = f"Run make {table.name} again, which writes the file anew; what is trained is not trained again."
+    remedy = f"Run make {table.name} again: it writes a new file, and trains only what is not trained yet."
     beside = {kind: folder / f"{table.name}-{kind}.csv" for kind in ("claims", "training", "curves")}
     lines = csv_files.read(path, NUMBER, remedy)
     return Numbers(

@@ -114,7 +114,7 @@ def _first(sections: Sequence[Section]) -> Optional[Tuple[Section, Figure]]:
 
 def _data(tables: Sequence[Numbers]) -> List[str]:
     """The data sets that our numbers are of."""
-    return list(dict.fromkeys(name for numbers in tables for name in numbers.said("data")))
+    return list(dict.fromkeys(name for numbers in tables for name in numbers.signed("data")))
 
 
 def _is_synthetic(data: str) -> bool:
@@ -127,8 +127,9 @@ def _facts(tables: Sequence[Numbers]) -> List[Tuple[str, str]]:
     trained = sum(bool(numbers.measured) for numbers in tables)
     contradicted = sum(not v.held and v.claim.in_paper is False for numbers in tables for v in numbers.verdicts)
     return [
-        (f"{held} of {held + failed}", "judged claims held"),
-        (f"{contradicted} of {failed}", "claims not held that the paper's own numbers contradict too"),
+        *([(f"{held} of {held + failed}", "judged claims held")] if held + failed else []),
+        *([(f"{contradicted} of {failed}", "claims not held that the paper's own numbers contradict too")]
+          if contradicted else []),
         (str(unjudged), "claims not judged"),
         (f"{trained} of {len(tables)}", "tables and figures trained"),
     ]
@@ -149,7 +150,7 @@ def _alternative(numbers: Numbers) -> str:
         return f"Curves of {numbers.title}: {numbers.table.caption}."
     runs = [run for row in numbers.table.rows for run in row.runs]
     if runs[0].coordinates == 3:
-        return f"Test people as annotated, then {who}: over the picture, from the camera's side and from beside."
+        return f"Test people as annotated, then {who}: over the picture, from the camera and from the side."
     what = "Scenes with the poses found in them" if numbers.table.picture == "scenes" else "Test people"
     return f"{what}: as annotated, then {who}."
 
@@ -163,5 +164,5 @@ def _embedded(path: Path) -> str:
     begin, end, kind = MAGIC[path.suffix]
     content = path.read_bytes()
     if not (content.startswith(begin) and content.rstrip(b"\0").endswith(end)):
-        raise InputError(f"{path}: this picture is damaged. Run make {path.stem} again, which draws it again.")
+        raise InputError(f"{path}: this picture is damaged. Run make {path.stem} again, which draws a new one.")
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

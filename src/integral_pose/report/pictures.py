@@ -1,4 +1,4 @@
-"""What people look at: curves of PCKh, and predictions drawn on the people they are about and in space."""
+"""Images of results: PCKh curves, and predictions drawn over test people and in 3D."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -24,7 +24,7 @@ plt.rcParams["text.parse_math"] = False  # a dollar in a name is a dollar
 TILE = 192  # px of a person in the grid
 PEOPLE = 8
 SCENES, DRAWN = 5, 0.3  # pictures of the grid with several people, and from which score on a pose is drawn
-SHOWN = ("Walking", "Sitting", "Photo")  # actions of the picture in space
+SHOWN = ("Walking", "Sitting", "Photo")  # actions of the 3D picture
 
 
 def curves(measured: Measured, path: Path) -> None:
@@ -43,7 +43,7 @@ def curves(measured: Measured, path: Path) -> None:
 
 
 def grid(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton, path: Path) -> None:
-    """The first test people: as annotated, then as the first seed of each row and column says."""
+    """The first test people: as annotated, then as the first seed of each row and column predicts."""
     annotated = [np.where(sample.annotated[:, None] > 0, sample.joints, np.nan) for sample in samples]
     lines: List[Tuple[str, Any]] = [("annotated", annotated)]
     for (row, column), evidence in measured.evidence.items():
@@ -115,7 +115,7 @@ def _save(figure: Any, path: Path) -> None:
 
 
 def skeletons(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton, path: Path) -> None:
-    """Test people of three actions in their pictures, and in space from the camera's side and from beside it.
+    """Test people of three actions in their pictures, and in 3D from the camera and from the side.
 
     One line as annotated, then one for the first seed of each row and column.
     """

@@ -44,7 +44,7 @@ class Evidence:
         """
         arrays, signature = array_files.read(path)
         if "predictions" not in arrays:
-            raise InputError(f"{path}: this file has no predictions. Delete it to have the run evaluated anew.")
+            raise InputError(f"{path}: this file has no predictions. Delete it to evaluate the run again.")
         return cls(arrays, signature)
 
     @property
@@ -165,7 +165,7 @@ def write_claims(measured: Measured, path: Path) -> None:
 
 
 def _printed(claim: Claim) -> str:
-    """Whether the paper's own numbers say so; empty where it prints none."""
+    """Whether the claim is true of the paper's own numbers; empty where it prints none."""
     return "" if claim.in_paper is None else str(claim.in_paper)
 
 
