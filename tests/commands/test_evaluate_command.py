@@ -294,12 +294,51 @@ def test_coco_without_anybody_of_a_size_says_so(coco_files, capsys):
     assert found["APM"] is None and found["APL"] == 0
 
 
+def test_of_poses_in_all_of_coco_those_in_the_annotated_pictures_count(coco_files, capsys):
+    records = json.loads((coco_files / "ours.json").read_text())
+    elsewhere = [{**records[0], "image_id": image} for image in (5, 6, 7)]
+    (coco_files / "all.json").write_bytes(b"\xef\xbb\xbf" + json.dumps([*elsewhere, *records]).encode())
+    truth, found = coco.truth_file(coco_files), []
+    for name in ("ours.json", "all.json"):
+        assert evaluate.main(command_coco(coco_files, name, "--json")) == 0
+        found.append(json.loads(capsys.readouterr().out))
+        truth.write_bytes(json.dumps(json.loads(truth.read_bytes())).encode("utf-16"))
+    assert found[1].pop("protocol") == found[0].pop("protocol") + "|left out, in other images: 3"
+    assert found[0] == found[1]
+    assert evaluate.main(command_coco(coco_files, "all.json")) == 0
+    assert f"note: 3 of {3 + len(records)} poses are in images that" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change, said", [
+    ({"category_id": 2}, "no annotation of category 1, which is people in COCO; there are: 25 of category 2 (horse)."),
+    ({"num_keypoints": 0}, "none of its 25 people has labelled joints"),
+    ({"iscrowd": 1}, "none of its 25 people has labelled joints"),
+    (None, "there are: none."),
+])
+def test_annotations_with_nobody_to_be_found_are_refused(coco_files, capsys, change, said):
+    path = coco.truth_file(coco_files)
+    content = json.loads(path.read_text())
+    people = [] if change is None else [{**one, **change} for one in content["annotations"]]
+    path.write_text(json.dumps({**content, "annotations": people, "categories": [{"id": 2, "name": "horse"}]}))
+    assert evaluate.main(command_coco(coco_files)) == 2
+    printed = capsys.readouterr()
+    assert said in printed.err and not printed.out
+
+
+def test_results_of_other_categories_are_refused_with_their_names(coco_files, capsys):
+    records = json.loads((coco_files / "ours.json").read_text())
+    (coco_files / "other.json").write_text(json.dumps([{**one, "category_id": 3} for one in records]))
+    assert evaluate.main(command_coco(coco_files, "other.json")) == 2
+    assert "`category_id` must be 1, which is people; in the file: 3" in capsys.readouterr().err
+
+
 def test_wrong_coco_files_are_one_paragraph_and_exit_code_2(coco_files, capsys):
     records = json.loads((coco_files / "ours.json").read_text())
-    for name, changed in [("strange", {"image_id": 5}), ("short", {"keypoints": [1, 2, 3]}), ("nan", {"score": None})]:
+    for name, changed in [("short", {"keypoints": [1, 2, 3]}), ("nan", {"score": None})]:
         (coco_files / f"{name}.json").write_text(json.dumps([*records, {**records[0], **changed}]))
+    (coco_files / "strange.json").write_text(json.dumps([{**records[0], "image_id": image} for image in (5, 6)]))
     last = len(records)
-    for name, message in [("missing.json", "missing.json"), ("strange.json", f"has no image 5, and pose {last} "),
+    for name, message in [("missing.json", "missing.json"), ("strange.json", "none of its 2 records is in one of"),
                           ("short.json", f"result {last} "), ("nan.json", "`score` must be one finite number"),
                           ("annotations/person_keypoints_val2017.json", "holds no list of results")]:
         assert evaluate.main(command_coco(coco_files, name)) == 2

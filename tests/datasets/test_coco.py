@@ -131,6 +131,17 @@ def test_detections_may_be_another_detectors_or_none(folder: Path) -> None:
     assert coco.detected(folder, path).images.tolist() == [102]
 
 
+def test_of_detections_in_all_of_coco_those_in_the_annotated_pictures_count(folder: Path) -> None:
+    path = write_detections(folder, [detection(image) for image in (7, 103, 8, 9, 101)])
+    found = coco.detected(folder)
+    assert found.images.tolist() == [103, 101] and found.elsewhere == 3
+    write_detections(folder, [detection(image) for image in (7, 8)])
+    with pytest.raises(InputError, match=r"none of its 2 records is in one of the 6 annotated images: the first is in "
+                                         r"image 7\.") as refused:
+        coco.detected(folder)
+    assert str(path) in str(refused.value)
+
+
 def test_test_dev_needs_no_annotations(tmp_path: Path) -> None:
     (tmp_path / "annotations").mkdir()
     (tmp_path / "test2017").mkdir()
@@ -146,7 +157,6 @@ def test_test_dev_needs_no_annotations(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change, message", [
-    ({"image_id": 99}, "`image_id` is of an unknown image"),
     ({"image_id": "100"}, "`image_id` must be an integer"),
     ({"image_id": True}, "`image_id` must be an integer"),
     ({"image_id": 10**30}, "`image_id` must be an integer"),
@@ -168,7 +178,7 @@ def test_a_bad_detection_is_named_by_its_number(folder: Path, change: Dict[str, 
 
 
 def test_many_bad_detections_are_counted(folder: Path) -> None:
-    write_detections(folder, [detection(), *(detection(image) for image in (7, 8, 9))])
+    write_detections(folder, [detection(), *(detection(score=score) for score in (-1, -2, -3))])
     with pytest.raises(InputError, match=r"detection 1 \(counted from 0\) and 2 more like it"):
         coco.detected(folder)
 

@@ -21,6 +21,14 @@ def write_h5(path, points, name="preds"):
         file[name] = points
 
 
+def write_mat73(path, points, name="preds"):
+    """As MATLAB does with -v7.3: HDF5 after 512 bytes of text, with the axes in the opposite order."""
+    with h5py.File(path, "w", userblock_size=512) as file:
+        file[name] = points.T
+    with open(path, "r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(512))
+
+
 def write_csv(path, points):
     rows = [(n, k, *points[n, k]) for n in range(len(points)) for k in range(16)]
     np.random.default_rng(2).shuffle(rows)
@@ -32,6 +40,8 @@ WRITERS = {
     "preds.mat": (1, lambda path, points: scipy.io.savemat(path, {"preds": points})),
     "pred.mat": (1, lambda path, points: scipy.io.savemat(path, {"pred": points.transpose(1, 2, 0)})),
     "src.mat": (1, lambda path, points: scipy.io.savemat(path, {"pos_pred_src": points.transpose(1, 2, 0)})),
+    "v73.mat": (1, write_mat73),
+    "v73_pred.mat": (1, lambda path, points: write_mat73(path, points.transpose(1, 2, 0), "pred")),
     "a.npy": (0, np.save),
     "lists.json": (0, lambda path, points: path.write_text(json.dumps(points.tolist()))),
     "records.json": (0, lambda path, points: path.write_text(json.dumps([{"joints": p.tolist()} for p in points]))),
@@ -54,6 +64,33 @@ def test_people_and_joints_are_not_confused(tmp_path, name, count):
     implied, write = WRITERS[name]
     write(tmp_path / name, points + implied)
     np.testing.assert_array_equal(predictions.read(tmp_path / name, count), points)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0), (2, 1, 0), (0, 2, 1)])
+@pytest.mark.parametrize("name", ["a.h5", "preds.mat", "v73.mat", "a.npy", "lists.json"])
+@pytest.mark.parametrize("count", [1, 5])
+def test_axes_are_told_by_their_sizes(tmp_path, name, order, count):
+    implied, write = WRITERS[name]
+    write(tmp_path / name, POINTS[:count].transpose(order) + implied)
+    np.testing.assert_allclose(predictions.read(tmp_path / name, count), POINTS[:count], atol=1e-9)
+
+
+def test_axes_that_their_sizes_do_not_tell_are_asked_about(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((16, 2, 16)))
+    with pytest.raises(InputError, match=r"of shape \(16, 2, 16\), whose axes cannot be told apart"):
+        predictions.read(tmp_path / "a.npy", 16)
+
+
+def test_one_person_without_an_axis_of_people_is_read(tmp_path):
+    scipy.io.savemat(tmp_path / "a.mat", {"preds": POINTS[0] + 1})
+    np.testing.assert_allclose(predictions.read(tmp_path / "a.mat", 1), POINTS[:1], atol=1e-9)
+
+
+def test_structs_of_version_7_3_are_told(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w") as file:
+        file.create_group("pred")["annorect"] = 1.0
+    with pytest.raises(InputError, match="version 7.3 without arrays .* save\\(..., '-v7'\\)"):
+        predictions.read(tmp_path / "a.mat", 1)
 
 
 @pytest.mark.parametrize("name", WRITERS)

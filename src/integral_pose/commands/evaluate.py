@@ -48,8 +48,8 @@ COCO_EXAMPLE = """example:
 Predictions are COCO's keypoint results, a list of
   {"image_id": 785, "category_id": 1, "keypoints": [x, y, v, ... of 17 joints], "score": 0.98}
 in any order, with any number of poses in an image, of which the 20 with the highest scores count. x and y are pixels of
-the image; v is ignored. Every image of the annotation file counts, with or without predictions. The joints are, in this
-order:
+the image; v is ignored. Every image of the annotation file counts, with or without predictions; poses in other images
+are left out, and counted. The joints are, in this order:
   nose, left eye, right eye, left ear, right ear, left shoulder, right shoulder, left elbow, right elbow,
   left wrist, right wrist, left hip, right hip, left knee, right knee, left ankle, right ankle"""
 
@@ -152,9 +152,16 @@ def _line(row: str, cells: Sequence[str]) -> str:
 
 
 def _coco(args: argparse.Namespace) -> str:
-    coco.check_truth(args.annotations)
-    arrays = average_precision.match(args.annotations, *coco.read_results(args.predictions))
+    annotated = coco.check_truth(args.annotations)
+    images, joints, scores = coco.read_results(args.predictions)
+    inside = coco.known(args.predictions, images, annotated)
+    arrays = average_precision.match(args.annotations, images[inside], joints[inside], scores[inside])
     result, protocol = average_precision.score(arrays), average_precision.protocol(arrays)
+    if not inside.all():
+        elsewhere = (~inside).sum()
+        protocol += f"|left out, in other images: {elsewhere}"
+        print(f"note: {elsewhere} of {len(inside)} poses are in images that {args.annotations} does not have, and are "
+              "left out.", file=sys.stderr)
     return _json(result, protocol) if args.json else _coco_table(result, protocol)
 
 

@@ -12,8 +12,9 @@ Joints are image px as the files have them. A box is given by its edges, and the
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -54,6 +55,7 @@ class Candidates(NamedTuple):
     samples: List[Sample]
     images: Array  # (N,), COCO's image ids
     scores: Array  # (N,), how sure it is that there is a person; 1 for annotated ones
+    elsewhere: int = 0  # further boxes of the same file, in pictures that the annotations do not have
 
 
 class Pictures(NamedTuple):
@@ -95,24 +97,40 @@ def annotated(folder: Path) -> Candidates:
 def detected(folder: Path, detections: Optional[Path] = None, part: str = "val") -> Candidates:
     """What a detector took for people, all of it, in the file's order; nothing is annotated in these samples.
 
+    Of a file for all of COCO what is in the annotated images counts, where these are a part of them.
+
     Args:
         detections: a list of {image_id, category_id, bbox [x, y, w, h], score}, of which category 1 counts; by default
             the part's own file in `folder`.
         part: "val" or "test-dev".
 
     Raises:
-        InputError: the folder is not laid out as this module says, or a file is wrong; a detection is in an image that
-            the part does not have, has a box that is no box, or a score below 0.
+        InputError: the folder is not laid out as this module says, or a file is wrong; no detection is in an image that
+            the part has; one has a box that is no box, or a score below 0.
     """
     path = detections or _detections(folder, part)
     pictures = _pictures(folder, part)
-    records = _persons(Records.of(path, "detection", read_json(path)))
-    images, scores = image_ids(records, pictures), records.numbers("score")
+    everywhere = _persons(Records.of(path, "detection", read_json(path)))
+    records = everywhere.where(known(path, everywhere.integers("image_id"), pictures.paths))
+    images, scores = records.integers("image_id"), records.numbers("score")
     records.refuse(scores < 0, "`score` must not be below 0")
     around, _ = squares(boxes(records), images, pictures)
     nothing = np.zeros((JOINTS, 2)), np.zeros(JOINTS)
     samples = [Sample(pictures.paths[image], *nothing, Box(*square)) for image, square in zip(images.tolist(), around)]
-    return Candidates(samples, images, scores)
+    return Candidates(samples, images, scores, len(everywhere.rows) - len(samples))
+
+
+def known(path: Path, images: Array, annotated: Collection[int]) -> Array:
+    """Which of N records of a file are in annotated images, (N,) bool.
+
+    Raises:
+        InputError: there are records, and none is.
+    """
+    inside = np.array([image in annotated for image in images.tolist()], bool)
+    if len(inside) and not inside.any():
+        raise InputError(f"{path}: none of its {len(inside)} records is in one of the {len(annotated)} annotated "
+                         f"images: the first is in image {images[0]}. Name the file that is of these images.")
+    return inside
 
 
 def truth_file(folder: Path) -> Path:
@@ -126,8 +144,11 @@ def truth_file(folder: Path) -> Path:
     return path
 
 
-def check_truth(path: Path) -> None:
+def check_truth(path: Path) -> Collection[int]:
     """Refuses an annotation file that pycocotools would stumble over, or score against wrongly.
+
+    Returns:
+        the ids of its images.
 
     Raises:
         InputError: the file is missing, is not JSON, or lacks something.
@@ -144,7 +165,23 @@ def check_truth(path: Path) -> None:
     records.numbers("num_keypoints")
     ids = records.integers("id")
     records.refuse(ids == 0, "`id` must not be 0, which pycocotools takes for nobody")
+    _demand_labelled(path, content, records)
     records.refuse(_repeated(ids), "`id` is another annotation's too")
+    return pictures.paths.keys()
+
+
+def _demand_labelled(path: Path, content: Dict[str, Any], persons: Records) -> None:
+    """Refuses annotations with nobody to be found, against which every score is undefined."""
+    if not persons.rows:
+        names = {str(one.get("id")): one.get("name") for one in content["categories"] if isinstance(one, dict)}
+        present = Counter(str(int(row["category_id"])) for row in content["annotations"])
+        there = ", ".join(f"{number} of category {one} ({names.get(one)})" for one, number in present.items())
+        raise InputError(f"{path}: has no annotation of category {PERSON}, which is people in COCO; there are: "
+                         f"{there or 'none'}. Give people `category_id` {PERSON}, or name another file.")
+    counted = (persons.integers("iscrowd") == 0) & (persons.numbers("num_keypoints") > 0)
+    if not counted.any():
+        raise InputError(f"{path}: none of its {len(counted)} people has labelled joints (`num_keypoints` above 0, "
+                         "`iscrowd` 0), so nothing can be scored. Name a file with keypoints.")
 
 
 def write_results(
@@ -177,7 +214,9 @@ def read_results(path: Path) -> Tuple[Array, Array, Array]:
     """
     records = Records.of(path, "result", read_json(path))
     images, keypoints = records.integers("image_id"), records.numbers("keypoints", 3 * JOINTS)
-    records.refuse(records.integers("category_id") != PERSON, f"`category_id` must be {PERSON}, which is people")
+    categories = records.integers("category_id")
+    present = ", ".join(map(str, np.unique(categories)[:5]))
+    records.refuse(categories != PERSON, f"`category_id` must be {PERSON}, which is people; in the file: {present}")
     return images, keypoints.reshape(-1, JOINTS, 3)[..., :2], records.numbers("score")
 
 

@@ -89,10 +89,12 @@ def _measure(run: Run) -> Callable[[Run, Array, Sequence[Sample]], Tuple[Dict[st
 
 def _in_pictures(run: Run, site: Site) -> Outcome:
     """As many poses as are found in the test pictures, matched with the people there."""
-    found = topdown.poses(run, site)
+    candidates = catalogue.candidates(run, site.data)
+    found = topdown.poses(run, site, candidates)
     matches = average_precision.match(catalogue.truth_file(run, site.data), found.images, found.joints, found.scores)
     people = fingerprint(catalogue.people(run, "test", site.data))
-    protocol = f"{average_precision.protocol(matches)}|{topdown.protocol(run)}"
+    elsewhere = f"|boxes in other images: {candidates.elsewhere}" if candidates.elsewhere else ""
+    protocol = f"{average_precision.protocol(matches)}|{topdown.protocol(run)}{elsewhere}"
     return Outcome({**dict(zip(topdown.SAVED, found)), **matches}, protocol, people)
 
 

@@ -5,6 +5,7 @@ MPII:
     .h5    `preds` (N, 16, 2)                                                     1-based
     .mat   `preds` or `pred`, (N, 16, 2) or (16, 2, N), or `pos_pred_src` (16, 2, N)    1-based
            pred_keypoints_mpii.mat, as MPII's own evaluation asks for it                1-based
+           of version 7.3 arrays only
     .npy   (N, 16, 2)                                                             0-based
     .json  a list of N lists [16][2], or of N records with such a list as `joints`     0-based
     .csv   a header `person,joint,x,y`, then a line for each joint; person and joint count from 0,
@@ -12,7 +13,8 @@ MPII:
 
 N people are in the order of the annotation file, joints in MPII's order. The base is that of x and y: published .h5
 and .mat files speak of pixels as MPII's own annotation does. It can be overridden.
-Predictions for Leeds Sports Pose are in the same files, with 14 joints in its order; in .mat (2, 14, N) will do too.
+Arrays may have their axes in another order, such as (2, 16, N), where the sizes tell which is which.
+Predictions for Leeds Sports Pose are in the same files, with 14 joints in its order.
 
 Human3.6M, along the camera's axes, with any origin, K = 17 joints or 18 with the thorax last:
 
@@ -47,6 +49,7 @@ HEADER = ["person", "joint", "x", "y"]
 UNITS = {"mm": 1, "m": 1000}
 POSES_WANTED = "Predictions must be frames x 17 or 18 joints x (x, y, z)."
 POSES_HEADER = ["image", "joint", "x", "y", "z"]
+ORDERS = ((0, 1, 2), (2, 0, 1), (2, 1, 0), (0, 2, 1))  # of axes, to people x joints x 2; NumPy's and MATLAB's first
 NEAR = 1000  # mm; Human3.6M's cameras film nobody from nearer
 
 
@@ -64,7 +67,7 @@ def read(path: Path, people: int, base: Optional[int] = None, joints: int = JOIN
     if path.suffix.lower() not in _READERS:
         raise InputError(f"{path}: predictions end in {', '.join(_READERS)}. Name such a file.")
     reader, implied = _READERS[path.suffix.lower()]
-    predictions = _as_people(path, reader(path, joints), joints)
+    predictions = _as_people(path, reader(path, joints), joints, people)
     if len(predictions) != people:
         raise InputError(
             f"{path}: holds {len(predictions)} people, and the annotation file {people}. "
@@ -104,18 +107,29 @@ def _demand_finite(path: Path, predictions: Array, name: Callable[[int, int], st
         )
 
 
-def _as_people(path: Path, values: Any, joints: int) -> Array:
+def _as_people(path: Path, values: Any, joints: int, people: int) -> Array:
+    """Numbers as (N, K, 2), from whichever order of axes they are in.
+
+    Raises:
+        InputError: they are something else, or the order cannot be told from the sizes.
+    """
+    wanted = WANTED.format(joints)
     try:
         array = numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{path}: holds something else than numbers ({error}). {WANTED.format(joints)}") from error
-    if array.shape[1:] == (joints, 2):
-        return array
-    if path.suffix.lower() == ".mat" and array.shape[:2] == (joints, 2):
-        return array.reshape(joints, 2, -1).transpose(2, 0, 1)
-    if path.suffix.lower() == ".mat" and array.shape[:2] == (2, joints):
-        return array.reshape(2, joints, -1).transpose(2, 1, 0)
-    raise InputError(f"{path}: holds an array of shape {array.shape}. {WANTED.format(joints)}")
+        raise InputError(f"{path}: holds something else than numbers ({error}). {wanted}") from error
+    if array.ndim == 2:  # one person, of whom MATLAB leaves the last axis away
+        array = array[..., None]
+    turned = [array.transpose(order) for order in ORDERS] if array.ndim == 3 else []
+    fitting = [number for number, one in enumerate(turned) if one.shape[1:] == (joints, 2)]
+    exact = [number for number in fitting if len(turned[number]) == people]
+    if not fitting:
+        raise InputError(f"{path}: holds an array of shape {array.shape}. {wanted}")
+    chosen = (exact or fitting)[0]
+    documented = 2 if path.suffix.lower() == ".mat" else 1
+    if len(exact) > 1 and chosen >= documented:
+        raise InputError(f"{path}: holds an array of shape {array.shape}, whose axes cannot be told apart. {wanted}")
+    return turned[chosen]
 
 
 def _h5(path: Path, _: int) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
@@ -104,8 +105,11 @@ def protocol(arrays: Mapping[str, Array]) -> str:
 
 
 def _open(truth: Path) -> Any:
+    annotations = COCO()
     try:
-        return COCO(str(truth))
+        annotations.dataset = json.loads(truth.read_bytes())  # in any of JSON's encodings, where COCO's own has but one
+        annotations.createIndex()
+        return annotations
     except (OSError, ValueError, KeyError, TypeError, AssertionError) as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(

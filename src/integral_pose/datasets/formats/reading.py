@@ -52,10 +52,18 @@ def read_text(path: Path, kind: str = "text") -> str:
 def read_mat(path: Path) -> Dict[str, Any]:
     """The variables of a MATLAB file; structs stay record arrays of two dimensions, as MATLAB has them.
 
+    Of version 7.3, which is HDF5, the arrays of numbers are read, with MATLAB's order of axes.
+
     Raises:
-        InputError: the file is missing, truncated, or not in MATLAB's version 5 format.
+        InputError: the file is missing, truncated, or not MATLAB's; it is of version 7.3 and has structs only.
     """
     _must_exist(path)
+    if h5py.is_hdf5(str(path)):
+        arrays = {name: array.T for name, array in read_h5(path).items() if are_numbers(np.asarray(array))}
+        if arrays:
+            return arrays
+        raise InputError(f"{path}: is a MATLAB file of version 7.3 without arrays of numbers at its top level; structs "
+                         "are read from version 7. Save it again with save(..., '-v7').")
     try:
         variables: Dict[str, Any] = scipy.io.loadmat(str(path), appendmat=False)
     except Exception as error:  # a damaged file makes scipy raise almost anything
