@@ -71,6 +71,17 @@ def test_a_distance_equal_to_the_threshold_is_correct(cents):
     assert cents == 0 or pckh.curve(distances)[cents - 1] == 0
 
 
+@pytest.mark.parametrize("threshold", [0.1, 0.5])
+def test_each_joint_is_correct_up_to_and_at_the_threshold(threshold):
+    """By joint, in the curve and in the tallies alike."""
+    around = [np.nextafter(threshold, 0), threshold, np.nextafter(threshold, 1), np.nan]
+    distances = np.repeat(np.array(around)[:, None], 16, axis=1)
+    np.testing.assert_array_equal(pckh.pckh(distances, threshold), np.full(16, 100 * 2 / 3))
+    assert pckh.curve(distances, np.array([threshold]))[0] == pytest.approx(100 * 2 / 3)
+    hits, counted = pckh.tallies(distances, f"@{threshold}")
+    assert hits.tolist() == [14, 14, 0, 0] and counted.tolist() == [14, 14, 14, 0]
+
+
 def test_thresholds_hold_a_tenth_and_a_half_exactly():
     assert pckh.THRESHOLDS[10] == 0.1 and pckh.THRESHOLDS[50] == 0.5 and len(pckh.THRESHOLDS) == 51
 

@@ -1,0 +1,29 @@
+"""No run of any table changes its key, which names its folder, its checkpoints and its lines in results/."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Dict
+
+import pytest
+
+from integral_pose.profiles import PROFILES
+from tests.experiments.test_tables import TABLES
+
+# table -> profile -> "row | column" -> key. Rows, tables and profiles are added; none of these may go or change.
+PUBLISHED: Dict[str, Dict[str, Dict[str, str]]] = json.loads(
+    Path(__file__).with_name("run_keys.json").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("table", PUBLISHED)
+def test_every_run_keeps_its_key(table: str, profile: str) -> None:
+    cells = TABLES[table].cells()
+    keys = {f"{row.name} | {TABLES[table].columns[i]}": PROFILES[profile](row.runs[i]).key for row, i in cells}
+    published = PUBLISHED[table][profile]
+    assert {cell: keys.get(cell) for cell in published} == published
+
+
+def test_the_list_is_of_all_tables_in_the_papers_profiles() -> None:
+    assert len(PUBLISHED) == 19 and all(set(profiles) == {"smoke", "quick", "paper"} for profiles in PUBLISHED.values())
