@@ -33,11 +33,13 @@ def checked(folder: Path, sizes: Dict[Path, Tuple[float, float]], labels_of: str
 @pytest.mark.parametrize("labels_of", ["", "seen", "stored"])
 def test_the_written_size_tells_which_picture_was_annotated(tmp_path: Path, orientation: int, labels_of: str) -> None:
     path = photo(tmp_path, "a.jpg", orientation=orientation)
-    turned = orientation > 4
     if orientation in (1, 5, 6, 7, 8):
-        assert checked(tmp_path, {path: (40.0, 24.0)}, labels_of)[path].upright is False
-    if turned:
-        assert checked(tmp_path, {path: (24, 40)}, labels_of)[path].upright is True
+        stored = checked(tmp_path, {path: (40.0, 24.0)}, labels_of)[path]
+        assert stored.upright is (labels_of == "seen" and orientation > 1)
+        assert stored.annotated == ((24, 40) if stored.upright else (40, 24))
+    if orientation > 4:
+        seen = checked(tmp_path, {path: (24, 40)}, labels_of)[path]
+        assert seen.upright is (labels_of != "stored") and seen.annotated == ((24, 40) if seen.upright else (40, 24))
 
 
 @pytest.mark.parametrize("size, orientation", [((40, 40), 6), ((40, 40), 3), ((40, 24), 3), ((40, 24), 2)])
@@ -50,6 +52,28 @@ def test_where_it_cannot_tell_the_user_is_asked(tmp_path: Path, size: Tuple[int,
     sizes[photo(tmp_path, "b.jpg", (40, 24), 6)] = (24, 40)
     with pytest.raises(InputError, match="1 other pictures of the file are annotated as they are seen"):
         checked(tmp_path, sizes)
+
+
+@pytest.mark.parametrize("size, reach, asked", [
+    ((40, 24), (20, 35), True), ((40, 24), (20, 24.4), False), ((40, 24), (39, 20), False), ((40, 24), (39, 35), False),
+    ((24, 40), (35, 20), True), ((24, 40), (20, 35), False), ((24, 40), (20, 20), False),
+])
+def test_joints_that_lie_in_the_other_picture_only_are_asked_about(
+    size: Tuple[int, int], reach: Tuple[float, float], asked: bool, tmp_path: Path
+) -> None:
+    turned, plain = photo(tmp_path, "a.jpg", orientation=6), photo(tmp_path, "b.jpg")
+    sizes: Dict[Path, Tuple[float, float]] = {turned: size, plain: (40, 24)}
+
+    def upright(labels_of: str) -> bool:
+        found = check(ANNOTATIONS, sizes, tmp_path / "m.json", labels_of, reaches={turned: reach, plain: (20, 35)})
+        return found[turned].upright
+
+    if asked:
+        with pytest.raises(InputError, match=r"ann\.json: 1 photographs.*a\.jpg, have joints outside.*--labels-of"):
+            upright("")
+    else:
+        assert upright("") is (size == (24, 40))
+    assert upright("seen") and not upright("stored")
 
 
 def test_pictures_of_another_size_are_refused_with_both_sizes(tmp_path: Path) -> None:

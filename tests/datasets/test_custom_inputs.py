@@ -250,6 +250,28 @@ def test_where_sizes_do_not_tell_the_user_is_asked(place: Path) -> None:
     assert len(names) == 2
 
 
+def test_the_size_of_the_one_picture_with_joints_of_the_other_is_asked_about(place: Path) -> None:
+    """Label Studio's: photographs of 100 x 80 px that are seen as 80 x 100, annotated as such, and called 100 x 80."""
+    content = annotations()
+    for person in content["annotations"]:
+        if "keypoints" in person:
+            points = np.reshape(person["keypoints"], (-1, 3))
+            points[:, :2] = points[:, 1::-1] * (1, 1.2)
+            person.update(keypoints=points.ravel().tolist(), bbox=[5, 15, 66, 80])
+    content["annotations"][0].update(bbox=[5, 82, 60, 15])  # outside of what is called the picture
+    written(place, content)
+    for number in range(12):
+        tagged(place / "images" / f"{number}.jpg", 6)
+    with pytest.raises(InputError, match=r"photographs with an EXIF tag.*--labels-of seen or --labels-of stored"):
+        register(place)
+    data = register(place, labels_of="seen")
+    assert not any("outside" in note for note in data.notes)
+    samples = everybody(place, data.name)
+    assert len(samples) == 13 and all(sample.upright for sample in samples)
+    assert max(sample.box.y + sample.box.side / (2 * custom.MARGIN) for sample in samples) > 90
+    assert "joints lie outside" in " ".join(register(place, labels_of="stored").notes)
+
+
 @pytest.mark.parametrize("name", ["../../x.jpg", "/etc/x.jpg", "a/../../images/../../x.jpg"])
 def test_names_do_not_leave_the_images_folder(name: str, place: Path) -> None:
     content = annotations()

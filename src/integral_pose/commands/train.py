@@ -199,7 +199,7 @@ def _parser() -> argparse.ArgumentParser:
                         "no side")
     parser.add_argument("--labels-of", choices=custom_images.LABELS_OF, default="",
                         help="whether joints are px of photographs as they are seen, or as they are stored before "
-                        "their EXIF tag turns them, where width and height do not tell")
+                        "their EXIF tag turns them (default: as each picture's width and height in the file tell)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
                         "%(default)s)")

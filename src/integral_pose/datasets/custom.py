@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
+import numpy as np
+
 from integral_pose.datasets import batches, coco, custom_images, custom_joints, custom_people, custom_split
 from integral_pose.datasets.custom_split import HELD_OUT, TEST, TRAIN
 from integral_pose.datasets.formats.reading import read_json
@@ -218,8 +220,7 @@ def register(
     Raises:
         InputError: the annotations are wrong, a picture is missing, damaged or of another size, or there are too few.
     """
-    everybody = [_read(file) for file in custom.files]
-    checked = _checked(custom, everybody, data, labels_of)
+    everybody, checked = _read(custom, data, labels_of)
     named = [[_below(custom, sample.image) for sample in people.samples] for people in everybody]
     notes = _notes(custom, everybody)
     division: Dict[str, str] = {}
@@ -258,8 +259,7 @@ def read(folder: Path, split: str) -> List[Sample]:
         _file(Path(file["annotations"]), source["category"], Path(file["images"]), file["part"])
         for file in source["files"]
     ))
-    everybody = [_read(file) for file in custom.files]
-    checked = _checked(custom, everybody, folder.parent, source["labels_of"])
+    everybody, checked = _read(custom, folder.parent, source["labels_of"])
     now = {**source, "images": {_below(custom, path): image.hash for path, image in checked.items()},
            "files": [{**noted, "hash": _hash(file.path)} for noted, file in zip(source["files"], custom.files)]}
     if folder.name != f"custom-{_key(now)}":
@@ -297,14 +297,22 @@ def _source(folder: Path) -> Dict[str, Any]:
     return source
 
 
-def _read(file: File) -> custom_people.People:
-    return custom_people.read(file.path, file.content, file.category, file.images)
+def _read(
+    custom: Custom, data: Path, labels_of: str
+) -> Tuple[List[custom_people.People], Dict[Path, custom_images.Image]]:
+    """The people of each file, and all their pictures."""
+    everybody = [custom_people.read(*file[:4]) for file in custom.files]
+    checked = _checked(custom, everybody, data, labels_of)
+    sizes = {path: image.annotated for path, image in checked.items()}
+    if any(people.sizes[path] != sizes[path] for people in everybody for path in people.sizes):
+        everybody = [custom_people.read(*file[:4], sizes) for file in custom.files]
+    shown = {sample.image for people in everybody for sample in people.samples}
+    return everybody, {path: image for path, image in checked.items() if path in shown}
 
 
 def _checked(
     custom: Custom, everybody: Sequence[custom_people.People], data: Path, labels_of: str
 ) -> Dict[Path, custom_images.Image]:
-    """All pictures of people."""
     sizes = {path: size for people in everybody for path, size in people.sizes.items()}
     for path in sizes:
         _below(custom, path)
@@ -313,7 +321,13 @@ def _checked(
         more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InputError(f"{absent[0]}: {custom.path} names this image, and it is missing{more}. Put it there, or name "
                          "the images' folder with --images.")
-    return custom_images.check(custom.path, sizes, data / CHECKED, labels_of, batches.PICTURES.most_pixels)
+    reaches: Dict[Path, custom_images.Size] = {}
+    for sample in (sample for people in everybody for sample in people.samples):
+        x, y = np.maximum(sample.joints[sample.annotated > 0].max(axis=0), reaches.get(sample.image, (0, 0))).tolist()
+        reaches[sample.image] = x, y
+    return custom_images.check(
+        custom.path, sizes, data / CHECKED, labels_of, batches.PICTURES.most_pixels, reaches
+    )
 
 
 def _below(custom: Custom, image: Path) -> str:

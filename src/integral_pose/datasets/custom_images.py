@@ -1,7 +1,9 @@
 """The pictures of a custom data set: each is opened once before training, and is the one that was annotated.
 
 A photograph may be stored turned, with an EXIF tag that says how it is seen. Some tools show, and annotate, the one;
-some the other. The width and height in the file of annotations tell which; where they cannot, the user is asked.
+some the other. The width and height in the file of annotations tell which; where they cannot, the user is asked. So is
+the user of a file with joints outside the picture that they tell of: some tools write the size of the one picture, and
+joints in the other.
 """
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from tqdm import tqdm
 
@@ -22,6 +24,7 @@ from integral_pose.storage.file_kinds import printable
 SEEN, STORED = LABELS_OF = ("seen", "stored")
 THREADS = 8
 NAMED = 5  # pictures of one fault
+SLACK = 1.02  # joints are placed a little outside pictures without meaning it
 Size = Tuple[float, float]  # width and height, px
 
 
@@ -38,12 +41,18 @@ class Image(NamedTuple):
         """Its size as it is seen."""
         return self.size[::-1] if self.orientation > 4 else self.size
 
+    @property
+    def annotated(self) -> Size:
+        """The size of the picture that its joints are px of."""
+        return self.seen if self.upright else self.size
+
 
 Found = Union[Image, str]  # or what is wrong with it
 
 
 def check(
-    path: Path, sizes: Mapping[Path, Size], memory: Path, labels_of: str = "", most: int = image_files.MOST_PIXELS
+    path: Path, sizes: Mapping[Path, Size], memory: Path, labels_of: str = "", most: int = image_files.MOST_PIXELS,
+    reaches: Optional[Mapping[Path, Size]] = None,
 ) -> Dict[Path, Image]:
     """Decodes all pictures of a file of annotations, unless that was done before and a picture has not changed.
 
@@ -51,8 +60,10 @@ def check(
         path: the file of annotations, for messages.
         sizes: what it says of the pictures' width and height.
         memory: a JSON file where it is kept which pictures are good, by their size in bytes and time of change.
-        labels_of: whether pictures of which the sizes do not tell are annotated as they are "seen" or "stored".
+        labels_of: whether photographs with a tag are annotated as they are "seen" or "stored", whatever their sizes
+            tell; "": as the sizes tell.
         most: pixels that a picture may have; 0: any number.
+        reaches: the largest x and y of each picture's joints, px.
 
     Raises:
         InputError: pictures are missing, cannot be read or are of another size, or it cannot be told whether they are
@@ -69,7 +80,10 @@ def check(
     told = {image: _told(one, sizes[image]) for image, one in good.items()}
     if not labels_of:
         _ask(path, told)
-    return {image: one._replace(upright=_is_seen(told[image], labels_of)) for image, one in good.items()}
+        known = reaches or {}
+        _doubt(path, [image for image, one in good.items() if _contradicts(one, told[image], known.get(image))])
+    return {image: one._replace(upright=one.orientation > 1 and (labels_of or told[image]) == SEEN)
+            for image, one in good.items()}
 
 
 def _told(image: Image, size: Size) -> str:
@@ -79,8 +93,27 @@ def _told(image: Image, size: Size) -> str:
     return "" if image.size == image.seen else SEEN if size == image.seen else STORED
 
 
-def _is_seen(told: str, labels_of: str) -> bool:
-    return (told or labels_of) == SEEN
+def _contradicts(image: Image, told: str, reach: Optional[Size]) -> bool:
+    """Whether joints lie outside the picture that the size tells of, and inside the other one."""
+    if image.size == image.seen or not reach:
+        return False
+    told_of, other = (image.size, image.seen) if told == STORED else (image.seen, image.size)
+    return not _holds(told_of, reach) and _holds(other, reach)
+
+
+def _holds(size: Size, reach: Size) -> bool:
+    return reach[0] <= SLACK * size[0] and reach[1] <= SLACK * size[1]
+
+
+def _doubt(path: Path, images: Sequence[Path]) -> None:
+    if images:
+        raise InputError(
+            f"{path}: {len(images)} photographs with an EXIF tag that turns them, the first {printable(images[0])}, "
+            "have joints outside the picture by its width and height, and inside it if these change places. So the "
+            "file may have the size of the picture as it is stored and joints in the one that is seen, as exports of "
+            "Label Studio do, or the other way round. Say which picture the joints are px of: --labels-of seen or "
+            "--labels-of stored."
+        )
 
 
 def _ask(path: Path, told: Mapping[Path, str]) -> None:

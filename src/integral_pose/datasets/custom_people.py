@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -21,6 +21,7 @@ NAMED = 5  # of those that are left out, how many are named
 FRACTIONS = "lie between 0 and 1: they are taken for fractions of the pictures' width and height."
 SMALL = 16  # px: what a picture measures at least if numbers up to 1 in it are taken for fractions
 NUMBERS = ("id", "image_id", "category_id", "width", "height")
+Sizes = Dict[Path, Tuple[float, float]]
 NOT_CROWD, CROWD = (0, "0", False, None, ""), (1, "1", True)
 
 
@@ -28,22 +29,29 @@ class People(NamedTuple):
     """Everybody with a joint, in the file's order."""
 
     samples: List[Sample]
-    sizes: Dict[Path, Tuple[float, float]]  # of their pictures by the file: width and height, px
+    sizes: Sizes  # of their pictures, also of those left out for their boxes, by the file: width and height, px
     notes: List[str]  # sentences: what was recognised, and who is left out
 
 
-def read(path: Path, content: Dict[str, Any], category: Dict[str, Any], images: Path) -> People:
+def read(
+    path: Path, content: Dict[str, Any], category: Dict[str, Any], images: Path, sizes_of: Optional[Sizes] = None
+) -> People:
     """The people of one category.
 
     Args:
         content: of the file `path`, laid out as COCO's.
         category: the one of its categories, whose `keypoints` are names.
         images: the folder of the pictures; they are not opened.
+        sizes_of: width and height of pictures that are not as large as the file says.
 
     Raises:
         InputError: a record lacks something, or it cannot be told what its numbers mean.
     """
     pictures = coco.index(path, content, images)
+    known = sizes_of or {}
+    pictures = pictures._replace(sizes={
+        image: known.get(pictures.paths[image], size) for image, size in pictures.sizes.items()
+    })
     everybody = Records.of(path, "annotation", content.get("annotations"))
     records = everybody.where(everybody.integers("category_id") == _category_id(category))
     notes = _counted("of other categories", len(everybody.rows) - len(records.rows))
@@ -67,7 +75,7 @@ def read(path: Path, content: Dict[str, Any], category: Dict[str, Any], images: 
         for i in np.flatnonzero(inside).tolist()
     ]
     measured = {pictures.paths[image]: size for image, size in pictures.sizes.items()}
-    return People(samples, {sample.image: measured[sample.image] for sample in samples}, notes)
+    return People(samples, {path: measured[path] for path in paths}, notes)
 
 
 def with_numbers(content: Dict[str, Any]) -> Dict[str, Any]:
