@@ -285,3 +285,19 @@ def test_a_missing_second_data_set_is_told_before_anything_is_trained(
         command.main(table7.TABLE, [*arguments(tmp_path, tmp_path), "--profile", "paper"])
     message = capsys.readouterr().err
     assert left.value.code == 2 and str(tmp_path / "mpii") in message and "there is no data set there" in message
+
+
+def test_synthetic_people_are_never_made_among_real_data(
+    finished: Path, smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    real = tmp_path / "real"
+    (real / "annot").mkdir(parents=True)
+    monkeypatch.setattr(reproduce, "DATA", smoke_people)
+    status, said = left_with(capsys, *arguments(real, finished, "--rows", "H1", "I1"))
+    assert status == 0 and f"--data {real} (DATA=) is not used" in said and str(smoke_people) in said
+    assert [path.name for path in real.iterdir()] == ["annot"]
+    for holds_no_data in (tmp_path / "absent", smoke_people):
+        options = command._parser(TABLE).parse_args(["--data", str(holds_no_data)])
+        assert reproduce._data(options) == holds_no_data
+    assert reproduce._data(command._parser(TABLE).parse_args(["--data", str(real), "--profile", "paper"])) == real

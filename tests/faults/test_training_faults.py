@@ -208,7 +208,7 @@ def test_weights_that_are_nan_are_refused_when_they_are_read(
     folder = Path(shutil.copytree(whole, tmp_path / RUN.key))
     (folder / TESTED).unlink()
     spoil(folder / PARAMETERS)
-    with pytest.raises(InputError, match=rf"{PARAMETERS}: .* not finite.*delete its folder"):
+    with pytest.raises(InputError, match=rf"{PARAMETERS}: .* not finite.*moved away"):
         evaluate(RUN, site(smoke_people, tmp_path))
     assert not (folder / TESTED).exists()
 

@@ -65,7 +65,7 @@ def test_a_damaged_log_is_named(tmp_path: Path) -> None:
     logged(tmp_path, H1, 4)
     log = tmp_path / H1.key / "log.csv"
     log.write_text(log.read_text()[:-2])
-    with pytest.raises(InputError, match=rf"{H1.key}/log.csv, line 5.*Delete it"):
+    with pytest.raises(InputError, match=rf"{H1.key}/log.csv, line 5.*Move it away"):
         curves.write_training([("H1", "b", H1)], folder(tmp_path), tmp_path / "t.csv")
 
 

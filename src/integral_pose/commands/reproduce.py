@@ -26,9 +26,11 @@ from integral_pose.profiles import judges
 from integral_pose.run_folder import Site
 from integral_pose.storage import image_paths, processes
 from integral_pose.storage.atomic import demand_writable
+from integral_pose.synthetic import folder
 from integral_pose.tables import Table
 from integral_pose.training.loop import train
 
+DATA = Path("data")  # unless the user names another folder
 MOST_JOBS = 4  # each takes about a gigabyte
 POLL = 1.0  # s, between looks at what other processes hold
 
@@ -44,8 +46,9 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
     unknown = [row for row in asked if row not in rows]
     if unknown:
         raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(rows)}.")
-    site, folder = _site(options), options.results / options.profile
-    site.crew.first(lambda: demand_writable(folder, "--results"))
+    site, results = _site(options), options.results / options.profile
+    site.crew.first(lambda: _tell_unused(options, site))
+    site.crew.first(lambda: demand_writable(results, "--results"))
     cells = list(cells_of(table, options.profile, options.seeds, options.amp))
     wanted = site.crew.first(lambda: [cell for cell in cells if cell.row in asked and not cell.is_finished(site)])
     if wanted:
@@ -57,7 +60,7 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
         else:
             _work(wanted, site)
     if site.crew.leads:
-        publish(table, cells, site, folder, judges(options.profile))
+        publish(table, cells, site, results, judges(options.profile))
 
 
 def _check(cells: Sequence[Cell], site: Site) -> None:
@@ -89,7 +92,19 @@ def _site(options: argparse.Namespace, line: int = 0) -> Site:
         raise InputError(f"--jobs {options.jobs}: the workers that horovodrun has started share each row already. "
                          "Leave --jobs out.")
     devices = _own_devices(parse_devices(options.gpus), own) if options.gpus else parse_devices("")
-    return Site(options.data, options.runs / options.profile, tuple(devices), options.workers, line, own)
+    return Site(_data(options), options.runs / options.profile, tuple(devices), options.workers, line, own)
+
+
+def _data(options: argparse.Namespace) -> Path:
+    """The folder of data sets: the user's, unless a profile would make synthetic people among real data."""
+    asked: Path = options.data
+    return asked if options.profile == "paper" else folder.place(asked, DATA)
+
+
+def _tell_unused(options: argparse.Namespace, site: Site) -> None:
+    if site.data != options.data:
+        print(f"--data {options.data} (DATA=) is not used: the {options.profile} profile trains on synthetic people, "
+              f"which are made in {site.data}/ and not among other data. The paper profile uses it.", file=sys.stderr)
 
 
 def _own_devices(gpus: Sequence[mx.Context], own: distributed.Crew) -> Sequence[mx.Context]:

@@ -32,7 +32,8 @@ def _parser(table: Table) -> argparse.ArgumentParser:
                         help="quick: synthetic people on a laptop, the default; smoke: two steps, to see that all "
                         "runs; paper: the paper's data, networks and schedule")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
-                        help="folder of the data sets (docs/data.md); synthetic people are made there (default: data)")
+                        help="folder of the data sets (docs/data.md); synthetic people are made there, or in data if "
+                        "it holds anything else (default: data)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
     parser.add_argument("--amp", action="store_true",
                         help="float16 where MXNet's lists allow it; on GPUs only, and trains runs of its own")

@@ -13,8 +13,8 @@ from integral_pose.errors import InputError
 from integral_pose.storage.atomic import replacing
 from symbols.resnet import ResNet
 
-RETRAIN = "Copy it again, or delete its folder to have the run trained anew."
-REDOWNLOAD = "Delete it to have GluonCV download it again."
+RETRAIN = "Copy it again from its source. A run is trained anew if its folder is moved away."
+REDOWNLOAD = "Move it away to have GluonCV download it again."
 
 
 def load(

@@ -65,7 +65,7 @@ def _logged(row: str, column: str, run: Run, folder: Callable[[Run], Path]) -> I
     for phase, link in enumerate(run.training.chain, start=1):
         path = folder(link) / LOG
         if path.exists():
-            remedy = "Delete it to do without this run's curve, or delete its folder to train the run again."
+            remedy = "Move it away to do without this run's curve, or move its folder away to train the run again."
             for line in _thinned(csv_files.read(path, LOGGED, remedy)):
                 yield Validation(row, column, run.seed, phase, link.key, *line.values())
 

@@ -22,6 +22,7 @@ from integral_pose.storage.processes import starting
 CORES = len(os.sched_getaffinity(0))
 QUALITY = 92
 HALF = ".half"
+MADE = ("synthetic-", "custom-", "own-", "checked-images.json", "models")  # how names begin of what the program makes
 Recipe = Dict[str, int]
 
 
@@ -80,6 +81,13 @@ def make(folder: Path, module: str, recipe: Recipe, workers: int) -> Path:
                 os.replace(part, folder)
     _refuse_other(maker, folder, recipe)
     return folder
+
+
+def place(asked: Path, default: Path) -> Path:
+    """Where synthetic people are made: in `asked`, unless anything else than the program's own files is there."""
+    entries = [path.name.lstrip(".") for path in asked.iterdir()] if asked.is_dir() else []
+    ours = all(name.startswith(MADE) for name in entries)
+    return asked if ours or asked.absolute() == default.absolute() else default
 
 
 def save_picture(path: Path, picture: Array) -> None:
