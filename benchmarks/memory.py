@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks.ours import RUNS
 from integral_pose.datasets import loader
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.models import build
 from integral_pose.training.loop import adam, forward_backward
 
@@ -29,7 +30,7 @@ class Growth(NamedTuple):
 def growth(data: Path, steps: int) -> Growth:
     """Trains a very narrow version of Table 1's network for `steps` steps, loader and report included."""
     run = replace(RUNS["Table 1"], width=0.0625, patch=64, batch=4)
-    net, loss, people = build.network(run), build.loss(run), loader.training_batches(run, data)
+    net, loss, people = build.network(run), build.loss(run), loader.training_batches(run, Catalogue(data))
     build.initialise(net, replace(run, pretrained=False), [mx.cpu()], Path())
     build.hybridize(net, run)
     trainer = adam(net, run.rate)

@@ -11,6 +11,7 @@ import numpy as np
 from benchmarks.contest import Prepared
 from integral_pose.datasets import batches, loader
 from integral_pose.datasets.batches import Batch, Batches, Pictures
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.methods import I_STAR, on_human36m
 from integral_pose.models import build
 from integral_pose.run import Run
@@ -26,7 +27,7 @@ RUNS: Dict[str, Run] = {
 
 def people_of(table: str, data: str, size: int) -> Batches:
     """The training people of a table's network, in mini-batches of `size`."""
-    made = loader.training_batches(replace(RUNS[table], batch=size), Path(data))
+    made = loader.training_batches(replace(RUNS[table], batch=size), Catalogue(Path(data)))
     assert isinstance(made, Batches)
     return made
 

@@ -42,10 +42,10 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def smoke_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder in which the smoke profile's synthetic people are made already."""
-    from integral_pose.datasets import catalogue
+    from integral_pose.datasets.catalogue import Catalogue
     from integral_pose.methods import H1
     from integral_pose.profiles import smoke
 
     root = tmp_path_factory.mktemp("data")
-    catalogue.people(smoke(H1), "test", root)
+    Catalogue(root).of(smoke(H1)).people("test")
     return root

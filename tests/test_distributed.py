@@ -19,6 +19,7 @@ from integral_pose import distributed
 from integral_pose.commands import console
 from integral_pose.datasets import loader
 from integral_pose.datasets.batches import Batch, Batches, Mixed
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.distributed import HorovodCrew
 from integral_pose.errors import InputError
 from integral_pose.methods import I1, R1
@@ -141,9 +142,9 @@ def test_a_step_is_that_of_all_gradients(devices: List[mx.Context]) -> None:
 def test_parts_of_a_mini_batch_make_the_whole(smoke_people: Path) -> None:
     for size in (4, 7):
         run = replace(NORMALISED, batch=size)
-        whole = loader.training_batches(run, smoke_people).batch(5)
+        whole = loader.training_batches(run, Catalogue(smoke_people)).batch(5)
         for workers in (2, 3):
-            shares = [loader.training_batches(run, smoke_people, (rank, workers)) for rank in range(workers)]
+            shares = [loader.training_batches(run, Catalogue(smoke_people), (rank, workers)) for rank in range(workers)]
             parts = [batches.batch(5) for batches in shares]
             assert {batches.people for batches in shares} == {size}
             for one, together in zip(whole, zip(*parts)):
@@ -151,7 +152,7 @@ def test_parts_of_a_mini_batch_make_the_whole(smoke_people: Path) -> None:
 
 
 def test_each_part_of_a_mixed_mini_batch_is_mixed(smoke_people: Path) -> None:
-    first = loader.training_batches(replace(NORMALISED, batch=3), smoke_people)
+    first = loader.training_batches(replace(NORMALISED, batch=3), Catalogue(smoke_people))
     def mixed(share: Any) -> Mixed:
         return Mixed(replace(first, share=share), replace(first, share=share, source=1))
 
@@ -163,7 +164,7 @@ def test_each_part_of_a_mixed_mini_batch_is_mixed(smoke_people: Path) -> None:
 @pytest.mark.parametrize(("workers", "devices"), [(5, 1), (2, 3)])
 def test_more_workers_or_devices_than_people_are_refused(smoke_people: Path, workers: int, devices: int) -> None:
     with pytest.raises(InputError, match="Start fewer"):
-        loader.training_batches(NORMALISED, smoke_people, (0, workers), devices)
+        loader.training_batches(NORMALISED, Catalogue(smoke_people), (0, workers), devices)
 
 
 # ---------------------------------------------------------------- two and three processes

@@ -8,6 +8,7 @@ from typing import Iterator, Tuple
 
 import mxnet as mx
 
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.distributed import Crew
 from integral_pose.run import Run
 from integral_pose.storage.atomic import only_here, remove_drafts
@@ -19,12 +20,17 @@ DONE, PARAMETERS, CHECKPOINT = "trained.json", "net.params", "checkpoint.npz"
 class Site:
     """Where and on what runs are trained: nothing here may change a number."""
 
-    data: Path
+    data: Path  # the folder of the data sets
     runs: Path
     devices: Tuple[mx.Context, ...]
     workers: int = 2
     line: int = 0  # of the terminal, for the progress bar
     crew: Crew = field(default_factory=Crew)  # the processes that train together
+    catalogue: Catalogue = field(default=Catalogue(Path()), compare=False)  # of the data sets there; made of `data`
+
+    def __post_init__(self) -> None:
+        if self.catalogue.root != self.data or self.catalogue is Site.catalogue:
+            object.__setattr__(self, "catalogue", Catalogue(self.data))
 
     def folder(self, run: Run) -> Path:
         """Where the run's files are; runs that differ only in how they are tested share it."""

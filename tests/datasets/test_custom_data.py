@@ -17,6 +17,7 @@ import pytest
 from integral_pose import run as runs
 from integral_pose.commands import predict, train
 from integral_pose.datasets import catalogue, custom, custom_joints, custom_people
+from integral_pose.datasets.dataset import BOX_PCK
 from integral_pose.errors import InputError
 from integral_pose.evaluation import evaluate as evaluation
 from integral_pose.metrics import pck
@@ -281,7 +282,7 @@ def test_pck_counts_joints_within_a_part_of_the_box() -> None:
 
 def test_a_run_brings_its_skeleton_and_only_with_own_data() -> None:
     of = Run(data="own-1", skeleton=written(Skeleton(JOINTS, "snout", PATHS)))
-    assert catalogue.skeleton(of).joints == JOINTS and catalogue.is_own(of)
+    assert catalogue.skeleton(of).joints == JOINTS and catalogue.metric(of) == BOX_PCK
     for wrong in ({"data": "own-1"}, {"skeleton": "a|a"}):
         with pytest.raises(ValueError, match="bring a skeleton"):
             Run(**wrong)

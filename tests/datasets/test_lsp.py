@@ -92,7 +92,7 @@ def test_the_official_test_is_the_second_half_and_the_extended_set_only_trains(r
 def test_the_catalogue_finds_both(root: Path) -> None:
     for data in ("lsp", "lspet"):
         run = Run(data=data)
-        assert catalogue.skeleton(run) is LSP and catalogue.people(run, "test", root)
+        assert catalogue.skeleton(run) is LSP and catalogue.Catalogue(root).of(run).people("test")
 
 
 def _mat(content: Dict[str, Any]) -> Callable[[Path], None]:

@@ -14,8 +14,9 @@ import pytest
 from experiments import table6, table6_stages
 from integral_pose.commands import evaluate
 from integral_pose.commands import table as command
-from integral_pose.datasets import catalogue, coco
-from integral_pose.datasets.coco import Candidates
+from integral_pose.datasets import coco
+from integral_pose.datasets.catalogue import Catalogue
+from integral_pose.datasets.dataset import Candidates
 from integral_pose.errors import InputError
 from integral_pose.evaluation import topdown
 from integral_pose.evaluation.evaluate import outcome_file
@@ -33,13 +34,13 @@ from tests.commands.test_table import arguments
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with the smoke profile's synthetic COCO."""
     root = tmp_path_factory.mktemp("data")
-    catalogue.people(smoke(table6.H1), "test", root)
+    Catalogue(root).of(smoke(table6.H1)).people("test")
     return root
 
 
 def truth_as_found(run: Run, root: Path, times: int = 1) -> Tuple[Candidates, Array, Array]:
     """Everybody annotated, found `times` times, a tenth of a pixel apart: all of the first before any of the second."""
-    found = catalogue.candidates(replace(run, boxes="annotated"), root)
+    found = Catalogue(root).of(run).candidates("annotated")
     joints = np.stack([sample.joints for sample in found.samples])
     scores = np.concatenate([np.linspace(1, 0.5, len(joints)) - i / 1000 for i in range(times)])
     everybody = Candidates(list(found.samples) * times, np.tile(found.images, times), scores)
@@ -48,7 +49,7 @@ def truth_as_found(run: Run, root: Path, times: int = 1) -> Tuple[Candidates, Ar
 
 
 def precision(run: Run, root: Path, poses: topdown.Poses) -> float:
-    matches = average_precision.match(catalogue.truth_file(run, root), poses.images, poses.joints, poses.scores)
+    matches = average_precision.match(Catalogue(root).of(run).truth_file, poses.images, poses.joints, poses.scores)
     return average_precision.score(matches)["AP"]
 
 
@@ -139,7 +140,8 @@ def test_the_result_file_scores_what_the_table_says(
 
 def test_test_devs_pictures_are_predicted_where_they_are(scenes: Path, finished: Path, tmp_path: Path) -> None:
     run, site = smoke(table6.H1), site_of(scenes, finished)
-    asked = catalogue.official_test(run, scenes)
+    asked = Catalogue(scenes).of(run).official_test
+    assert asked is not None
     folder = asked.parents[1]
     content = json.loads((folder / "annotations/person_keypoints_val2017.json").read_text())
     pictures = content["images"][:2]
@@ -168,7 +170,7 @@ def test_what_is_saved_are_the_poses_of_the_protocol(scenes: Path, finished: Pat
 
 def test_missing_detections_are_found_before_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "data"
-    catalogue.people(smoke(table6.H1), "test", root)
+    Catalogue(root).of(smoke(table6.H1)).people("test")
     for path in root.glob("*/person_detection_results/*"):
         path.unlink()
     with pytest.raises(SystemExit) as left:
@@ -176,4 +178,4 @@ def test_missing_detections_are_found_before_training(tmp_path: Path, capsys: py
     assert left.value.code == 2 and "detections" in capsys.readouterr().err
     assert not list((tmp_path / "runs").glob("smoke/*/run.json"))
     with pytest.raises(InputError, match="person_detection_results"):
-        catalogue.candidates(smoke(table6.H1), root)
+        Catalogue(root).of(smoke(table6.H1)).candidates("detected")

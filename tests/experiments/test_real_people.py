@@ -10,12 +10,12 @@ import pytest
 
 from experiments.table1 import COLUMN, TABLE
 from integral_pose.datasets import catalogue, mpii
+from integral_pose.datasets.mpii import Mpii
 from integral_pose.evaluation.evaluate import evaluate
 from integral_pose.methods import H2
 from integral_pose.metrics import pckh
 from integral_pose.report import pictures
 from integral_pose.report.results import Evidence, Measured
-from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.training.loop import train
 
@@ -34,10 +34,7 @@ def test_five_photographs_are_learnt(real_data: Path, tmp_path: Path, monkeypatc
     ]
     assert len(people) == 5
 
-    def five(run: Run, split: str, root: Path) -> list:
-        return people
-
-    monkeypatch.setattr(catalogue, "people", five)
+    monkeypatch.setattr(Mpii, "_read", lambda self, split: people)
     site = Site(folder, tmp_path, (mx.cpu(),))
     train(MEMORISED, site)
     found = Evidence.read(evaluate(MEMORISED, site))

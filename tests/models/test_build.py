@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import integral_pose  # isort: skip  # noqa: F401
 
@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 from gluoncv.model_zoo import model_store
 
-from integral_pose.datasets import catalogue, loader
+from integral_pose.datasets import loader
 from integral_pose.datasets.batches import Batches, Mixed
+from integral_pose.datasets.catalogue import Catalogue
+from integral_pose.datasets.dataset import DataSet
+from integral_pose.datasets.mpii import Mpii
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box, Camera
 from integral_pose.methods import H1, I_STAR, R1, integral_of, on_human36m
@@ -277,27 +280,40 @@ def test_decode_leaves_joints_as_they_are(output: str) -> None:
     np.testing.assert_array_equal(decode.decode(joints, replace(TINY, output=output)), joints)
 
 
-def test_only_training_people_are_jittered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+class Given(Catalogue):
+    """A catalogue of one data set, which has these people in every split, and of these 2D people beside them."""
+
+    def __init__(self, people: List[Sample], extra: Sequence[Sample] = ()) -> None:
+        super().__init__(Path("data"))
+        self._people, self._extra = people, list(extra)
+
+    def of(self, run: Run) -> DataSet:
+        data_set = Mpii(self.root)
+        data_set.__dict__["_known"] = dict.fromkeys(("train", "held-out", "test"), self._people)
+        return data_set
+
+    def extra(self, run: Run) -> List[Sample]:
+        return self._extra
+
+
+def test_only_training_people_are_jittered(tmp_path: Path) -> None:
     people = [Sample(tmp_path, np.zeros((JOINTS, 2)), np.ones(JOINTS), Box(1, 2, 3))] * 5
-    monkeypatch.setattr(catalogue, "people", lambda run, split, root: people)
+    known = Given(people)
     run = replace(TINY, shift=0.01, scale=0.5, turn=7.0, mirror=False, colour=0.3, seed=9, batch=2)
-    jittered, plain = loader.training_batches(run, tmp_path), loader.batches(run, "test", tmp_path)
+    jittered, plain = loader.training_batches(run, known), loader.batches(run, "test", known)
     assert isinstance(jittered, Batches)
     assert (jittered.augmentation, plain.augmentation) == (Augmentation(0.01, 0.5, 7, False, 0.3), None)
     for batches in (jittered, plain):
         assert (batches.samples, batches.patch, batches.size, batches.seed) == (people, run.patch, 2, 9)
 
 
-def test_a_mixed_run_trains_on_both_and_is_validated_on_its_own(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_mixed_run_trains_on_both_and_is_validated_on_its_own(tmp_path: Path) -> None:
     pose = Pose(np.full((POINTS, 3), 4000.0), Camera(np.eye(3), np.zeros(3), (900.0, 900.0), (320.0, 240.0)), "Walking")
     own = [Sample(tmp_path, np.zeros((POINTS, 2)), np.ones(POINTS), Box(1, 2, 8, 2000.0), pose=pose)] * 5
     extra = [Sample(tmp_path, np.zeros((POINTS, 2)), np.ones(POINTS), Box(1, 2, 3))] * 7
-    monkeypatch.setattr(catalogue, "people", lambda run, split, root: own)
-    monkeypatch.setattr(catalogue, "extra_people", lambda run, root: extra)
+    known = Given(own, extra)
     run = replace(TINY, **IN_SPACE, extra="mpii", batch=6)
-    mixed, plain = loader.training_batches(run, tmp_path), loader.batches(run, "held-out", tmp_path)
+    mixed, plain = loader.training_batches(run, known), loader.batches(run, "held-out", known)
     assert isinstance(mixed, Mixed)
     assert (mixed.first.size, mixed.second.size, plain.size) == (3, 3, 6)
     assert (len(mixed.first.samples), len(mixed.second.samples), len(plain.samples)) == (5, 7, 5)
@@ -306,13 +322,11 @@ def test_a_mixed_run_trains_on_both_and_is_validated_on_its_own(
     assert mixed.first.augmentation and mixed.second.augmentation and plain.augmentation is None
 
 
-def test_a_mixed_run_needs_people_for_its_halves(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_mixed_run_needs_people_for_its_halves(tmp_path: Path) -> None:
     people = [Sample(tmp_path, np.ones((POINTS, 2)), np.ones(POINTS), Box(1, 2, 3))] * 9
-    monkeypatch.setattr(catalogue, "people", lambda run, split, root: people)
-    monkeypatch.setattr(catalogue, "extra_people", lambda run, root: people[:4])
     run = replace(TINY, **IN_SPACE, extra="mpii", batch=10)
     with pytest.raises(InputError, match="the train split of mpii has 4 people, fewer than the 5"):
-        loader.training_batches(run, tmp_path)
+        loader.training_batches(run, Given(people, people[:4]))
 
 
 def test_an_integral_goes_on_from_heat_vectors_as_their_expectation(tmp_path: Path) -> None:
@@ -326,10 +340,9 @@ def test_an_integral_goes_on_from_heat_vectors_as_their_expectation(tmp_path: Pa
     np.testing.assert_allclose(after(picture).asnumpy(), before(picture).asnumpy() @ centres, atol=1e-6)
 
 
-def test_a_split_without_people_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(catalogue, "people", lambda run, split, root: [])
+def test_a_split_without_people_is_refused() -> None:
     with pytest.raises(InputError, match="the held-out split of .* has no people"):
-        loader.batches(TINY, "held-out", tmp_path)
+        loader.batches(TINY, "held-out", Given([]))
 
 
 def test_load_undoes_save(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from mxnet.gluon import nn
 
 from integral_pose.datasets import loader
 from integral_pose.datasets.batches import Batch, Batches
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.evaluate import TESTED, evaluate
 from integral_pose.methods import H1, I1, I_STAR, integral_of, on_human36m
@@ -118,7 +119,7 @@ def test_two_devices_train_as_one(people: int) -> None:
 
 def test_the_whole_network_on_two_devices_has_the_loss_and_gradients_of_one(smoke_people: Path) -> None:
     """Batch normalisation is per device, as in the paper, so both halves of the batch hold the same people here."""
-    half = loader.training_batches(SHORT, smoke_people).batch(0)
+    half = loader.training_batches(SHORT, Catalogue(smoke_people)).batch(0)
     batch = Batch(*(np.concatenate([array, array]) for array in half))
     losses, gradients = [], []
     for devices in ([mx.cpu(0)], [mx.cpu(0), mx.cpu(1)]):

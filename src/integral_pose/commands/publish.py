@@ -2,11 +2,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
-from integral_pose.datasets import catalogue
 from integral_pose.evaluation.cells import Cell
 from integral_pose.evaluation.evaluate import outcome_file
 from integral_pose.evaluation.submission import can_submit, submission
@@ -52,7 +50,7 @@ def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder:
 def _submissions(cells: Sequence[Cell], site: Site) -> str:
     """What was written for the data set's server, and where; or what would have to be there."""
     if not can_submit(cells[0].run, site):
-        missing = catalogue.official_test(cells[0].run, site.data)
+        missing = site.catalogue.of(cells[0].run).official_test
         return f"For the data set's own test nothing was written: {missing} names its people. Put it there."
     written = [cell for cell in cells if cell.is_finished(site)]
     lines = (f"  {cell.row}, seed {cell.run.seed}: {submission(cell.run, site)}" for cell in written)
@@ -60,16 +58,15 @@ def _submissions(cells: Sequence[Cell], site: Site) -> str:
 
 
 def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:
-    kind = measured.table.picture
+    kind, data_set = measured.table.picture, site.catalogue.of(run)
     path = folder / f"{measured.table.name}.{'png' if kind == 'curves' else 'jpg'}"
     if kind == "curves":
         pictures.curves(measured, path)
     elif kind == "scenes":
-        people = catalogue.candidates(replace(run, boxes="annotated"), site.data)
-        pictures.scenes(measured, people, catalogue.skeleton(run), path)
+        pictures.scenes(measured, data_set.candidates("annotated"), data_set.skeleton, path)
     else:
         draw = pictures.skeletons if run.coordinates == 3 else pictures.grid
-        draw(measured, catalogue.people(run, "test", site.data), catalogue.skeleton(run), path)
+        draw(measured, data_set.people("test"), data_set.skeleton, path)
     return path
 
 

@@ -72,9 +72,9 @@ def _check(cells: Sequence[Cell], site: Site) -> None:
     runs = {(cell.run.data, cell.run.extra, cell.run.protocol, cell.run.boxes): cell.run for cell in cells}
     images: Set[Path] = set()
     for run in runs.values():
-        check(run, site.data)
-        trained_on = loader.training_batches(run, site.data, (0, site.crew.size), len(site.devices))
-        for batches in (trained_on, loader.batches(run, "held-out", site.data)):
+        check(run, site.catalogue)
+        trained_on = loader.training_batches(run, site.catalogue, (0, site.crew.size), len(site.devices))
+        for batches in (trained_on, loader.batches(run, "held-out", site.catalogue)):
             images.update(sample.image for sample in batches.samples)
     image_paths.demand(sorted(images))
 

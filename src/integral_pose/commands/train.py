@@ -81,7 +81,7 @@ def _train(args: argparse.Namespace) -> str:
     data = custom.register(annotated, args.cache, args.group, args.labels_of)
     run = described(args, data.name, skeleton)
     site = Site(args.cache, args.runs / "custom", devices, args.workers)
-    check(run, site.data)
+    check(run, site.catalogue)
     print("\n".join([_plan(annotated.path, run, skeleton, site), *_notes(data.notes, run, skeleton)]), file=sys.stderr)
     folder = train(run, site, f"{args.method}, {annotated.path.name}")
     _write_parts(custom.parts(site.data / run.data), folder / PARTS)

@@ -1,82 +1,94 @@
-"""The data sets by name: where their people are, made first if they are synthetic."""
+"""The data sets by name: where each is, made first if it is synthetic.
+
+A new data set is a `DataSet` in a file of its own, and an entry of `KINDS`.
+"""
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import List
+from typing import Any, Dict, List, Tuple, Type
 
 import numpy as np
 
-from integral_pose.datasets import coco, custom, human36m, lsp, mpii
-from integral_pose.datasets.coco import Candidates
+from integral_pose.datasets import lsp
+from integral_pose.datasets.coco import Coco
+from integral_pose.datasets.custom import CustomData
+from integral_pose.datasets.dataset import OKS, SYNTHETIC, DataSet
+from integral_pose.datasets.human36m import Human36m
+from integral_pose.datasets.mpii import Mpii
 from integral_pose.errors import InputError
 from integral_pose.run import CUSTOM, Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import COCO, HUMAN36M, LSP, MPII, Skeleton, parsed
-from integral_pose.synthetic import make_coco as synthetic_coco
-from integral_pose.synthetic import make_human36m as synthetic_human36m
-from integral_pose.synthetic import make_mpii as synthetic_mpii
+from integral_pose.skeletons import MPII, Skeleton
 
-LEEDS = (lsp.ORIGINAL, lsp.EXTENDED)  # data sets of Leeds Sports Pose
-SYNTHETIC = "synthetic-"  # synthetic-mpii-v2 (-4000-1000), synthetic-human36m-v1-2x4x2, synthetic-coco-v1-1300-400
+KINDS: Dict[str, Type[DataSet]] = {
+    "mpii": Mpii, "coco": Coco, "human36m": Human36m, lsp.ORIGINAL: lsp.Leeds, lsp.EXTENDED: lsp.Leeds,
+}
 
 
-def people(run: Run, split: str, root: Path) -> List[Sample]:
-    """The people of a split ("train", "held-out" or "test") of the run's data set.
+class Catalogue:
+    """The data sets below a folder. Each is found once, and each of its splits is read once."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is looked for yet.
+
+        Args:
+            root: the folder that holds the data sets.
+        """
+        self.root = root
+        self._found: Dict[Tuple[Any, ...], DataSet] = {}
+
+    def of(self, run: Run) -> DataSet:
+        """The run's data set.
+
+        Raises:
+            InputError: it is not there.
+        """
+        return self._once(run.data, run)
+
+    def extra(self, run: Run) -> List[Sample]:
+        """The 2D people that a run trains on beside its own (Strategy 2), with joints named as in its skeleton.
+
+        Raises:
+            InputError: they are missing or malformed.
+        """
+        own = skeleton(run)
+        return [_renamed(sample, MPII, own) for sample in self._once(run.extra, run).people("train")]
+
+    def _once(self, name: str, run: Run) -> DataSet:
+        key = (name, run.protocol, run.everybody, run.train_people, run.test_people, run.skeleton)
+        if key not in self._found:
+            self._found[key] = find(name, self.root, run)
+        return self._found[key]
+
+
+def find(name: str, root: Path, run: Run = Run()) -> DataSet:  # noqa: B008  a run is frozen
+    """A data set by its name, made first if it is synthetic and not there.
 
     Args:
-        root: the folder that holds the data sets.
+        name: as in `Run.data`: "mpii", "coco", "human36m", "lsp", "lspet", "synthetic-...", "custom-...".
+        root: the folder that holds the data sets, or is this one.
+        run: says how many people are taken, and what else the data set leaves open: protocol, everybody, joints.
 
     Raises:
-        InputError: the data set is missing or malformed.
+        InputError: it is not there.
     """
-    samples = _read(run, run.data, split, root)
-    if is_synthetic(run):
-        return samples
-    limit = run.test_people if split == "test" else run.train_people
-    if not 0 < limit < len(samples):
-        return samples
-    return [samples[i * len(samples) // limit] for i in range(limit)]  # from everywhere: neighbours are alike
-
-
-def extra_people(run: Run, root: Path) -> List[Sample]:
-    """The 2D people that the run trains on beside its own, with their joints named as in the run's skeleton.
-
-    Raises:
-        InputError: as `people`.
-    """
-    return [_renamed(sample, MPII, skeleton(run)) for sample in _read(run, run.extra, "train", root)]
+    return _class(name).find(name, root, run)
 
 
 def skeleton(run: Run) -> Skeleton:
-    """The joints that the run's network says."""
-    if is_own(run):
-        return parsed(run.skeleton)
-    return {"human36m": HUMAN36M, "coco": COCO, "lspet": LSP, "lsp": LSP}.get(_kind(run.data), MPII)
+    """The joints that the run's network predicts. No file is looked at."""
+    return _class(run.data).unread(run).skeleton
+
+
+def metric(run: Run) -> str:
+    """How the run's people are measured, one of `dataset`'s. No file is looked at."""
+    return _class(run.data).unread(run).metric
 
 
 def has_scenes(run: Run) -> bool:
     """Whether the run's test pictures show several people, who have to be found first: COCO's do."""
-    return _kind(run.data) == "coco"
-
-
-def candidates(run: Run, root: Path) -> Candidates:
-    """The boxes in which the run looks for the people of its test pictures.
-
-    Raises:
-        InputError: the data set or its detections are missing or malformed.
-    """
-    folder = _coco_folder(run.data, root)
-    return coco.annotated(folder) if run.boxes == "annotated" else coco.detected(folder)
-
-
-def truth_file(run: Run, root: Path) -> Path:
-    """The annotations of the run's test pictures.
-
-    Raises:
-        InputError: they are missing.
-    """
-    return coco.truth_file(_coco_folder(run.data, root))
+    return metric(run) == OKS
 
 
 def is_synthetic(run: Run) -> bool:
@@ -84,79 +96,14 @@ def is_synthetic(run: Run) -> bool:
     return run.data.startswith(SYNTHETIC)
 
 
-def is_own(run: Run) -> bool:
-    """Whether the run's people are custom data, with a skeleton of their own."""
-    return run.data.startswith(CUSTOM)
-
-
-def is_leeds(run: Run) -> bool:
-    """Whether the run's people are those of Leeds Sports Pose, whose measures are their own."""
-    return run.data in LEEDS
-
-
-def _kind(data: str) -> str:
-    """ "synthetic-human36m-v1-2x4x2" -> "human36m"."""
-    name = data[len(SYNTHETIC):] if data.startswith(SYNTHETIC) else data
-    return name.split("-")[0]
-
-
-def _read(run: Run, data: str, split: str, root: Path) -> List[Sample]:
-    if _kind(data) == "human36m":
-        return human36m.read(_human36m_folder(data, root), split, run.protocol)
-    if _kind(data) == "coco":
-        return coco.read(_coco_folder(data, root), split)
-    if is_own(run):
-        return custom.read(root / data, split)
-    if data in LEEDS:
-        return lsp.read(root, data, split)
-    return mpii.read(mpii_folder(run, data, root), split, run.everybody)
-
-
-def mpii_folder(run: Run, data: str, root: Path) -> Path:
-    """The data set's folder below `root`, or `root` itself where that is the data set; made if synthetic."""
-    if data.startswith(SYNTHETIC):
-        made, sizes = data.split("-")[:3], data.split("-")[3:]
-        train, test = (int(size) for size in sizes or (run.train_people, run.test_people))
-        return synthetic_mpii.make(root / f"{'-'.join(made)}-{train}-{test}", train, test, seed=0)
-    found = [place for place in (root / data, root) if (place / "annot").is_dir()]
-    if not found:
-        raise InputError(
-            f"{root / data}: there is no data set there. It needs the folders annot/ and images/ "
-            f"(see docs/data.md); name the folder above it with --data."
-        )
-    return found[0]
-
-
-def _human36m_folder(data: str, root: Path) -> Path:
-    """The same for Human3.6M; the reader finds out which of its layouts is there."""
-    if data.startswith(SYNTHETIC):
-        subactions, cameras, frames = (int(number) for number in data.split("-")[3].split("x"))
-        return synthetic_human36m.make(root / data, subactions, cameras, frames, seed=0)
-    return root / data if (root / data).is_dir() else root
-
-
-def _coco_folder(data: str, root: Path) -> Path:
-    """The same for COCO, whose pictures count in the names of synthetic ones."""
-    if data.startswith(SYNTHETIC):
-        train, val = (int(number) for number in data.split("-")[3:5])
-        return synthetic_coco.make(root / data, train, val, seed=0)
-    return root / data if (root / data).is_dir() else root
-
-
-def official_test(run: Run, root: Path) -> Path:
-    """The file, there or not, that names the people or pictures of MPII's or COCO's own test, which has no joints."""
-    if has_scenes(run):
-        return _coco_folder(run.data, root) / "annotations" / coco.PARTS[coco.TEST_DEV].annotations
-    return mpii_folder(run, run.data, root) / "annot" / mpii.RELEASE
-
-
-def test_dev(run: Run, root: Path) -> Candidates:
-    """The detected boxes of COCO's own test.
-
-    Raises:
-        InputError: the detections are missing or malformed.
-    """
-    return coco.detected(_coco_folder(run.data, root), part=coco.TEST_DEV)
+def _class(name: str) -> Type[DataSet]:
+    """ "synthetic-human36m-v1-2x4x2" -> Human36m."""
+    if name.startswith(CUSTOM):
+        return CustomData
+    kind = (name[len(SYNTHETIC):] if name.startswith(SYNTHETIC) else name).split("-")[0]
+    if kind not in KINDS:
+        raise InputError(f"{name}: there is no such data set. There are {', '.join(KINDS)}, and custom data.")
+    return KINDS[kind]
 
 
 def _renamed(sample: Sample, own: Skeleton, other: Skeleton) -> Sample:

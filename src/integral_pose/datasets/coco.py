@@ -13,20 +13,24 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
+from integral_pose.datasets.dataset import OKS, SYNTHETIC, Candidates, DataSet
 from integral_pose.datasets.formats.reading import read_json
 from integral_pose.datasets.formats.records import Records, is_file_name
 from integral_pose.datasets.mpii import held_out
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
+from integral_pose.run import Run
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO
 from integral_pose.storage import image_paths
 from integral_pose.storage.atomic import replacing
+from integral_pose.synthetic import make_coco
 
 JOINTS = len(COCO.joints)
 PERSON = 1  # the category
@@ -49,20 +53,49 @@ PARTS = {
 }
 
 
-class Candidates(NamedTuple):
-    """N boxes to find a pose in."""
-
-    samples: List[Sample]
-    images: Array  # (N,), COCO's image ids
-    scores: Array  # (N,), how sure it is that there is a person; 1 for annotated ones
-    elsewhere: int = 0  # further boxes of the same file, in pictures that the annotations do not have
-
-
 class Pictures(NamedTuple):
     """Those that a file lists."""
 
     paths: Dict[int, Path]  # by image id
     sizes: Dict[int, Tuple[float, float]]  # width and height, px
+
+
+@dataclass(frozen=True)
+class Coco(DataSet):
+    """COCO: several people in a picture, found in boxes and scored by average precision."""
+
+    metric, skeleton = OKS, COCO
+
+    @classmethod
+    def find(cls, name: str, root: Path, run: Run) -> DataSet:
+        """As `DataSet.find`."""
+        if name.startswith(SYNTHETIC):
+            train, val = (int(number) for number in name.split("-")[3:5])
+            return cls(make_coco.make(root / name, train, val, seed=0))
+        return super().find(name, root, run)
+
+    def _read(self, split: str) -> List[Sample]:
+        return read(self.folder, split)
+
+    def candidates(self, boxes: str) -> Candidates:
+        """The boxes of val2017, "annotated" or "detected", or those detected in the pictures of "test-dev".
+
+        Raises:
+            InputError: as `annotated` and `detected`.
+        """
+        if boxes == "annotated":
+            return annotated(self.folder)
+        return detected(self.folder, part=TEST_DEV if boxes == TEST_DEV else "val")
+
+    @property
+    def truth_file(self) -> Path:
+        """As `DataSet.truth_file`: of val2017."""
+        return truth_file(self.folder)
+
+    @property
+    def official_test(self) -> Path:
+        """The file that lists test-dev's pictures."""
+        return self.folder / "annotations" / PARTS[TEST_DEV].annotations
 
 
 def read(folder: Path, split: str) -> List[Sample]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple
 
@@ -18,11 +18,13 @@ import numpy as np
 
 from integral_pose.datasets import batches, coco, custom_images, custom_joints, custom_people, custom_split
 from integral_pose.datasets.custom_split import HELD_OUT, TEST, TRAIN
+from integral_pose.datasets.dataset import BOX_PCK, DataSet, limits
 from integral_pose.datasets.formats.reading import read_json
 from integral_pose.datasets.formats.records import Records
 from integral_pose.errors import InputError
+from integral_pose.run import Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import Skeleton
+from integral_pose.skeletons import Skeleton, parsed
 from integral_pose.storage.atomic import replacing
 
 MARGIN = coco.MARGIN
@@ -243,6 +245,33 @@ def register(
     with replacing(data / name / SOURCE) as draft:
         draft.write_text(json.dumps(source, indent=1), encoding="utf-8")
     return Registered(name, [*notes, *_repeated(source, custom, named)])
+
+
+@dataclass(frozen=True)
+class CustomData(DataSet):
+    """Custom data as `register` noted it, with joints of its own, measured in sides of the person's box."""
+
+    metric = BOX_PCK
+
+    joints: str = ""  # as `skeletons.written` gives them
+
+    @classmethod
+    def find(cls, name: str, root: Path, run: Run) -> CustomData:
+        """As `DataSet.find`; the folder has what `register` noted, and the files are where the user has them."""
+        return cls(root / name, limits(run), run.skeleton)
+
+    @classmethod
+    def unread(cls, run: Run) -> CustomData:
+        """As `DataSet.unread`."""
+        return cls(Path(), joints=run.skeleton)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints that the user named."""
+        return parsed(self.joints)
+
+    def _read(self, split: str) -> List[Sample]:
+        return read(self.folder, split)
 
 
 def read(folder: Path, split: str) -> List[Sample]:

@@ -4,19 +4,23 @@ One kind of sample comes out, in one order, whichever of the three it was read f
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, NamedTuple, Tuple
 
 import numpy as np
 
+from integral_pose.datasets.dataset import MPJPE, SYNTHETIC, DataSet, limits
 from integral_pose.datasets.formats import human36m_h5, human36m_json, human36m_npz
 from integral_pose.datasets.formats.human36m_views import ACTION_IDS, View, Views, Wanted
 from integral_pose.datasets.mpii import held_out
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.metrics.mpjpe import TEST_SUBJECTS
+from integral_pose.run import Run
 from integral_pose.samples import Pose, Sample
 from integral_pose.skeletons import HUMAN36M
+from integral_pose.synthetic import make_human36m
 
 LARGEST = 1e6  # mm or px that are taken for a place
 SPAN = 2000.0  # mm: the box is a square of 2 m around the pelvis
@@ -41,6 +45,31 @@ FORMATS = (
     _Format(human36m_npz.found, human36m_npz.read),
     _Format(human36m_h5.found, human36m_h5.read),
 )
+
+
+@dataclass(frozen=True)
+class Human36m(DataSet):
+    """Human3.6M: one person a frame, in 3D, measured in millimetres.
+
+    Args:
+        protocol: 1 or 2: who is trained on and who is tested.
+    """
+
+    metric, skeleton = MPJPE, HUMAN36M
+
+    protocol: int = 2
+
+    @classmethod
+    def find(cls, name: str, root: Path, run: Run) -> Human36m:
+        """As `DataSet.find`; the reader finds out which of its layouts is there."""
+        if name.startswith(SYNTHETIC):
+            subactions, cameras, frames = (int(number) for number in name.split("-")[3].split("x"))
+            made = make_human36m.make(root / name, subactions, cameras, frames, seed=0)
+            return cls(made, protocol=run.protocol)
+        return cls(root / name if (root / name).is_dir() else root, limits(run), run.protocol)
+
+    def _read(self, split: str) -> List[Sample]:
+        return read(self.folder, split, self.protocol)
 
 
 def read(folder: Path, split: str, protocol: int) -> List[Sample]:

@@ -13,15 +13,18 @@ annotated and its published evaluations (`eval_pck.m` of github.com/bearpaw/eval
 """
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from integral_pose.datasets.dataset import TORSO_PCK, DataSet, limits
 from integral_pose.datasets.formats.reading import numbers, read_mat
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.metrics import lsp as metrics
+from integral_pose.run import Run
 from integral_pose.samples import Sample
 from integral_pose.skeletons import LSP
 from integral_pose.storage import image_files
@@ -46,6 +49,28 @@ class People(NamedTuple):
     joints: Array  # (N, 14, 2), image px, 0-based
     annotated: Array  # (N, 14), 1 where the joint was annotated
     original: bool  # LSP's own 2,000, and not LSPET
+
+
+@dataclass(frozen=True)
+class Leeds(DataSet):
+    """Leeds Sports Pose, or its Extended set alone: one person a picture, measured in torsos and head lengths.
+
+    Args:
+        folder: holds lsp/ and lspet/.
+        name: "lsp" or "lspet", see `read`.
+    """
+
+    metric, skeleton = TORSO_PCK, LSP
+
+    name: str = EXTENDED
+
+    @classmethod
+    def find(cls, name: str, root: Path, run: Run) -> Leeds:
+        """As `DataSet.find`."""
+        return cls(root, limits(run), name)
+
+    def _read(self, split: str) -> List[Sample]:
+        return read(self.folder, self.name, split)
 
 
 def read(root: Path, data: str, split: str) -> List[Sample]:

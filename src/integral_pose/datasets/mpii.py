@@ -5,18 +5,23 @@ All three are 1-based and hold the same people; one kind of sample comes out, 0-
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
+from integral_pose.datasets.dataset import PCKH, SYNTHETIC, DataSet, limits
 from integral_pose.datasets.formats.mpii_release import HEAD_FRACTION, JOINTS, People, read_release
 from integral_pose.datasets.formats.reading import are_numbers, numbers, read_h5, read_json, read_mat
 from integral_pose.datasets.formats.records import is_file_name
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
+from integral_pose.run import Run
 from integral_pose.samples import Sample
+from integral_pose.skeletons import MPII
 from integral_pose.storage import image_paths
+from integral_pose.synthetic import make_mpii
 
 HELD_OUT = 1 / 20  # of the training images
 RELEASE = "mpii_human_pose_v1_u12_1.mat"
@@ -37,6 +42,43 @@ class Truth(NamedTuple):
     annotated: Array  # (N, 16), 1 where the joint counts
     head_size: Array  # (N,), px: 0.6 x the head box's diagonal
     counted: str  # which joints count, for the protocol line
+
+
+@dataclass(frozen=True)
+class Mpii(DataSet):
+    """MPII: one person a sample, measured in head sizes.
+
+    Args:
+        everybody: trains on the test people too, as for MPII's own test, whose joints are not published (Table 5).
+    """
+
+    metric, skeleton = PCKH, MPII
+
+    everybody: bool = False
+
+    @classmethod
+    def find(cls, name: str, root: Path, run: Run) -> Mpii:
+        """As `DataSet.find`."""
+        if name.startswith(SYNTHETIC):
+            made, sizes = name.split("-")[:3], name.split("-")[3:]
+            train, test = (int(size) for size in sizes or limits(run))
+            folder = make_mpii.make(root / f"{'-'.join(made)}-{train}-{test}", train, test, seed=0)
+            return cls(folder, everybody=run.everybody)
+        for folder in (root / name, root):
+            if (folder / "annot").is_dir():
+                return cls(folder, limits(run), run.everybody)
+        raise InputError(
+            f"{root / name}: there is no data set there. It needs the folders annot/ and images/ "
+            "(see docs/data.md); name the folder above it with --data."
+        )
+
+    def _read(self, split: str) -> List[Sample]:
+        return read(self.folder, split, self.everybody)
+
+    @property
+    def official_test(self) -> Path:
+        """The official .mat, which names the people of MPII's own test."""
+        return self.folder / "annot" / RELEASE
 
 
 def read(folder: Path, split: str, everybody: bool = False) -> List[Sample]:

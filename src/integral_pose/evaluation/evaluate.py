@@ -8,7 +8,9 @@ from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
-from integral_pose.datasets import catalogue, custom, loader
+from integral_pose.datasets import catalogue, custom, dataset, loader
+from integral_pose.datasets.catalogue import Catalogue
+from integral_pose.datasets.dataset import DataSet
 from integral_pose.errors import InputError
 from integral_pose.evaluation import topdown
 from integral_pose.evaluation.predict import predict
@@ -71,7 +73,7 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
 
 def _of_people(run: Run, site: Site) -> Outcome:
     """One prediction for each of the test people."""
-    people = loader.batches(run, "test", site.data, len(site.devices))
+    people = loader.batches(run, "test", site.catalogue, len(site.devices))
     parameters = site.folder(run) / PARAMETERS
     predictions = predict(run, parameters, people, site.devices[0], site.workers, site.line)
     errors, protocol = _measure(run)(run, predictions, people.samples)
@@ -80,19 +82,18 @@ def _of_people(run: Run, site: Site) -> Outcome:
 
 def _measure(run: Run) -> Callable[[Run, Array, Sequence[Sample]], Tuple[Dict[str, Array], str]]:
     """What gives the errors of predictions, and the protocol."""
-    if run.coordinates == 3:
-        return _in_space
-    if catalogue.is_own(run):
-        return _in_boxes
-    return _in_sports if catalogue.is_leeds(run) else _in_image
+    return {
+        dataset.MPJPE: _in_space, dataset.BOX_PCK: _in_boxes, dataset.TORSO_PCK: _in_sports, dataset.PCKH: _in_image,
+    }[catalogue.metric(run)]
 
 
 def _in_pictures(run: Run, site: Site) -> Outcome:
     """As many poses as are found in the test pictures, matched with the people there."""
-    candidates = catalogue.candidates(run, site.data)
+    data_set = site.catalogue.of(run)
+    candidates = data_set.candidates(run.boxes)
     found = topdown.poses(run, site, candidates)
-    matches = average_precision.match(catalogue.truth_file(run, site.data), found.images, found.joints, found.scores)
-    people = fingerprint(catalogue.people(run, "test", site.data))
+    matches = average_precision.match(data_set.truth_file, found.images, found.joints, found.scores)
+    people = fingerprint(data_set.people("test"))
     elsewhere = f"|boxes in other images: {candidates.elsewhere}" if candidates.elsewhere else ""
     protocol = f"{average_precision.protocol(matches)}|{topdown.protocol(run)}{elsewhere}"
     return Outcome({**dict(zip(topdown.SAVED, found)), **matches}, protocol, people)
@@ -147,20 +148,26 @@ def _poses(samples: Sequence[Sample]) -> List[Pose]:
     return [sample.pose for sample in samples if sample.pose]
 
 
-def check(run: Run, root: Path) -> None:
+def check(run: Run, known: Catalogue) -> None:
     """That a run can be tested.
 
     Raises:
         InputError: its test people, a picture, a head size or detections are missing.
     """
-    samples = catalogue.people(run, "test", root)
-    if catalogue.has_scenes(run):
-        catalogue.truth_file(run, root)
-        samples = [*samples, *catalogue.candidates(run, root).samples]
-    elif run.coordinates == 2 and not (catalogue.is_own(run) or catalogue.is_leeds(run)):
+    data_set = known.of(run)
+    samples = data_set.people("test")
+    if data_set.metric == dataset.OKS:
+        samples = [*samples, *_candidates(data_set, run.boxes)]
+    elif data_set.metric == dataset.PCKH:
         joints, annotated, head_sizes = _truth(samples)
         pckh.normalised_distances(joints, joints, annotated, head_sizes)
     image_paths.demand(sample.image for sample in samples)
+
+
+def _candidates(data_set: DataSet, boxes: str) -> List[Sample]:
+    """The boxes in the test pictures, whose annotations are looked at first."""
+    assert data_set.truth_file
+    return data_set.candidates(boxes).samples
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:

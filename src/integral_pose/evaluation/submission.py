@@ -29,7 +29,7 @@ def submission(run: Run, site: Site) -> Path:
     """Where the run's submission is, once it is written."""
     if not catalogue.has_scenes(run):
         return outcome_file(run, site).with_suffix("") / NAME
-    part = "test-dev2017" if catalogue.official_test(run, site.data).is_file() else "val2017"
+    part = "test-dev2017" if _has_official_test(run, site) else "val2017"
     return outcome_file(run, site).with_suffix("") / f"person_keypoints_{part}_{run.key}_results.json"
 
 
@@ -56,7 +56,12 @@ def submit(run: Run, site: Site, wait: bool = True) -> Optional[Path]:
 def can_submit(run: Run, site: Site) -> bool:
     """Whether it is known who is predicted."""
     made_up = catalogue.is_synthetic(run) or catalogue.has_scenes(run)
-    return made_up or catalogue.official_test(run, site.data).is_file()
+    return made_up or _has_official_test(run, site)
+
+
+def _has_official_test(run: Run, site: Site) -> bool:
+    named = site.catalogue.of(run).official_test
+    return named is not None and named.is_file()
 
 
 def _submit_people(run: Run, site: Site, path: Path) -> None:
@@ -73,18 +78,19 @@ def _submit_scenes(run: Run, site: Site, path: Path) -> None:
 
 def _found(run: Run, site: Site) -> topdown.Poses:
     """The poses in test-dev's pictures, or those that the run was scored with."""
-    if catalogue.official_test(run, site.data).is_file():
-        return topdown.poses(run, site, catalogue.test_dev(run, site.data))
+    if _has_official_test(run, site):
+        return topdown.poses(run, site, site.catalogue.of(run).candidates(coco.TEST_DEV))
     arrays, _ = array_files.read(outcome_file(run, site))
     return topdown.Poses(*(arrays[name] for name in topdown.SAVED))
 
 
 def _predicted(run: Run, site: Site) -> Tuple[Subjects, Array]:
     """The people of the test and their joints (N, 16, 2), image px."""
+    data_set = site.catalogue.of(run)
     if catalogue.is_synthetic(run):
         arrays, _ = array_files.read(outcome_file(run, site))
-        return subjects_of(catalogue.people(run, "test", site.data)), arrays["predictions"]
-    subjects = read_subjects(catalogue.mpii_folder(run, run.data, site.data))
+        return subjects_of(data_set.people("test")), arrays["predictions"]
+    subjects = read_subjects(data_set.folder)
     people = loader.in_batches(run, subjects.samples, f"MPII's test in {site.data}", run.batch // len(site.devices))
     return subjects, predict(run, site.folder(run) / PARAMETERS, people, site.devices[0], site.workers, site.line)
 

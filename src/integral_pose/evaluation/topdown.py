@@ -5,8 +5,8 @@ from typing import NamedTuple, Optional
 
 import numpy as np
 
-from integral_pose.datasets import catalogue, loader
-from integral_pose.datasets.coco import Candidates
+from integral_pose.datasets import loader
+from integral_pose.datasets.dataset import Candidates
 from integral_pose.evaluation.predict import predict_scored
 from integral_pose.geometry import Array
 from integral_pose.metrics import oks
@@ -31,7 +31,7 @@ def poses(run: Run, site: Site, found: Optional[Candidates] = None) -> Poses:
     Raises:
         InputError: the candidates, the run's parameters or a picture cannot be read.
     """
-    found = found or catalogue.candidates(run, site.data)
+    found = found or site.catalogue.of(run).candidates(run.boxes)
     people = loader.in_batches(run, found.samples, f"the {run.boxes} boxes", run.batch // len(site.devices))
     parameters = site.folder(run) / PARAMETERS
     joints, joint_scores = predict_scored(run, parameters, people, site.devices[0], site.workers, site.line)

@@ -7,7 +7,7 @@ from typing import Any, List, Sequence, Tuple
 import matplotlib
 import numpy as np
 
-from integral_pose.datasets.coco import Candidates
+from integral_pose.datasets.dataset import Candidates
 from integral_pose.geometry import Array
 from integral_pose.metrics import pckh
 from integral_pose.report.results import Measured

@@ -140,8 +140,8 @@ class _Training:
     def __post_init__(self) -> None:
         run, site, crew = self.run, self.site, self.site.crew
         self.folder = site.folder(run)
-        self.batches = loader.training_batches(run, site.data, (crew.rank, crew.size), len(site.devices))
-        held_out = loader.batches(run, "held-out", site.data, len(site.devices))
+        self.batches = loader.training_batches(run, site.catalogue, (crew.rank, crew.size), len(site.devices))
+        held_out = loader.batches(run, "held-out", site.catalogue, len(site.devices))
         self.held_out = replace(held_out, samples=crew.own(held_out.samples))
         self.net, self.loss = build.network(run), build.loss(run)
         self._initialise()
