@@ -19,6 +19,7 @@ from matplotlib import pyplot
 
 from benchmarks import evaluation, memory, networks, ours, people
 from benchmarks.contest import ROOT, Contest, Figure, measure
+from integral_pose.errors import InputError
 from integral_pose.storage.atomic import replacing
 from integral_pose.training.loop import commit
 
@@ -33,8 +34,31 @@ note. All programs take turns, each in a process of its own, and their results m
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code."""
+    """Runs the command; returns its exit code: 2 for wrong input, 1 where programs do not run or do not agree."""
     args = _parser().parse_args(argv)
+    try:
+        _check_rivals(args.rivals)
+        _measure(args)
+    except (InputError, RuntimeError) as error:
+        print(f"benchmark: {error}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    _say(f"{args.results / 'bench.csv'} has these numbers, {args.results / 'bench.png'} the ratios.")
+    return 0
+
+
+def _check_rivals(python: str) -> None:
+    """Refuses what is no Python, before anything is measured."""
+    try:
+        works = not python or subprocess.run([python, "-c", ""], stderr=subprocess.DEVNULL).returncode == 0
+    except OSError:
+        works = False
+    if not works:
+        raise InputError(f"--rivals {python}: is no Python that runs. Name that of an environment with "
+                         "requirements/rivals.txt, such as .venv-rivals/bin/python (`make bench RIVALS=...`).")
+
+
+def _measure(args: argparse.Namespace) -> None:
+    """All that was asked for, one after the other; what is done is written each time."""
     rows = _integral(args) if "integral" in args.topics else []
     write(rows, args.results)
     with tempfile.TemporaryDirectory() as folder:
@@ -48,8 +72,6 @@ def main(argv: Optional[List[str]] = None) -> int:
     if "memory" in args.topics:
         rows.append(_memory(args))
         write(rows, args.results)
-    _say(f"{args.results / 'bench.csv'} has these numbers, {args.results / 'bench.png'} the ratios.")
-    return 0
 
 
 def _contests(args: argparse.Namespace, folder: Path) -> Iterator[Contest]:

@@ -19,14 +19,36 @@ def main():
     image = cv2.imread(args.photo, cv2.IMREAD_COLOR)
     if image is None:
         raise SystemExit(f"{args.photo}: cannot be read as a picture.")
-    session = onnxruntime.InferenceSession(args.model, providers=[args.provider])
-    card = json.loads(session.get_modelmeta().custom_metadata_map["integral_pose"])
+    session, card = opened(args.model, args.provider)
     box = args.box or (0, 0, image.shape[1], image.shape[0])
+    if min(box[2:]) <= 0:
+        raise SystemExit("--box: width and height must be above 0.")
     joints = find(session, card, image, box)
     for name, joint in zip(card["joints"], joints):
         print(name.ljust(12), "".join(f"{number:9.1f}" for number in joint))
     if args.out:
-        cv2.imwrite(args.out, drawn(image, joints, card["limbs"]))
+        save(args.out, drawn(image, joints, card["limbs"]))
+
+
+def opened(model, provider):
+    """The network and its card, which the file has in its metadata."""
+    try:
+        session = onnxruntime.InferenceSession(model, providers=[provider])
+    except Exception as error:  # onnxruntime has one of its own for each thing that can be wrong
+        raise SystemExit(f"{model}: cannot be read as an ONNX file ({' '.join(str(error).split())}).") from None
+    metadata = session.get_modelmeta().custom_metadata_map
+    if "integral_pose" not in metadata:
+        raise SystemExit(f"{model}: has no card in its metadata. Name a file that scripts/export.py wrote.")
+    return session, json.loads(metadata["integral_pose"])
+
+
+def save(path, image):
+    try:
+        written = cv2.imwrite(path, image)
+    except cv2.error:  # no format ends like that
+        written = False
+    if not written:
+        raise SystemExit(f"--out {path}: cannot be written. Name a .jpg or .png in a folder that is there.")
 
 
 def find(session, card, image, box):

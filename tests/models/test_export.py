@@ -18,7 +18,7 @@ from mxnet.gluon import SymbolBlock
 
 from integral_pose.commands import export as command
 from integral_pose.geometry import Box, Patch
-from integral_pose.models import build, export
+from integral_pose.models import build, export, saved
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS
 from integral_pose.samples import cut, normalise
@@ -60,6 +60,21 @@ def onnx():
         pytest.importorskip(package, reason="make setup EXPORT=1 is not installed")
 
 
+@pytest.fixture(scope="module")
+def example_files(tmp_path_factory):
+    """A network with its card, net.onnx, one without, plain.onnx, and photo.png."""
+    onnx = pytest.importorskip("onnx", reason="make setup EXPORT=1 is not installed")
+    pytest.importorskip("onnxruntime", reason="make setup EXPORT=1 is not installed")
+    folder = tmp_path_factory.mktemp("example")
+    graph = export.read(saved.find(str(trained(TINY, folder)), folder))
+    export.write_onnx(graph, folder / "net.onnx")
+    model = onnx.load(str(folder / "net.onnx"))
+    del model.metadata_props[:]
+    onnx.save(model, str(folder / "plain.onnx"))
+    cv2.imwrite(str(folder / "photo.png"), np.zeros((40, 30, 3), np.uint8))
+    return folder
+
+
 def trained(run, runs, **done):
     """A folder such as training leaves behind, of a network whose random values make joints all over the patch."""
     folder = runs / run.key
@@ -84,7 +99,7 @@ def images(run, people=3):
 
 @every_network
 def test_mxnets_graph_says_what_the_network_says(run, tmp_path):
-    graph = export.read(trained(run, tmp_path))
+    graph = export.read(saved.find(str(trained(run, tmp_path)), tmp_path))
     export.write_mxnet(graph, tmp_path / "out" / "net.v1")
     paths = [str(tmp_path / "out" / f"net.v1{ending}") for ending in ("-symbol.json", "-0000.params")]
     block = SymbolBlock.imports(paths[0], [export.IMAGES], paths[1])
@@ -97,7 +112,7 @@ def test_mxnets_graph_says_what_the_network_says(run, tmp_path):
 
 @every_network
 def test_onnx_runtime_says_what_the_network_says(run, tmp_path, onnx):
-    graph = export.read(trained(run, tmp_path))
+    graph = export.read(saved.find(str(trained(run, tmp_path)), tmp_path))
     path = tmp_path / "out" / "net.onnx"
     export.write_onnx(graph, path)
     assert export.disagreement(graph, path) < export.AGREEMENT
@@ -107,7 +122,7 @@ def test_onnx_runtime_says_what_the_network_says(run, tmp_path, onnx):
 def test_a_batch_is_of_any_size_or_of_the_one_asked_for(batch, tmp_path, onnx):
     import onnxruntime
 
-    graph = export.read(trained(TINY, tmp_path))
+    graph = export.read(saved.find(str(trained(TINY, tmp_path)), tmp_path))
     export.write_onnx(graph, tmp_path / "net.onnx", batch)
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
     given, = session.get_inputs()
@@ -121,7 +136,7 @@ def test_a_batch_is_of_any_size_or_of_the_one_asked_for(batch, tmp_path, onnx):
 
 
 def test_disagreement_is_the_furthest_joints(tmp_path, onnx):
-    graph = export.read(trained(TINY, tmp_path))
+    graph = export.read(saved.find(str(trained(TINY, tmp_path)), tmp_path))
     export.write_onnx(graph, tmp_path / "net.onnx")
     bias = graph.net.last_layers[0].bias
     graph.net.head.final.weight.set_data(graph.net.head.final.weight.data() * 1.1)
@@ -173,6 +188,23 @@ def test_the_command_writes_both_forms_and_the_card(tmp_path, capsys, onnx):
     assert card["commit"] == "0123456789"
 
 
+@pytest.mark.parametrize("name", ["people", "people-in-space"])
+def test_the_networks_that_come_with_the_program_are_exported(name, tmp_path, capsys, onnx):
+    assert command.main([str(ROOT / "models" / f"{name}.params"), "--out", str(tmp_path), "--formats", "onnx"]) == 0
+    key = json.loads((ROOT / "models" / f"{name}.json").read_text())["key"]
+    assert (tmp_path / f"{key}.onnx").is_file() and "joints agree with the network's" in capsys.readouterr().out
+
+
+def test_a_run_goes_by_the_beginning_of_its_key(tmp_path, capsys):
+    trained(TINY, tmp_path / "runs" / "quick")
+    options = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--formats", "mxnet"]
+    assert command.main([TINY.key[:4], *options]) == 0
+    assert (tmp_path / "out" / f"{TINY.key}.json").is_file()
+    for name, said in (("zz", "zz: there is no such run"), ("zz.params", "zz.params: there is no such file")):
+        assert command.main([name, *options]) == 2
+        assert f"export: {said}" in capsys.readouterr().err
+
+
 def test_a_file_that_says_something_else_is_deleted(tmp_path, monkeypatch, capsys, onnx):
     monkeypatch.setattr(export, "disagreement", lambda *_: float("nan"))
     assert command.main([str(trained(TINY, tmp_path)), "--out", str(tmp_path / "out"), "--formats", "onnx"]) == 1
@@ -197,7 +229,7 @@ def test_without_onnx_the_command_says_what_to_install(tmp_path, monkeypatch, ca
     (lambda folder: (folder / DONE).unlink(), "not trained to its end"),
     (lambda folder: (folder / DONE).write_text("[]"), f"{DONE}: this file is damaged"),
     (lambda folder: (folder / PARAMETERS).write_bytes(b"x"), f"{PARAMETERS}: these are not the parameters"),
-    (lambda folder: (folder / PARAMETERS).unlink(), f"{PARAMETERS}: these are not the parameters"),
+    (lambda folder: (folder / PARAMETERS).unlink(), "this run has no parameters yet"),
 ])
 def test_a_spoilt_folder_is_one_paragraph_and_exit_code_2(tmp_path, capsys, spoil, said):
     folder = trained(TINY, tmp_path)
@@ -226,7 +258,7 @@ def test_help_teaches(capsys):
 @pytest.mark.parametrize("run", [TINY, IN_3D], ids=["2D", "3D"])
 def test_the_example_finds_joints_without_mxnet(run, tmp_path, onnx):
     """In a process that cannot import MXNet, the same joints as by the project's own patch, network and decoding."""
-    graph = export.read(trained(run, tmp_path))
+    graph = export.read(saved.find(str(trained(run, tmp_path)), tmp_path))
     export.write_onnx(graph, tmp_path / "net.onnx")
     image = np.random.default_rng(3).integers(0, 256, (150, 110, 3), np.uint8)
     cv2.imwrite(str(tmp_path / "photo.png"), image)
@@ -244,6 +276,23 @@ def test_the_example_finds_joints_without_mxnet(run, tmp_path, onnx):
     found = np.array([row[1:] for row in rows], float)
     np.testing.assert_allclose(found, np.hstack(expected), atol=0.051 + span * 1e-4)
     assert cv2.imread(str(tmp_path / "drawn.png")).shape == image.shape
+
+
+@pytest.mark.parametrize("words, said", [
+    (["nowhere.onnx", "photo.png"], "nowhere.onnx: cannot be read as an ONNX file"),
+    (["photo.png", "photo.png"], "photo.png: cannot be read as an ONNX file"),
+    (["plain.onnx", "photo.png"], "plain.onnx: has no card"),
+    (["net.onnx", "nowhere.png"], "nowhere.png: cannot be read as a picture"),
+    (["net.onnx", "photo.png", "--box", "1", "2", "0", "4"], "--box: width and height must be above 0"),
+    (["net.onnx", "photo.png", "--out", "no/a.png"], "--out no/a.png: cannot be written"),
+    (["net.onnx", "photo.png", "--out", "a.what"], "--out a.what: cannot be written"),
+])
+def test_the_example_says_what_is_wrong_in_a_sentence(words, said, example_files, monkeypatch):
+    monkeypatch.chdir(example_files)
+    monkeypatch.setattr(sys, "argv", ["run_onnx.py", *words])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert str(ended.value).startswith(said)
 
 
 def test_the_example_imports_what_it_says_and_no_more():

@@ -98,3 +98,12 @@ def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run.main(["--help"])
     assert "--rivals .venv-rivals/bin/python" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("python", ["/nowhere/python", str(Path(__file__).parent), "/bin/false"])
+def test_rivals_that_are_no_python_are_refused_before_anything_is_measured(
+    python: str, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert run.main(["--rivals", python, "--results", str(tmp_path / "results")]) == 2
+    assert f"benchmark: --rivals {python}: is no Python that runs." in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()

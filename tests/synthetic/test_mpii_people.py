@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -305,6 +307,26 @@ def test_a_script_without_a_main_guard_may_call_it(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, timeout=60, check=True)
     assert done.stdout.decode().split() == [str(tmp_path / "mpii")]
     assert b"making synthetic people" in done.stderr
+
+
+def test_ctrl_c_while_workers_start_prints_no_tracebacks(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    """A terminal sends it to all of them; these are importing when it comes."""
+    popen = folder.Popen
+
+    class Pressed(popen):  # type: ignore[misc, valid-type]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            time.sleep(0.2)
+            os.kill(self.pid, signal.SIGINT)
+
+    deaf = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background begins deaf to it
+    try:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(InputError, match=r"ended early"):
+            patch.setattr(folder, "Popen", Pressed)
+            make(tmp_path / "mpii", 4, 3, seed=8, workers=2)
+    finally:
+        signal.signal(signal.SIGINT, deaf)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_killed_call_leaves_nothing_that_looks_complete_and_is_taken_up_again(

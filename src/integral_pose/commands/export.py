@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import List, Optional
 
 from integral_pose.errors import InputError, RunFailed
-from integral_pose.models import export
+from integral_pose.models import export, saved
 
 FORMATS = ("onnx", "mxnet")
-EXAMPLE = """example:
-  python -m scripts.export runs/quick/1a2b3c4d5e --out exported
+EXAMPLE = """examples:
+  python -m scripts.export models/people.params --out exported
+  python -m scripts.export runs/quick/1a2b3c4d5e
+  python -m scripts.export 1a2b3c
   python docs/examples/run_onnx.py exported/1a2b3c4d5e.onnx photo.jpg --box 120 40 210 430 --out joints.jpg
 
-The first command writes, for the run with the key 1a2b3c4d5e:
+The first exports the small network that comes with the program; files are named by the run's key. The second command
+writes, for the run with the key 1a2b3c4d5e:
   1a2b3c4d5e.onnx         for ONNX Runtime 1.19 and other readers of opset 13. Use it on GPUs that are newer than MXNet
   1a2b3c4d5e-symbol.json, 1a2b3c4d5e-0000.params
                           for gluon.SymbolBlock.imports(symbol, ["images"], params)
@@ -26,7 +29,7 @@ Then it runs the ONNX file and the network on the same images, and prints how mu
 
 The graph takes images (N, 3, size, size), RGB, normalised as the card says, and gives joints (N, K, 2 or 3) as
 fractions of the patch. It includes the decoding: integrals, or the highest cell of heat maps. It does not include the
-flip test: run it on the mirrored patch too, and average. The second command is an example that needs no MXNet."""
+flip test: run it on the mirrored patch too, and average. The last command is an example that needs no MXNet."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -44,7 +47,7 @@ def _export(args: argparse.Namespace) -> str:
     """Writes the chosen formats; returns what was written."""
     if args.batch < 0:
         raise InputError(f"--batch {args.batch}: must be 1 or more, or 0 for any number of people.")
-    graph = export.read(args.run)
+    graph = export.read(_trained(args))
     stem = args.out / graph.run.key
     lines = []
     try:
@@ -56,6 +59,13 @@ def _export(args: argparse.Namespace) -> str:
     except OSError as error:
         raise InputError(f"--out {args.out}: cannot be written to ({error.strerror}). Name another folder.") from error
     return "\n".join(lines)
+
+
+def _trained(args: argparse.Namespace) -> saved.Trained:
+    """The network of a file of parameters, or of a run's folder or key."""
+    if Path(args.run).is_file() or args.run.endswith(".params"):
+        return saved.at(Path(args.run), option="")
+    return saved.find(args.run, args.runs, option="")
 
 
 def _onnx(graph: export.Graph, path: Path, batch: int) -> str:
@@ -76,7 +86,10 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m scripts.export", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a trained run: runs/<profile>/<key>")
+    parser.add_argument("run", metavar="RUN", help="a trained run: its folder, or the beginning of its key; or a "
+                        "network's parameters, FILE.params, with FILE.json or run.json beside them")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER",
+                        help="where trained runs are (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("exported"), metavar="FOLDER",
                         help="where to write (default: %(default)s)")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="one or both (default: both)")

@@ -17,13 +17,13 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock
 
-from integral_pose import run
 from integral_pose.datasets import catalogue, human36m, mpii
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.models import build, decode, weights
+from integral_pose.models.saved import Trained
 from integral_pose.run import Run
-from integral_pose.run_folder import DONE, PARAMETERS
+from integral_pose.run_folder import DONE
 from integral_pose.samples import DEVIATION, MEAN
 from integral_pose.storage.atomic import replacing
 from symbols.argmax import HighestCell, HighestOfVectors
@@ -37,7 +37,6 @@ OPSET, IR_VERSION = 13, 8  # what MXNet's converters write, whatever version onn
 NEEDED = (
     "Exporting to ONNX needs onnx 1.17.0: install it with `make setup EXPORT=1`, or ask for `--formats mxnet`."
 )
-RUN_FILE = "run.json"
 
 
 class Graph:
@@ -65,22 +64,21 @@ class Graph:
         return decode.joints_of(self.net(mx.nd.array(images)), self.run)
 
 
-def read(folder: Path) -> Graph:
-    """The network of a trained run's folder.
+def read(trained: Trained) -> Graph:
+    """A trained network.
 
     Raises:
-        InputError: it is none, the run is not trained to its end, or a file is damaged.
+        InputError: its run is not trained to its end, or a file is damaged.
     """
-    of = run.read(folder / RUN_FILE)
+    done = trained.parameters.with_name(DONE)
+    if not trained.finished:
+        raise InputError(f"{done.parent}: the run is not trained to its end. Run its table's command again; it resumes "
+                         "where it was.")
     try:
-        trained = json.loads((folder / DONE).read_text(encoding="utf-8"))
-        return Graph(of, folder / PARAMETERS, str(trained.get("commit", "unknown")))
-    except OSError:
-        raise InputError(
-            f"{folder}: the run is not trained to its end. Run its table's command again; it goes on from where it was."
-        ) from None
+        commit = json.loads(done.read_text(encoding="utf-8")).get("commit", "unknown") if done.is_file() else "unknown"
     except (ValueError, AttributeError) as error:
-        raise InputError(f"{folder / DONE}: this file is damaged. {weights.RETRAIN}") from error
+        raise InputError(f"{done}: this file is damaged. {weights.RETRAIN}") from error
+    return Graph(trained.run, trained.parameters, str(commit))
 
 
 def joints_symbol(net: OnPatches, of: Run) -> mx.sym.Symbol:

@@ -35,12 +35,13 @@ class Trained(NamedTuple):
         return notes
 
 
-def find(name: str, runs: Path) -> Trained:
+def find(name: str, runs: Path, option: str = "--run ") -> Trained:
     """The network of a run.
 
     Args:
         name: the run's folder, or the beginning of its key.
         runs: holds a folder for each profile, and that one for each run.
+        option: what messages have before the name.
 
     Raises:
         InputError: there is none, several begin like that, or it has no parameters yet.
@@ -51,27 +52,32 @@ def find(name: str, runs: Path) -> Trained:
     chosen = [folder for folder in there if name and folder.name.startswith(name)]
     if len(chosen) == 1:
         return _of(chosen[0])
+    if Path(name).is_dir() and not chosen:
+        return _of(Path(name))  # which says what is missing there
     if not there:
-        raise InputError(f"--run {name}: {runs} holds no trained runs. `make table1` trains some, or name another "
+        raise InputError(f"{option}{name}: {runs} holds no trained runs. `make table1` trains some, or name another "
                          "folder with --runs.")
     what = "there are several such runs" if chosen else "there is no such run"
     lines = "; ".join(f"{folder} ({_label(folder)})" for folder in chosen or there)
-    raise InputError(f"--run {name}: {what}. Name one of: {lines}.")
+    raise InputError(f"{option}{name}: {what}. Name one of: {lines}.")
 
 
-def at(parameters: Path) -> Trained:
+def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
     """The network of a file of parameters; what it is stands in a .json file of the same name, or in run.json, beside.
+
+    Args:
+        option: what messages have before the file.
 
     Raises:
         InputError: one of the two is missing or damaged.
     """
     if not parameters.is_file():
-        raise InputError(f"--checkpoint {parameters}: there is no such file. Name a file such as "
+        raise InputError(f"{option}{parameters}: there is no such file. Name a file such as "
                          f"runs/quick/1a2b3c4d5e/{PARAMETERS}.")
     own = parameters.with_suffix(".json")
     settings = own if own.is_file() else parameters.with_name(SETTINGS)
     if not settings.is_file():
-        raise InputError(f"--checkpoint {parameters}: what network this is must stand in {own.name} or {SETTINGS} "
+        raise InputError(f"{option}{parameters}: what network this is must stand in {own.name} or {SETTINGS} "
                          f"beside it. Copy the run's {SETTINGS} there.")
     return Trained(run.read(settings), parameters)
 
