@@ -8,20 +8,25 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import integral_pose  # isort: skip  # noqa: F401
 
 import cv2
+import mxnet as mx
 import numpy as np
 import pytest
 from PIL import Image
 
 from integral_pose.commands import train
-from integral_pose.datasets import batches, custom, custom_images, custom_split
+from integral_pose.datasets import batches, custom, custom_images, custom_split, loader
 from integral_pose.errors import InputError
+from integral_pose.evaluation.evaluate import TESTED
+from integral_pose.run_folder import PARAMETERS
 from integral_pose.samples import Sample
+from integral_pose.storage import array_files
 from tests.helpers.custom_forms import annotations, command, write_dogs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -401,3 +406,75 @@ def test_files_of_ones_own_parts_are_taken_as_they_are(place: Path) -> None:
     (place / "test.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="its joints are not those of"):
         custom.find(place / "train.json", test=place / "test.json")
+
+
+# ---------------------------------------------------------------- results
+
+
+KILLED = """
+import os
+import sys
+
+from integral_pose.commands import train
+from integral_pose.storage import array_files
+from integral_pose.training import loop
+
+write, times = array_files.write, iter(range(1, 99))
+
+
+def written(*arguments):
+    write(*arguments)
+    if next(times) == 3:
+        os._exit(9)
+
+
+array_files.write = written
+loop.CHECKPOINT_EVERY, loop.CHECKPOINT_SHARE = 0.0, 1e9
+sys.exit(train.main(sys.argv[1:]))
+"""
+
+
+def trained(place: Path, runs: str, seed: str, *program: str) -> int:
+    """Trains in a process of its own; returns its exit status."""
+    arguments = [*command(place), "--runs", str(place / runs), "--cache", str(place / f"data-{runs}")]
+    return subprocess.run([sys.executable, *program, *arguments], cwd=ROOT, stdout=subprocess.DEVNULL,
+                          env={**os.environ, "PYTHONPATH": "src:.", "PYTHONHASHSEED": seed}).returncode
+
+
+def test_stopped_and_resumed_in_processes_of_other_hash_seeds_the_weights_are_the_same(place: Path) -> None:
+    """With the same test people; stopped between two validations of the second phase."""
+    assert train.main([*command(place), "--runs", str(place / "whole")]) == 0
+    assert trained(place, "stopped", "0", "-c", KILLED) == 9
+    (checkpoint,) = place.glob("stopped/custom/*/checkpoint.npz")
+    assert array_files.read(checkpoint)[1]["schedule"]["step"] == 1
+    assert trained(place, "stopped", "1", "-m", "scripts.train") == 0
+    folders = [checkpoint.parent, place / "whole" / "custom" / checkpoint.parent.name]
+    assert len({(folder / train.PARTS).read_text() for folder in folders}) == 1
+    weights = [mx.nd.load(str(folder / PARAMETERS)) for folder in folders]
+    assert all(np.array_equal(weights[0][name].asnumpy(), weights[1][name].asnumpy()) for name in weights[1])
+    tests = [array_files.read(folder / TESTED)[0] for folder in folders]
+    assert all(np.array_equal(tests[0][name], tests[1][name], equal_nan=True) for name in tests[1])
+
+
+@pytest.mark.parametrize("names", [
+    ["snout", "leftear", "rightear", "tail", "leftpaw", "rightpaw", "collar"],
+    ["SNOUT", "LEAR", "REAR", "TAIL", "LPAW", "RPAW", "CHEST"],
+    ["snout", "earL", "earR", "tail", "pawL", "pawR", "tag"],
+    ["鼻", "左耳", "右耳", "尾", "左足", "右足", "首輪"],
+])
+def test_whatever_sides_are_called_the_network_is_trained_on_the_same(names: List[str], place: Path) -> None:
+    """The same mini-batches, mirrored pictures among them, and the same test people: so the same PCK."""
+    args = train._parser().parse_args([*command(place), "--batch", "6"])
+    made = []
+    for called in (annotations()["categories"][0]["keypoints"], names):
+        content = annotations()
+        content["categories"][0]["keypoints"] = called
+        written(place, content)
+        run = train.described(args, register(place).name, custom.skeleton(custom.find(place / "dogs.json")))
+        people = loader.training_batches(run, place / "data")
+        assert isinstance(people, batches.Batches) and any(jitter.mirror for _, jitter in people.draws(0))
+        tested = [sample.image for sample in custom.read(place / "data" / run.data, "test")]
+        made.append((replace(run, data="mpii", skeleton="", start=None), tested, people.batch(0)))
+    (run, tested, batch), (other_run, other_tested, other_batch) = made
+    assert run == other_run and tested == other_tested
+    assert all(np.array_equal(*arrays) for arrays in zip(batch, other_batch))
