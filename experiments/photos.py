@@ -119,7 +119,7 @@ def _truth(samples: List[Sample]) -> Tuple[Array, Array]:
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code, 2 for wrong input, 1 for a training that went wrong."""
+    """Runs the command; returns its exit code: 2 for wrong input, 1 if the training failed."""
     args = _parser().parse_args(argv)
     try:
         print(args.run(args))

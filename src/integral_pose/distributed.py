@@ -1,8 +1,8 @@
-"""Processes, on one machine or several, that train a network together, each with its share of every mini-batch.
+"""Processes, on one machine or several, that train a network together, each on its part of every mini-batch.
 
-`horovodrun` starts the same command several times, and its environment tells each process who it is; there is nothing
-else to ask for, and nothing to forget in one of the commands. One process leads: it alone reads and writes what is
-kept, and tells the others. Horovod is imported only in such a process.
+`horovodrun` starts the same command several times, and sets environment variables from which each process knows its
+rank; the command needs no further options. One process leads: it alone reads and writes files, and sends their content
+to the others. Horovod is imported only in such a process.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Crew:
-    """A process that trains alone, which is all that most need.
+    """A process that trains alone, the usual case.
 
     Every process of a crew calls the same methods in the same order; each method ends when all have called it.
     """
@@ -32,11 +32,11 @@ class Crew:
 
     @property
     def leads(self) -> bool:
-        """Whether this process is the one that reads and writes what is kept."""
+        """Whether this process is the one that reads and writes files."""
         return self.rank == 0
 
     def first(self, do: Callable[[], T]) -> T:
-        """What the leader gets by doing it, told to all; what it raises, all raise."""
+        """The result of the leader's call, sent to all; if it raises, all raise."""
         return do()
 
     def step(self, trainer: gluon.Trainer, people: int) -> None:
@@ -109,7 +109,7 @@ def assembled() -> Crew:
         import horovod.mxnet
     except ImportError as error:
         raise InputError(
-            f"Horovod, which starts several workers, is not in their environment ({error}): install it with "
-            "`make setup HOROVOD=1`, and start them with its own .venv/bin/horovodrun."
+            f"Horovod, which starts several workers, is not installed ({error}): install it with `make setup "
+            "HOROVOD=1`, and start them with its own .venv/bin/horovodrun."
         ) from error
     return HorovodCrew(horovod.mxnet)

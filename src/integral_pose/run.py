@@ -101,46 +101,48 @@ class Run:
         _demand(self.backbone in BACKBONES, f"backbone is one of {BACKBONES}, not {self.backbone!r}")
         _demand(
             (self.output == "heat map") == (self.loss in MAP_LOSSES),
-            f"a {self.output} output cannot be trained by {self.loss}: heat maps are compared with heat maps, joints "
-            "with joints",
+            f"a {self.output} output cannot be trained with {self.loss}: heat maps need a loss on maps, joints a loss "
+            "on joints",
         )
         _demand(self.boxes in BOXES, f"boxes are {' or '.join(BOXES)}, not {self.boxes!r}")
         _demand(self.joint_score in JOINT_SCORES, f"joint_score is one of {JOINT_SCORES}, not {self.joint_score!r}")
         _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
         custom = self.data.startswith(CUSTOM)
-        _demand(custom == bool(self.skeleton), "custom data, which are called custom-…, bring a skeleton, and no "
-                "others do")
+        _demand(custom == bool(self.skeleton), "data sets named custom-… need a skeleton, and no others have one")
         in_space = "human36m" in self.data
-        _demand(in_space == (self.coordinates == 3), "Human3.6M is trained on in 3 coordinates, and nothing else is")
+        _demand(in_space == (self.coordinates == 3), "Human3.6M has 3 coordinates, and all other data sets have 2")
         _demand(self.protocol in (1, 2), f"Human3.6M has protocols 1 and 2, not {self.protocol}")
-        _demand(not self.extra or self.coordinates == 3, "extra 2D people are for 3D runs")
-        _demand(not self.extra or self.batch % 2 == 0, "a mixed mini-batch has two halves, so its size is even")
+        _demand(not self.extra or self.coordinates == 3, "`extra` 2D people are only for 3D runs")
+        _demand(not self.extra or self.batch % 2 == 0, "a mixed mini-batch has two halves, so `batch` must be even")
         _demand(
             self.coordinates == 2 or self.loss != "disc-bce",
             "the paper has no 3D form of disc-bce: train 3D heat maps with gaussian-mse or softmax-ce",
         )
-        _demand(self.patch % 32 == 0 and self.patch > 0, "patch is a multiple of 32 px: the backbone divides it by 32")
-        _demand(self.batch > 0 and self.width > 0 and self.upsamplings >= 0, "batch and width are positive")
+        _demand(self.patch % 32 == 0 and self.patch > 0, "patch must be a multiple of 32 px, since the backbone "
+                                                         "divides it by 32")
+        _demand(self.batch > 0 and self.width > 0 and self.upsamplings >= 0, "batch and width must be positive")
         _demand(
             self.stages == 1 or (self.stages > 1 and self.output != "direct"),
-            "stages are 1 or more, and of more each takes the maps of the one before, so there are maps",
+            "stages must be 1 or more; several stages need maps, since each takes those of the one before",
         )
         if self.of_resnets:
-            _demand(self.stages == 1 or self.upsamplings == 2, "stages need 2 upsamplings: maps of the size of conv3's")
+            _demand(self.stages == 1 or self.upsamplings == 2, "stages need 2 upsamplings, so that maps have the size "
+                                                               "of conv3's")
         else:
             self._demand_hourglass()
         self._demand_beyond_paper()
         _demand(0 <= self.occlusion <= 1, "occlusion is a probability, from 0 to 1")
         _demand(not self.cosine or self.steps > 0, "a rate that follows a cosine needs a fixed budget of steps")
         made_up = self.data.startswith("synthetic-")
-        _demand(not (self.everybody and made_up), "synthetic test people are never trained on")
-        _demand(self.start is None or self.start.seed == self.seed, "a run starts from a run of its own seed")
+        _demand(not (self.everybody and made_up), "synthetic test people must not be trained on")
+        _demand(self.start is None or self.start.seed == self.seed, "a run must start from a run with the same seed")
 
     def _demand_hourglass(self) -> None:
         maps = self.output != "direct" and self.upsamplings == 3
-        _demand(maps, "an hourglass gives maps, and of a quarter of the patch, which is what 3 upsamplings stand for")
+        _demand(maps, "an hourglass gives maps of a quarter of the patch: set upsamplings to 3, and an output with "
+                      "maps")
         scratch = self.patch % 64 == 0 and not self.pretrained
-        _demand(scratch, "an hourglass is trained from scratch, and on a patch that is a multiple of 64 px")
+        _demand(scratch, "an hourglass is trained from scratch, on a patch that is a multiple of 64 px")
         if self.backbone == "coarse-to-fine":
             _demand(self.coordinates == 3 and not self.extra, "the coarse-to-fine network is for volumes")
             _demand(self.stages <= 2, "the coarse-to-fine network has one stage or two")
@@ -150,14 +152,16 @@ class Run:
                             ("read_grid", ("", *GRIDS)), ("flip_in", FLIPS)):
             _demand(getattr(self, name) in known, f"{name} is one of {known}, not {getattr(self, name)!r}")
         gaussians = self.loss == "gaussian-mse" and self.coordinates == 2
-        _demand(self.decoder == "integer" or gaussians, "joints are found within a cell of 2D gaussian-mse maps alone")
+        _demand(self.decoder == "integer" or gaussians, "decoders other than integer are for 2D gaussian-mse maps "
+                                                        "only")
         compensated, shifted = self.compensated or self.compensated_test, self.grid != "centre" or bool(self.read_grid)
         changed = compensated or bool(self.regulariser) or shifted or self.flip_in != "patch"
-        _demand(self.output == "integral" or not changed, f"a {self.output} output has no expectation to change")
-        _demand(not (compensated and shifted), "a compensated integral is on the grid of cell centres")
+        _demand(self.output == "integral" or not changed, f"a {self.output} output has no expectation, which these "
+                                                          "settings change")
+        _demand(not (compensated and shifted), "a compensated integral needs the grid of cell centres")
         plain = self.coordinates == 2 and not self.staged
         _demand(plain or not self.regulariser, "the regularisers are for 2D maps of one stage")
-        _demand(self.penalty > 0, "a penalty is positive")
+        _demand(self.penalty > 0, "penalty must be positive")
 
     @property
     def of_resnets(self) -> bool:
@@ -237,12 +241,12 @@ class Run:
 
     @property
     def key(self) -> str:
-        """Ten hexadecimal digits that name the run's folder and sign its numbers."""
+        """Ten hexadecimal digits, from all settings, that name the run's folder and sign its numbers."""
         return hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()[:10]
 
     @property
     def chain(self) -> List[Run]:
-        """This run and what it starts from, the first to train first."""
+        """This run and the runs it starts from, in the order of training."""
         return [*(self.start.chain if self.start else []), self]
 
 
@@ -250,7 +254,7 @@ def read(path: Path) -> Run:
     """The run that a run.json describes.
 
     Raises:
-        InputError: it is missing or damaged, or its run would be another one today.
+        InputError: it is missing or damaged, or this version of the program would give the run another key.
     """
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
@@ -264,7 +268,7 @@ def read(path: Path) -> Run:
     if stored.get("key") != run.key:
         raise InputError(
             f"{path}: was edited, or written by another version of the program: its key is {stored.get('key')} and its "
-            f"settings give {run.key}. Go back to that version, or train the run anew."
+            f"settings give {run.key}. Use that version, or train the run again."
         )
     return run
 

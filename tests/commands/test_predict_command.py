@@ -355,7 +355,7 @@ def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options, said", [
     (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
     (["photos", "video.mp4"], "by itself"), (["camera", "photos"], "by itself"),
-    (["photos", "--run", "zz"], "there is no such run"), (["photos", "--least", "7"], "--least 7"),
+    (["photos", "--run", "zz"], "no run matches"), (["photos", "--least", "7"], "--least 7"),
     (["photos", "--checkpoint", "photos/a.jpg"], "a.json or run.json"), (["photos", "--focal", "-3"], "--focal -3"),
     (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),
     (["photos", "--boxes", "nowhere.json"], "nowhere.json: there is no such file"),

@@ -81,10 +81,10 @@ def test_rows_of_earlier_calls_stay_in_the_csv(finished: Path, smoke_people: Pat
 @pytest.mark.parametrize(("argv", "message"), [
     (["--rows", "I9"], "R1, H1, H2, H3"),
     (["--gpus", "7"], "no GPU 7"),
-    (["--gpus", "one"], "numbers joined by commas"),
+    (["--gpus", "one"], "numbers separated by commas"),
     (["--profile", "paper", "--data", "nowhere"], "nowhere"),
     (["--seeds", "0"], "not a positive number"),
-    (["--amp"], "float16 needs GPUs"),
+    (["--amp"], "float16 on GPUs only"),
 ])
 def test_bad_options_leave_with_2_and_a_remedy(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: List[str], message: str
@@ -241,7 +241,7 @@ def test_workers_of_a_machine_share_its_gpus(
 
 
 @pytest.mark.parametrize(("argv", "message"), [
-    (["--gpus", "0,1,2,3"], "3 workers on one machine cannot share 4 GPU(s)"), (["--jobs", "2"], "Leave --jobs out"),
+    (["--gpus", "0,1,2,3"], "3 workers on one machine cannot share 4 GPU(s)"), (["--jobs", "2"], "Leave out --jobs"),
 ])
 def test_what_workers_cannot_share_is_refused(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, argv: List[str], message: str

@@ -284,7 +284,7 @@ def test_a_run_brings_its_skeleton_and_only_with_own_data() -> None:
     of = Run(data="own-1", skeleton=written(Skeleton(JOINTS, "snout", PATHS)))
     assert catalogue.skeleton(of).joints == JOINTS and catalogue.metric(of) == BOX_PCK
     for wrong in ({"data": "own-1"}, {"skeleton": "a|a"}):
-        with pytest.raises(ValueError, match="bring a skeleton"):
+        with pytest.raises(ValueError, match="need a skeleton"):
             Run(**wrong)
 
 
@@ -310,7 +310,7 @@ def test_the_paper_profile_starts_from_imagenet_and_has_a_budget() -> None:
 
 def test_options_that_do_not_go_together_get_a_sentence(place: Path, capsys: pytest.CaptureFixture) -> None:
     assert train.main([*command(place), "--patch", "70"]) == 2
-    assert "patch is a multiple of 32 px" in capsys.readouterr().err
+    assert "patch must be a multiple of 32 px" in capsys.readouterr().err
     assert train.main([*command(place), "--category", "horse"]) == 2
     assert "no category horse" in " ".join(capsys.readouterr().err.split())
 

@@ -84,4 +84,4 @@ def test_what_ships_is_the_network_with_16_bits(
     for name, values in whole.items():
         np.testing.assert_allclose(halves[name].asnumpy(), values.asnumpy(), rtol=1e-3, atol=1e-6)
     (folder / "trained.json").unlink()
-    assert photos.main(words) == 2 and "not trained to its end" in capsys.readouterr().err
+    assert photos.main(words) == 2 and "not finished" in capsys.readouterr().err

@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_trained_or_m
     folder = place(tmp_path)
     status, said = ended(capsys, [*arguments(tmp_path / "data", tmp_path), option, str(folder)])
     assert status == 2 and said.startswith(f"{option} {folder}/smoke: no file can be written there")
-    assert "name another folder" in said and not (tmp_path / "data").exists()
+    assert "choose another" in said and not (tmp_path / "data").exists()
 
 
 def test_where_all_is_trained_the_runs_may_be_read_only(
@@ -144,7 +144,7 @@ def test_a_result_that_finds_no_room_is_named_and_the_old_one_stays(
     before = path.read_bytes()
     full_disk_for(path)
     status, said = ended(capsys, arguments(smoke_people, copy))
-    assert status == 2 and said.startswith(f"{path}: No space left on device.") and "goes on" in said
+    assert status == 2 and said.startswith(f"{path}: No space left on device.") and "resumes" in said
     assert path.read_bytes() == before and not list(path.parent.glob(".*"))
 
 

@@ -162,7 +162,7 @@ def test_where_a_file_finds_no_room_it_is_named_and_the_run_goes_on_later(
         patched.setattr(loop, "remove_drafts", lambda folder: None)
         full_disk_for(path)
         said = told(capfd, lambda: finish(place))
-    assert f"{path}: No space left on device." in said and "the same command goes on" in said
+    assert f"{path}: No space left on device." in said and "the same command resumes" in said
     assert (path.read_bytes() if path.exists() else None) == before
     assert same(finish(place), whole)
 
@@ -176,7 +176,7 @@ def test_parameters_that_do_not_fit_leave_the_best_as_they_were(
     before = path.read_bytes()
     with no_room(len(before) - missing):
         said = told(capfd, lambda: finish(place))
-    assert str(path) in said and "disk may be full" in said and "the same command goes on" in said
+    assert str(path) in said and "disk may be full" in said and "the same command resumes" in said
     assert path.read_bytes() == before
     assert same(finish(place), whole)
 

@@ -329,11 +329,11 @@ def test_runs_are_found_by_folder_and_by_the_beginning_of_their_key(tmp_path: Pa
     folders = [trained_forms.write(of, tmp_path / "quick" / of.key, f"seed {of.seed}") for of in runs]
     assert saved.find(str(folders[0]), tmp_path / "nowhere") == Trained(runs[0], folders[0] / "net.params")
     assert saved.find(runs[1].key[:3], tmp_path).run == runs[1]
-    for name, said in (("zz", "there is no such run"), ("", "there is no such run")):
+    for name, said in (("zz", "no run matches"), ("", "no run matches")):
         with pytest.raises(InputError, match=f"{said}.*seed 1.*seed 2|{said}.*seed 2.*seed 1"):
             saved.find(name, tmp_path)
     twin = trained_forms.write(runs[0], tmp_path / "smoke" / runs[0].key, "the same")
-    with pytest.raises(InputError, match="several such runs.*the same"):
+    with pytest.raises(InputError, match="several runs match.*the same"):
         saved.find(runs[0].key, tmp_path)
     (twin / "net.params").unlink()
     with pytest.raises(InputError, match="has no parameters yet"):
@@ -346,7 +346,7 @@ def test_an_unfinished_or_synthetic_network_says_so(tmp_path: Path) -> None:
     folder = trained_forms.write(trained_forms.tiny(), tmp_path / "run")
     assert "synthetic people" in saved.find(str(folder), tmp_path).notes[0]
     (folder / "trained.json").unlink()
-    assert "not trained to its end" in saved.find(str(folder), tmp_path).notes[1]
+    assert "not finished" in saved.find(str(folder), tmp_path).notes[1]
     assert Trained(Run(), tmp_path).notes == []
 
 

@@ -468,7 +468,7 @@ def test_no_gpus_is_the_cpu() -> None:
 
 @pytest.mark.parametrize("gpus, seen, reason", [
     ("0", 0, "MXNet sees 0 .*no GPU 0"), ("0,3", 2, "sees 2 .*no GPU 3"), ("-1", 4, "no GPU -1"),
-    ("a", 0, "numbers joined by commas"), ("0,", 4, "numbers joined by commas"), ("1 2", 4, "numbers joined by commas"),
+    ("a", 0, "separated by commas"), ("0,", 4, "separated by commas"), ("1 2", 4, "numbers separated by commas"),
 ])
 def test_gpus_that_are_not_there_are_refused(
     monkeypatch: pytest.MonkeyPatch, gpus: str, seen: int, reason: str

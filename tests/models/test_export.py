@@ -200,7 +200,7 @@ def test_a_run_goes_by_the_beginning_of_its_key(tmp_path, capsys):
     options = ["--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--formats", "mxnet"]
     assert command.main([TINY.key[:4], *options]) == 0
     assert (tmp_path / "out" / f"{TINY.key}.json").is_file()
-    for name, said in (("zz", "zz: there is no such run"), ("zz.params", "zz.params: there is no such file")):
+    for name, said in (("zz", "zz: no run matches"), ("zz.params", "zz.params: there is no such file")):
         assert command.main([name, *options]) == 2
         assert f"export: {said}" in capsys.readouterr().err
 
@@ -226,7 +226,7 @@ def test_without_onnx_the_command_says_what_to_install(tmp_path, monkeypatch, ca
 @pytest.mark.parametrize("spoil, said", [
     (lambda folder: (folder / "run.json").unlink(), "run.json: there is no such file"),
     (lambda folder: (folder / "run.json").write_text("{"), "run.json: does not describe a run"),
-    (lambda folder: (folder / DONE).unlink(), "not trained to its end"),
+    (lambda folder: (folder / DONE).unlink(), "not finished"),
     (lambda folder: (folder / DONE).write_text("[]"), f"{DONE}: this file is damaged"),
     (lambda folder: (folder / PARAMETERS).write_bytes(b"x"), f"{PARAMETERS}: these are not the parameters"),
     (lambda folder: (folder / PARAMETERS).unlink(), "this run has no parameters yet"),

@@ -1,4 +1,4 @@
-"""What all commands share: messages instead of tracebacks, exit codes, and kinds of options."""
+"""What all commands share: messages instead of tracebacks, exit codes, and types of options."""
 from __future__ import annotations
 
 import argparse
@@ -20,22 +20,22 @@ STOPPED = "Stopped. The same command resumes from the last checkpoint, of which 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Ends the process with a paragraph and a status instead of a traceback."""
+    """Ends the process with a message and an exit status instead of a traceback."""
     try:
         yield
     except InputError as error:
         leave(2, str(error))
     except OSError as error:
-        leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. Mend that, or name other folders with "
-               "--data, --runs and --results. What was finished before is kept, and the same command goes on.")
+        leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. Fix this, or choose other folders with "
+               "--data, --runs and --results. Finished work is kept, and the same command resumes.")
     except RunFailed as error:
         leave(1, str(error))
     except mx.MXNetError as error:
         if distributed.LOST in str(error):
-            say("Another worker of this job has ended; its message, or horovodrun's, says why. The same command, with "
-                 "as many workers as you like, resumes from the last checkpoint.")
+            say("Another worker of this job has ended; the reason is in its message or horovodrun's. The same "
+                 "command, with any number of workers, resumes from the last checkpoint.")
             os._exit(1)  # MXNet's own end would raise the error again
-        leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished before is kept.")
+        leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} Finished work is kept.")
     except KeyboardInterrupt as stopped:
         status = stopped.args[0] if stopped.args else 130
         leave(status, STOPPED)

@@ -127,7 +127,7 @@ def _relative(example: Example, name: str, in_space: bool) -> Array:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("predictions/demo"), metavar="DIR",
-                        help="where joints and overlays go (default: %(default)s)")
+                        help="output folder for joints and overlays (default: %(default)s)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""Finds the people in pictures and writes their boxes in COCO's result format."""
+"""Detects the people in images and writes their boxes in COCO's result format."""
 from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
@@ -28,7 +28,7 @@ EXAMPLE = f"""examples:
   python -m scripts.detect my-pictures --out boxes.json --detector ssd_512_mobilenet1.0_coco
   python -m scripts.detect --coco data/coco --out detections.json --gpus 0
 
-What is written is a JSON list with a record for each person found:
+The output is a JSON list with a record for each person found:
   {{"image_id": 785, "category_id": 1, "bbox": [277.12, 45.7, 225.09, 333.56], "score": 0.99997}}
 bbox is x, y, width and height in px, counted from the picture's top left edge. image_id is COCO's number where the
 file's name ends in its 12 digits (000000000785.jpg), and the file's name where it does not (photo.jpg). Both COCO's own
@@ -36,12 +36,12 @@ tools and `--boxes FILE` take the file.
 
 Detectors, all trained on COCO by GluonCV's authors, the most accurate first; the last ones are for CPUs:
   {(chr(10) + "  ").join(DETECTORS)}
-GluonCV downloads the weights on first use into --models. Without a network, fetch them elsewhere: the message that
-appears then names the file. --weights takes a file of your own instead, written by the network's save_parameters."""
+GluonCV downloads the weights on first use into --models. Without internet access, fetch them elsewhere: the error
+message names the file. --weights takes your own file instead, written by the network's save_parameters."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code, 2 for wrong input, 1 if some of the pictures could not be used."""
+    """Runs the command; returns its exit code: 2 for wrong input, 1 if some of the images could not be used."""
     args = _parser().parse_args(argv)
     try:
         _check(args)
@@ -61,7 +61,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 class Found(NamedTuple):
-    """What came of it."""
+    """The result."""
 
     records: List[Dict[str, Any]]
     pictures: int  # that were looked at
@@ -69,7 +69,8 @@ class Found(NamedTuple):
 
 
 def detect(detector: Detector, gathered: Gathered, least: float, shown: Iterable[Shown]) -> Found:
-    """The records of all people whose score is `least` or more, picture by picture, and what could not be read.
+    """The records of all people with a score of at least `least`, image by image, and the images that could not be
+    read.
 
     Args:
         shown: the pictures of `gathered`, in their order.
@@ -119,12 +120,12 @@ def coco_pictures(folder: Path) -> Gathered:
 
 
 def _check(args: argparse.Namespace) -> None:
-    """What would otherwise come to light after the last picture."""
+    """Checks the options before the first image, instead of failing after the last."""
     if not 0 <= args.least <= 1:
-        raise InputError(f"--least {args.least}: scores are between 0 and 1.")
+        raise InputError(f"--least {args.least}: must be between 0 and 1.")
     folder = next(parent for parent in args.out.absolute().parents if parent.exists())
     if args.out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise InputError(f"--out {args.out}: no file can be written there. Name another one.")
+        raise InputError(f"--out {args.out}: no file can be written there. Choose another one.")
 
 
 def _write(path: Path, found: List[Dict[str, Any]]) -> None:
@@ -143,19 +144,20 @@ def _parser() -> argparse.ArgumentParser:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("pictures", nargs="*", type=Path, default=[], metavar="PICTURE",
                       help="pictures, or folders of pictures")
-    what.add_argument("--coco", type=Path, metavar="FOLDER", help="COCO's folder: all pictures of its val2017")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="the file to write")
+    what.add_argument("--coco", type=Path, metavar="FOLDER", help="COCO's folder: all images of its val2017")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="output file")
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DEFAULT, metavar="NAME",
-                        help=f"one of those below (default: {DEFAULT})")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="its weights, where they are not in --models")
+                        help=f"one of the detectors below (default: {DEFAULT})")
+    parser.add_argument("--weights", type=Path, metavar="FILE",
+                        help="file of the detector's weights, if it is not in --models")
     parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="FOLDER",
-                        help="where weights are, and are downloaded to (default: %(default)s)")
+                        help="folder of the weights, and for downloading them (default: %(default)s)")
     parser.add_argument("--least", type=float, default=0.05, metavar="SCORE",
-                        help="leave out people with a lower score (default: %(default)s)")
+                        help="ignore people with a lower score (default: %(default)s)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
-                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
-                        "%(default)s)")
-    parser.add_argument("--gpus", default="", metavar="NUMBER", help="as in --gpus 0 (default: the CPU)")
+                        help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
+    parser.add_argument("--gpus", default="", metavar="NUMBER",
+                        help="number of the GPU to use, such as 0 (default: the CPU)")
     return parser
 
 

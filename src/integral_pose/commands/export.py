@@ -86,12 +86,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m scripts.export", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("run", metavar="RUN", help="a trained run: its folder, or the beginning of its key; or a "
+    parser.add_argument("run", metavar="RUN", help="a trained run: its folder, or the first digits of its key; or a "
                         "network's parameters, FILE.params, with FILE.json or run.json beside them")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER",
-                        help="where trained runs are (default: %(default)s)")
+                        help="folder of trained runs (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("exported"), metavar="FOLDER",
-                        help="where to write (default: %(default)s)")
+                        help="output folder (default: %(default)s)")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="one or both (default: both)")
     parser.add_argument("--batch", type=int, default=0, metavar="N",
                         help="people in a mini-batch of the ONNX file, for runtimes that need a fixed number "

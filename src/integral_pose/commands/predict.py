@@ -1,4 +1,4 @@
-"""Finds the joints of people in pictures, a video or a camera with a trained network."""
+"""Predicts the joints of people in images, a video or a camera stream with a trained network."""
 from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
@@ -32,18 +32,18 @@ EXAMPLE = """examples:
   python -m scripts.predict --checkpoint models/people-in-space.params photo.jpg --focal 1400
   python -m scripts.predict camera --frames 100
 
-The first uses the small network that comes with the program. It was trained on synthetic people, to show how things
-work: for people in photographs train a network on photographs (docs/predict.md).
+The first command uses the small network that comes with the program. It was trained on synthetic people, to try out the
+program; for people in photographs, train a network on photographs (docs/predict.md).
 
-What is written, in --out, all of it at the end or nothing:
-  joints.json   who and what was looked at and how; then each person's box and joints, by name
+Written to --out, everything at the end or nothing:
+  joints.json   the network, the source and the units; then each person's box and joints, by name
   joints.csv    a line for each joint: image, or a video's frame and its time in seconds; person, joint, x, y, of
                 networks in space x_mm, y_mm, z_mm, and confidence
   overlays/     the pictures, or an MP4 video, with limbs drawn over them: orange is the person's left, blue the right,
                 and hollow joints are unsure. Of networks in space there is the view from beside too
 
---boxes says where the people are, for the network looks at one person at a time:
-  whole         all of the picture is one person's box (the default)
+--boxes sets where the people are, since the network sees one person at a time:
+  whole         the whole image is one person's box (the default)
   detect        GluonCV's person detector finds them; its weights are downloaded on first use
   FILE          [{"image_id": "a.jpg", "bbox": [x, y, w, h], "score": 0.9}, ...], as COCO and scripts.detect write it;
                 or {"a.jpg": [[x, y, w, h], ...], ...}; or CSV with the header image,x,y,w,h. Of a video, the image is
@@ -51,7 +51,7 @@ What is written, in --out, all of it at the end or nothing:
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code, 2 for wrong input, 1 if some of the pictures could not be used."""
+    """Runs the command; returns its exit code: 2 for wrong input, 1 if some of the images could not be used."""
     args = _parser().parse_args(argv)
     try:
         with interruptible():
@@ -91,7 +91,7 @@ def _predict(args: argparse.Namespace) -> Outcome:
     if there:
         _say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
     if source and isinstance(source.what, int) and not args.frames:
-        _say("Ctrl-C ends the recording and writes what there is.", "note")
+        _say("Press Ctrl-C to end the recording; everything so far is then written.", "note")
     return on_video(task, source, args.frames) if source else on_pictures(task, gathered)
 
 
@@ -104,7 +104,7 @@ def _trained(args: argparse.Namespace) -> saved.Trained:
 def _boxes(
     args: argparse.Namespace, source: Optional[Source], pictures: Sequence[Path]
 ) -> Tuple[Callable[[Picture], Boxes], str, List[str]]:
-    """What gives each picture its boxes, what that is called, and what is to be said of it, in sentences."""
+    """The function that gives each image its boxes, its name, and notes about it, in sentences."""
     if args.boxes == "whole":
         return lambda picture: boxes.whole(picture.pixels), "all of each picture", []
     if args.boxes == "detect":
@@ -132,9 +132,9 @@ def _source(what: List[str]) -> Optional[Source]:
 
 def _check(args: argparse.Namespace) -> None:
     if not 0 <= args.least <= 1:
-        raise InputError(f"--least {args.least}: scores are between 0 and 1.")
+        raise InputError(f"--least {args.least}: must be between 0 and 1.")
     if not 0 <= args.focal < float("inf"):
-        raise InputError(f"--focal {args.focal}: a focal length is a number of px, or 0 for the assumed one.")
+        raise InputError(f"--focal {args.focal}: must be a number of px, or 0 for the assumed focal length.")
     if args.out.exists() and not args.out.is_dir():
         raise InputError(f"--out {args.out}: is a file. Name a folder.")
 
@@ -143,7 +143,7 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     speed = outcome.pictures / max(outcome.seconds, 1e-9)
     written = f"{output.JSON}, {output.CSV}" + ("" if args.no_overlays else f", {output.OVERLAYS}/")
     left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
-    hint = "" if outcome.people else " Nobody was found: look at --boxes and --least."
+    hint = "" if outcome.people else " Nobody was found; check --boxes and --least."
     people = _count(len(outcome.people), "person", "people")
     pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
@@ -168,39 +168,42 @@ def _parser() -> argparse.ArgumentParser:
                         help="pictures, folders of pictures, one video, camera or camera:1 for the second one, or the "
                         "address of a video or stream (https://, rtsp://)")
     network = parser.add_mutually_exclusive_group()
-    network.add_argument("--run", metavar="RUN", help="a trained run: its folder, or the beginning of its key")
+    network.add_argument("--run", metavar="RUN", help="a trained run: its folder, or the first digits of its key")
     network.add_argument("--checkpoint", type=Path, metavar="FILE.params",
-                         help="a network's parameters, with FILE.json or run.json beside them (default: the small "
+                         help="parameters of a network, with FILE.json or run.json beside them (default: the small "
                          "network that comes with the program)")
     parser.add_argument("--boxes", default="whole", metavar="whole|detect|FILE", help="see below (default: whole)")
     parser.add_argument("--out", type=Path, default=Path("predictions"), metavar="DIR",
-                        help="where to write (default: %(default)s)")
+                        help="output folder (default: %(default)s)")
     parser.add_argument("--focal", type=float, default=0.0, metavar="PX",
-                        help="the camera's focal length, for networks in space (default: 1.15 times the picture's "
-                        "longer side)")
-    parser.add_argument("--flip", action="store_true", help="average with what the network says of mirrored pictures")
-    parser.add_argument("--no-overlays", action="store_true", help="write joints only")
+                        help="the camera's focal length, for 3D networks (default: 1.15 times the image's longer "
+                        "side)")
+    parser.add_argument("--flip", action="store_true",
+                        help="average the predictions for the image and its mirror image")
+    parser.add_argument("--no-overlays", action="store_true", help="write no overlays")
     parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a video")
     parser.add_argument("--first-frame", type=int, choices=(0, 1), metavar="0|1",
                         help="what --boxes FILE calls a video's first frame (default: 0; where that is doubtful, it is "
                         "asked)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
-                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
-                        "%(default)s)")
+                        help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
     parser.add_argument("--least", type=float, default=0.5, metavar="SCORE",
-                        help="leave out boxes with a lower score (default: %(default)s)")
+                        help="ignore boxes with a lower score (default: %(default)s)")
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DETECTOR, metavar="NAME",
-                        help="for --boxes detect (default: %(default)s; scripts.detect lists them)")
-    parser.add_argument("--weights", type=Path, metavar="FILE", help="the detector's, where they are not in --models")
+                        help="detector for --boxes detect (default: %(default)s; `python -m scripts.detect --help` "
+                             "lists them)")
+    parser.add_argument("--weights", type=Path, metavar="FILE",
+                        help="file of the detector's weights, if it is not in --models")
     parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="DIR",
-                        help="where detectors' weights are, and are downloaded to (default: %(default)s)")
+                        help="folder of the detectors' weights, and for downloading them (default: %(default)s)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
-                        help="where trained runs are (default: %(default)s)")
-    parser.add_argument("--gpus", default="", metavar="NUMBER", help="as in --gpus 0 (default: the CPU)")
+                        help="folder of trained runs (default: %(default)s)")
+    parser.add_argument("--gpus", default="", metavar="NUMBER",
+                        help="number of the GPU to use, such as 0 (default: the CPU)")
     parser.add_argument("--batch", type=positive, default=8, metavar="N",
-                        help="people that the network looks at together (default: %(default)s)")
+                        help="people per mini-batch (default: %(default)s)")
     parser.add_argument("--workers", type=positive, default=min(CORES, 8), metavar="N",
-                        help="threads that read and cut pictures (default: one a core, at most 8)")
+                        help="threads that read and crop images (default: one per core, at most 8)")
     return parser
 
 

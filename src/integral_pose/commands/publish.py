@@ -1,4 +1,4 @@
-"""Sets a table's numbers beside the paper's: CSV files, curves, pictures and what is printed."""
+"""Publishes a table beside the paper's numbers: CSV files, curves, figures and the printed text."""
 from __future__ import annotations
 
 from collections import defaultdict
@@ -18,7 +18,7 @@ from integral_pose.tables import Table
 
 
 def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path, judged: bool) -> None:
-    """All that has been evaluated, asked for now or before; with verdicts on the claims if they are `judged`."""
+    """Publishes all that has been evaluated, now or before; with verdicts on the claims if they are `judged`."""
     evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
     for cell in cells:
         path = outcome_file(cell.run, site)
@@ -32,13 +32,13 @@ def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path, judge
     _write_curves(measured, cells, site, folder)
     print(results.render(measured, costs))
     picture = _draw(measured, cells[0].run, site, folder)
-    print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the picture.")
+    print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the figure.")
     if table.submission:
         print(_submissions(cells, site))
 
 
 def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder: Path) -> None:
-    """How what was evaluated had been trained, and PCKh at every threshold, for the report."""
+    """The training curves of the evaluated runs, and PCKh at every threshold, for the report."""
     name, done = measured.table.name, [cell for cell in cells if (cell.row, cell.column) in measured.evidence]
     logs = ((cell.row, cell.column, cell.run) for cell in done)
     curves.write_training(logs, site.folder, folder / f"{name}-training.csv")
@@ -48,13 +48,13 @@ def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder:
 
 
 def _submissions(cells: Sequence[Cell], site: Site) -> str:
-    """What was written for the data set's server, and where; or what would have to be there."""
+    """The submissions and their paths; or the file that is missing for them."""
     if not can_submit(cells[0].run, site):
         missing = site.catalogue.of(cells[0].run).official_test
-        return f"For the data set's own test nothing was written: {missing} names its people. Put it there."
+        return f"No submission was written: {missing}, which lists the test people, is missing. Put it there."
     written = [cell for cell in cells if cell.is_finished(site)]
     lines = (f"  {cell.row}, seed {cell.run.seed}: {submission(cell.run, site)}" for cell in written)
-    return "\n".join(["In the form that the data set's server takes:", *lines])
+    return "\n".join(["Submissions for the data set's server:", *lines])
 
 
 def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:

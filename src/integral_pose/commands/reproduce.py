@@ -1,4 +1,4 @@
-"""Trains and evaluates what is missing of a table, in one process or several, then publishes it."""
+"""Trains and evaluates what a table is missing, in one process or several, then publishes the results."""
 from __future__ import annotations
 
 import argparse
@@ -36,7 +36,7 @@ POLL = 1.0  # s, between looks at what other processes hold
 
 
 def reproduce(table: Table, options: argparse.Namespace) -> None:
-    """Trains and evaluates what is missing of a table; prints it and writes its CSV files and picture.
+    """Trains and evaluates what a table is missing; prints it and writes its CSV files and figure.
 
     Raises:
         InputError, RunFailed: see `main`.
@@ -64,10 +64,10 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
 
 
 def _check(cells: Sequence[Cell], site: Site) -> None:
-    """That all data are there, seen before a network is trained for days.
+    """Checks that all data are there, before a network is trained for days.
 
     Raises:
-        InputError: they are not, or the test people cannot be scored.
+        InputError: data are missing, or the test people cannot be evaluated.
     """
     runs = {(cell.run.data, cell.run.extra, cell.run.protocol, cell.run.boxes): cell.run for cell in cells}
     images: Set[Path] = set()
@@ -80,17 +80,17 @@ def _check(cells: Sequence[Cell], site: Site) -> None:
 
 
 def _rows(table: Table) -> List[str]:
-    """The rows that can be trained: other people's have numbers only."""
+    """The rows that can be trained; rows of other publications have numbers only."""
     return [row.name for row in table.rows if row.runs]
 
 
 def _site(options: argparse.Namespace, line: int = 0) -> Site:
     if options.amp and not options.gpus:
-        raise InputError("--amp: float16 needs GPUs, which MXNet's operators have it for. Name them with --gpus.")
+        raise InputError("--amp: MXNet computes in float16 on GPUs only. Select them with --gpus.")
     own = distributed.assembled()
     if own.size > 1 and options.jobs:
-        raise InputError(f"--jobs {options.jobs}: the workers that horovodrun has started share each row already. "
-                         "Leave --jobs out.")
+        raise InputError(f"--jobs {options.jobs}: the workers that horovodrun has started already share each row. "
+                         "Leave out --jobs.")
     devices = _own_devices(parse_devices(options.gpus), own) if options.gpus else parse_devices("")
     return Site(_data(options), options.runs / options.profile, tuple(devices), options.workers, line, own)
 
@@ -120,7 +120,7 @@ def _own_devices(gpus: Sequence[mx.Context], own: distributed.Crew) -> Sequence[
 
 
 def _work(cells: Sequence[Cell], site: Site) -> None:
-    """Trains and evaluates; what another process is working on comes last, as soon as that one has done with it."""
+    """Trains and evaluates; a run that another process is working on comes last, when that process has finished it."""
     told = False
     while cells:
         busy = []
@@ -144,14 +144,14 @@ def _train(cell: Cell, site: Site) -> None:
 
 
 def _test(cell: Cell, site: Site) -> None:
-    """Evaluates; writes what a server asks for."""
+    """Evaluates the run; writes the submission, if the table asks for one."""
     evaluate(cell.run, site, wait=False)
     if cell.submitted:
         submit(cell.run, site, wait=False)
 
 
 def _jobs(options: argparse.Namespace, cells: Sequence[Cell], crewed: bool) -> int:
-    """Processes to share the work, 0 for this one alone.
+    """The number of processes that share the work; 0 if this one does it alone.
 
     On a CPU small networks gain more from processes than from threads, a single one too: on two cores I* of Table 10
     trained at 191 images/s on two threads, at 354 on one.
@@ -176,7 +176,7 @@ def _share(cells: Sequence[Cell], options: argparse.Namespace, jobs: int) -> Non
 
 
 def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> None:
-    """One of several processes. Tests are for when others train what is left, so that all end together."""
+    """One of several processes. It tests only when nothing is left to train, so that all end together."""
     with told():
         site = _site(options, line)
         for cell in cells:

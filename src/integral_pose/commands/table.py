@@ -1,4 +1,4 @@
-"""What a table's file runs: train what is missing, evaluate, and set our numbers beside the paper's."""
+"""The command of a table's file: trains what is missing, evaluates, and prints our numbers beside the paper's."""
 from __future__ import annotations
 
 import argparse
@@ -25,28 +25,29 @@ def _parser(table: Table) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=f"python -m experiments.{table.name}",
         description=f"{table.name}: {table.caption}. Trains what is missing, evaluates it, and prints our numbers "
-        "beside the paper's. Stopped at any moment, the same command goes on where it was.",
+        "beside the paper's. You can stop it at any moment; the same command resumes.",
         epilog=f"example: python -m experiments.{table.name} --profile paper --data /data --gpus 0,1,2,3",
     )
     parser.add_argument("--profile", choices=PROFILES, default="quick",
-                        help="quick: synthetic people on a laptop, the default; smoke: two steps, to see that all "
-                        "runs; paper: the paper's data, networks and schedule")
+                        help="quick (the default): synthetic people, on a laptop; smoke: two training steps, as a "
+                        "check; paper: the paper's data, networks and schedule")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                         help="folder of the data sets (docs/data.md); synthetic people are made there, or in data if "
                         "it holds anything else (default: data)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
     parser.add_argument("--amp", action="store_true",
-                        help="float16 where MXNet's lists allow it; on GPUs only, and trains runs of its own")
+                        help="compute in float16 where MXNet's lists allow it; on GPUs only; such runs have keys of "
+                             "their own")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
                         + " ".join(_rows(table)))
-    parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="seeds of each row (default: 1)")
+    parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="seeds per row (default: 1)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
-                        help="where CSV files and pictures go (default: results)")
+                        help="folder for CSV files and figures (default: results)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
-                        help="where trained networks, logs and checkpoints go (default: runs)")
+                        help="folder for trained networks, logs and checkpoints (default: runs)")
     parser.add_argument("--jobs", type=positive, metavar="N",
-                        help="processes that share the rows (default: one a core, at most 4; with --gpus or in the "
-                        "paper profile, 1)")
+                        help="processes that share the rows (default: one per core, at most 4; 1 with --gpus or in "
+                        "the paper profile)")
     parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
-                        help="threads of each that prepare pictures (default: one a core)")
+                        help="threads per process that prepare images (default: one per core)")
     return parser

@@ -1,4 +1,4 @@
-"""Trains a network on one's own keypoints, in COCO's layout, whatever joints they have, and says how good it is."""
+"""Trains a network on your own keypoints, with any joints, in COCO's format, and prints its accuracy."""
 from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
@@ -40,7 +40,7 @@ EXAMPLE = """example:
   python -m scripts.train --data hands.json --images photos --profile paper --gpus 0
   python -m scripts.predict --run 1a2b3c4d5e photo.jpg
 
---data is a JSON file in COCO's layout: `images`, `annotations` with `keypoints`, and a category that names the joints
+--data is a JSON file in COCO's format: `images`, `annotations` with `keypoints`, and a category that names the joints
 (`keypoints`) and the limbs between them (`skeleton`). Joints of the left and right are told by their names: left_knee,
 knee_r, LKnee. docs/custom_data.md has the smallest file that works.
 
@@ -49,12 +49,12 @@ is measured is PCK, the share of joints within 0.05 and 0.1 of the longer side o
 distance in px. Pictures that are nearly the same, such as frames of one video, make these numbers look too good.
 
 The profiles: quick is a quarter of the network's width and half its patch, trained from nothing in minutes on a CPU, to
-see that it works; paper is the paper's network, which starts from ImageNet and wants a GPU and hours. Stopped at any
-moment, the same command goes on where it was."""
+see that it works; paper is the paper's network, which starts from ImageNet and wants a GPU and hours. You can stop it
+at any moment; the same command resumes."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
-    """Runs the command; returns its exit code, 2 for wrong input, 1 for a training that went wrong."""
+    """Runs the command; returns its exit code: 2 for wrong input, 1 if the training failed."""
     args = _parser().parse_args(argv)
     try:
         with processes.interruptible():
@@ -62,11 +62,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     except InputError as error:
         return _leave(2, str(error))
     except OSError as error:
-        return _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. What was finished is kept.")
+        return _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. Finished work is kept.")
     except RunFailed as error:
         return _leave(1, str(error))
     except mx.MXNetError as error:
-        return _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} What was finished is kept.")
+        return _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} Finished work is kept.")
     except KeyboardInterrupt as stopped:
         return _leave(stopped.args[0] if stopped.args else 130, STOPPED)
     return 0
@@ -95,7 +95,7 @@ def _train(args: argparse.Namespace) -> str:
 
 
 def described(args: argparse.Namespace, data: str, skeleton: Skeleton) -> Run:
-    """The run that the options ask for.
+    """The run that the options describe.
 
     Raises:
         InputError: they do not go together.
@@ -201,31 +201,32 @@ def _parser() -> argparse.ArgumentParser:
                         help="whether joints are px of photographs as they are seen, or as they are stored before "
                         "their EXIF tag turns them (default: as each picture's width and height in the file tell)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
-                        help="refuse pictures with more pixels, which take 3 bytes of memory each (default: "
-                        "%(default)s)")
-    parser.add_argument("--category", default="", metavar="NAME", help="the one to train on, if several have keypoints")
-    parser.add_argument("--method", choices=tuple(METHODS), default="I1", help="as in the paper (default: %(default)s)")
+                        help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
+    parser.add_argument("--category", default="", metavar="NAME",
+                        help="category to train on, if several have keypoints")
+    parser.add_argument("--method", choices=tuple(METHODS), default="I1",
+                        help="method, named as in the paper (default: %(default)s)")
     parser.add_argument("--profile", choices=tuple(BUDGETS), default="quick",
-                        help="how large and how long, see below (default: %(default)s)")
+                        help="size of the network and length of the training, see below (default: %(default)s)")
     parser.add_argument("--backbone", choices=BACKBONES, help="(default: resnet50)")
     parser.add_argument("--patch", type=positive, metavar="PX",
-                        help="side of what the network sees of a person, a multiple of 32 (default: 128 in quick, 256 "
+                        help="side of the patch that the network sees, a multiple of 32 (default: 128 in quick, 256 "
                         "in paper)")
     parser.add_argument("--batch", type=positive, metavar="N", help="people in a mini-batch (default: 16 in quick, "
                         "32 in paper)")
-    parser.add_argument("--steps", type=positive, metavar="N", help="of each phase, of which I1, I2 and I3 have two, "
-                        "and in quick all (default: 500 in quick, 10000 in paper)")
+    parser.add_argument("--steps", type=positive, metavar="N", help="training steps per phase; I1, I2 and I3 have two "
+                        "phases, in quick all methods have (default: 500 in quick, 10000 in paper)")
     parser.add_argument("--no-mirror", action="store_true",
-                        help="never train on mirrored pictures: for things that do not look the same in a mirror")
+                        help="never train on mirrored images: for objects whose mirror image would be wrong")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
-                        help="where trained networks go, in custom/ (default: %(default)s)")
+                        help="folder for trained networks, in its subfolder custom/ (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("data"), metavar="DIR",
                         help="where it is noted which data a run has, and ImageNet's weights are kept, in models/ "
                         "(default: %(default)s)")
     parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
-                        help="threads that prepare pictures (default: one a core)")
+                        help="threads that prepare images (default: one per core)")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A trained run to what its numbers are computed from: every test person's predictions and errors, signed."""
+"""Evaluates a trained run: predictions and errors of every test person, from which all its numbers follow, signed."""
 from __future__ import annotations
 
 import hashlib
@@ -32,7 +32,7 @@ DECODED = {
 
 
 class Outcome(NamedTuple):
-    """What a run says of its test people, and what follows from it."""
+    """A run's predictions for its test people, and their errors."""
 
     arrays: Dict[str, Array]
     protocol: str

@@ -1,4 +1,4 @@
-"""A trained network and people to joints in their pictures."""
+"""Predicts joints with a trained network."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -37,7 +37,7 @@ def predict(
 def predict_scored(
     run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
 ) -> Tuple[Array, Array]:
-    """Joints of everybody, as `predict` gives them, and how sure each is, (N, K), as `build.scored_readout` says.
+    """Joints of everybody, as `predict` gives them, and their scores (N, K), as `build.scored_readout` defines them.
 
     A direct regression does not tell: its joints' scores are 1.
 
@@ -84,10 +84,10 @@ def _all_decoded(fractions: Array, run: Run, people: Batches) -> Array:
 def all_joints(
     net: Callable[[mx.nd.NDArray], Any], images: Array, run: Run, skeleton: Skeleton, device: mx.Context
 ) -> Array:
-    """What a network, in its last stage, says of patches (N, 3, size, size): joints (N, K, C), fractions of the patch.
+    """The last stage's predictions for patches (N, 3, size, size): joints (N, K, C), fractions of the patch.
 
-    With a flip test (Sec. 5.1, Result on the MPII test benchmark) it is the mean of what it says of the patches and of
-    their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
+    With a flip test (Sec. 5.1, Result on the MPII test benchmark) it is the mean of the predictions for the patches and
+    for their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
     integrals and direct regression, in 2D and in 3D.
     """
     return _flip_tested(_certain(net, run, device), images, run, skeleton)[0]
@@ -96,7 +96,7 @@ def all_joints(
 def _certain(
     net: Callable[[mx.nd.NDArray], Any], run: Run, device: mx.Context
 ) -> Callable[[Array], Tuple[Array, Array]]:
-    """What a network says, with a score of 1 for each joint."""
+    """A network's predictions, with a score of 1 for each joint."""
     def said(images: Array) -> Tuple[Array, Array]:
         joints = joints_of(net(mx.nd.array(images, ctx=device)), run)
         return joints, np.ones(joints.shape[:2])

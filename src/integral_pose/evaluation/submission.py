@@ -1,4 +1,4 @@
-"""A trained run to the file that MPII's or COCO's evaluation server asks for, checked by reading it back."""
+"""Writes the file that MPII's or COCO's evaluation server takes, for a trained run, and reads it back to check it."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def submission(run: Run, site: Site) -> Path:
 
 
 def submit(run: Run, site: Site, wait: bool = True) -> Optional[Path]:
-    """Writes the submission of an evaluated run, unless it is there; None where nobody knows who is to be predicted.
+    """Writes the submission of an evaluated run, unless it is there; returns None if the test people are unknown.
 
     Where the data set's own test is not there, COCO's is of val2017, and MPII's is not written; but synthetic test
     people, whose joints are known, stand for MPII's. Then the file holds what the run's numbers are computed from.
@@ -54,7 +54,7 @@ def submit(run: Run, site: Site, wait: bool = True) -> Optional[Path]:
 
 
 def can_submit(run: Run, site: Site) -> bool:
-    """Whether it is known who is predicted."""
+    """Whether the test people are known."""
     made_up = catalogue.is_synthetic(run) or catalogue.has_scenes(run)
     return made_up or _has_official_test(run, site)
 

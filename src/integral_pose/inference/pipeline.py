@@ -62,7 +62,7 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What came of it."""
+    """The result."""
 
     pictures: int = 0
     of: int = 0  # so many were to be looked at; 0 where that is not known

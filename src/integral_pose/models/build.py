@@ -1,4 +1,4 @@
-"""From a Run to objects: the one place that switches on its fields."""
+"""From a Run to a network and its loss: the one place that depends on a run's fields."""
 from __future__ import annotations
 
 import math

@@ -9,7 +9,7 @@ from integral_pose.errors import InputError
 
 
 def parse_devices(gpus: str) -> List[mx.Context]:
-    """"0,1" -> those GPUs; "" -> the CPU.
+    """"0,1" -> these GPUs; "" -> the CPU.
 
     Raises:
         InputError: not a list of numbers, or a GPU that MXNet does not see.
@@ -19,32 +19,32 @@ def parse_devices(gpus: str) -> List[mx.Context]:
     try:
         numbers = [int(number) for number in gpus.split(",")]
     except ValueError:
-        raise InputError(f"--gpus {gpus}: give numbers joined by commas, as in --gpus 0,1.") from None
+        raise InputError(f"--gpus {gpus}: must be numbers separated by commas, such as --gpus 0,1.") from None
     if len(set(numbers)) < len(numbers):
-        raise InputError(f"--gpus {gpus}: each GPU can be named once.")
+        raise InputError(f"--gpus {gpus}: names a GPU twice.")
     try:
         seen = mx.context.num_gpus()
     except mx.MXNetError as error:
         raise InputError(
-            f"--gpus {gpus}: MXNet cannot use the NVIDIA driver ({str(error).strip().splitlines()[-1]}). "
-            "Install driver R450 or later, or leave --gpus out to use the CPU."
+            f"--gpus {gpus}: MXNet cannot use the NVIDIA driver ({str(error).strip().splitlines()[-1]}). Install "
+            "driver R450 or later, or leave out --gpus to use the CPU."
         ) from error
     missing = [number for number in numbers if not 0 <= number < seen]
     if missing:
         raise InputError(
-            f"--gpus {gpus}: MXNet sees {seen} GPU(s), so there is no GPU {missing[0]}. Leave --gpus out to use "
-            "the CPU; for GPUs, set up with `make setup CUDA=1` (README, GPUs)."
+            f"--gpus {gpus}: MXNet sees {seen} GPU(s), so there is no GPU {missing[0]}. Leave out --gpus to use the "
+            "CPU; for GPUs, set up with `make setup CUDA=1` (README, GPUs)."
         )
     return [mx.gpu(number) for number in numbers]
 
 
 def one_device(gpus: str) -> mx.Context:
-    """"1" -> that GPU; "" -> the CPU: for what looks at pictures, and does not train.
+    """"1" -> this GPU; "" -> the CPU. For prediction, which uses one device.
 
     Raises:
         InputError: as `parse_devices`, or several are named.
     """
     named = parse_devices(gpus)
     if len(named) > 1:
-        raise InputError(f"--gpus {gpus}: pictures are looked at on one GPU, so name one.")
+        raise InputError(f"--gpus {gpus}: predictions use one GPU, so give one number.")
     return named[0]

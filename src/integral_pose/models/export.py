@@ -1,8 +1,8 @@
 """A trained network as one graph, from the patch to joints: in ONNX, and as MXNet's symbol and parameters.
 
-The graph takes images (N, 3, size, size), RGB, less the mean and divided by the deviation, and gives the joints
-(N, K, C) of its last stage as fractions of the patch: integrals and direct regression as they were trained, heat maps
-by their highest cell. Who runs it finds the rest in the card, a JSON object that goes with it.
+The graph takes images (N, 3, size, size), RGB, less the mean and divided by the deviation, and gives the joints (N, K,
+C) of its last stage as fractions of the patch: integrals and direct regression as they were trained, heat maps by their
+highest cell. Everything else that a user of it needs is in the card, a JSON object that goes with it.
 """
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CARD = "integral_pose"  # the ONNX file's metadata entry
 AGREEMENT = 1e-4  # of the patch: how far the graph's joints may be from the network's
 OPSET, IR_VERSION = 13, 8  # what MXNet's converters write, whatever version onnx itself stands for
 NEEDED = (
-    "Exporting to ONNX needs onnx 1.17.0: install it with `make setup EXPORT=1`, or ask for `--formats mxnet`."
+    "Exporting to ONNX needs onnx 1.17.0: install it with `make setup EXPORT=1`, or use `--formats mxnet`."
 )
 
 
@@ -60,7 +60,7 @@ class Graph:
         return {name: p.data() for name, p in self.net.collect_params().items() if name in named}
 
     def joints(self, images: Array) -> Array:
-        """What the network itself says of images (N, 3, size, size): joints (N, K, C)."""
+        """The network's own predictions for images (N, 3, size, size): joints (N, K, C)."""
         return decode.joints_of(self.net(mx.nd.array(images)), self.run)
 
 
@@ -99,14 +99,14 @@ def _decoder(of: Run) -> Optional[HybridBlock]:
 
 
 def card(of: Run, commit: str) -> Dict[str, Any]:
-    """What one has to know to use the graph: how to cut a patch, and what its numbers mean."""
+    """What a user of the graph needs: how to crop a patch, and what its numbers mean."""
     skeleton = catalogue.skeleton(of)
     return {
         "key": of.key,
         "commit": commit,
         "data": f"{of.data}, {of.extra}" if of.extra else of.data,
         "input": {
-            "name": IMAGES, "size": of.patch, "channels": "RGB, 0 to 255, less the mean, divided by the deviation",
+            "name": IMAGES, "size": of.patch, "channels": "RGB, 0 to 255, minus the mean, divided by the deviation",
             "mean": MEAN.tolist(), "deviation": DEVIATION.tolist(),
         },
         "box": _box(of),
@@ -131,8 +131,8 @@ def _box(of: Run) -> Dict[str, Any]:
     span = human36m.SPAN
     rule = (
         f"a square of {span:.0f} mm at the depth of the root, in its middle; z = 0.5 is the root's depth and 1 as many "
-        "mm behind it as the square's half. Where the depth is not known, margin times the longer side of a box that "
-        "just holds the person comes near"
+        "mm behind it as the square's half. If the depth is not known, margin times the longer side of a box that "
+        "just holds the person is a good approximation"
     )
     return {"rule": rule, "margin": 1.2, "span": span}
 

@@ -1,4 +1,4 @@
-"""Float16 on a GPU, by MXNet's own lists of the operators that bear it (mxnet.contrib.amp).
+"""Float16 on a GPU, by MXNet's own lists of the operators that tolerate it (mxnet.contrib.amp).
 
 Convolutions and fully connected layers then compute in float16; softmax, sums, losses, parameters and the optimizer
 stay in float32. We have seen MXNet build such networks, and had no GPU to run one.
@@ -17,15 +17,16 @@ Losses = List[mx.nd.NDArray]
 
 
 def choose(half: bool) -> None:
-    """Has the networks that are made from now on compute in float16, or demands that they do not.
+    """Makes networks that are built from now on compute in float16, or checks that they do not.
 
     Raises:
-        InputError: float32 is asked for in a process that has gone over to float16, which MXNet does for good.
+        InputError: float32 is required in a process that has switched to float16, which MXNet cannot undo.
     """
     if half:
         amp.init()
     elif amp.amp._amp_initialized:
-        raise InputError("This process computes in float16 since a run with amp: use another process for this run.")
+        raise InputError("This process computes in float16 since it trained a run with amp; use another process for "
+                         "this run.")
 
 
 def scaling(trainer: gluon.Trainer) -> Callable[[Losses], Losses]:

@@ -23,15 +23,15 @@ class Trained(NamedTuple):
 
     @property
     def notes(self) -> List[str]:
-        """What somebody who looks at its predictions ought to know, in sentences."""
+        """Notes for users of its predictions, in sentences."""
         notes = []
         if catalogue.is_synthetic(self.run):
             notes.append(
-                "This network was trained on synthetic people, drawn by the program, and on few of them: on "
-                "photographs expect poses that are roughly right at best, and often wrong."
+                "This network was trained on a small number of synthetic people. On photographs, expect poses that "
+                "are roughly right at best, and often wrong."
             )
         if not self.finished:
-            notes.append("This network is not trained to its end: its best parameters so far are used.")
+            notes.append("The training of this network is not finished; its best parameters so far are used.")
         return notes
 
 
@@ -52,12 +52,12 @@ def find(name: str, runs: Path, option: str = "--run ") -> Trained:
     chosen = [folder for folder in there if name and folder.name.startswith(name)]
     if len(chosen) == 1:
         return _of(chosen[0])
-    if Path(name).is_dir() and not chosen:
+    if name and Path(name).is_dir() and not chosen:
         return _of(Path(name))  # which says what is missing there
     if not there:
         raise InputError(f"{option}{name}: {runs} holds no trained runs. `make table1` trains some, or name another "
                          "folder with --runs.")
-    what = "there are several such runs" if chosen else "there is no such run"
+    what = "several runs match" if chosen else "no run matches"
     lines = "; ".join(f"{folder} ({_label(folder)})" for folder in chosen or there)
     raise InputError(f"{option}{name}: {what}. Name one of: {lines}.")
 
@@ -77,16 +77,15 @@ def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
     own = parameters.with_suffix(".json")
     settings = own if own.is_file() else parameters.with_name(SETTINGS)
     if not settings.is_file():
-        raise InputError(f"{option}{parameters}: what network this is must stand in {own.name} or {SETTINGS} "
-                         f"beside it. Copy the run's {SETTINGS} there.")
+        raise InputError(f"{option}{parameters}: the file {own.name} or {SETTINGS} beside it must describe the "
+                         f"network. Copy the run's {SETTINGS} there.")
     return Trained(run.read(settings), parameters)
 
 
 def _of(folder: Path) -> Trained:
     found = run.read(folder / SETTINGS)
     if not (folder / PARAMETERS).is_file():
-        raise InputError(f"{folder}: this run has no parameters yet. Run its table's command again; it goes on from "
-                         "where it was.")
+        raise InputError(f"{folder}: this run has no parameters yet. Run its table's command again; it resumes.")
     return Trained(found, folder / PARAMETERS, (folder / DONE).is_file())
 
 

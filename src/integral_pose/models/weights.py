@@ -34,7 +34,7 @@ def load(
         ) from error
     for name, parameter in net._collect_params_with_prefix().items():
         if not np.isfinite(parameter.list_data()[0].asnumpy()).all():
-            raise InputError(f"{path}: {name} holds numbers that are not finite, so the file is damaged. {remedy}")
+            raise InputError(f"{path}: {name} contains numbers that are not finite, so the file is damaged. {remedy}")
 
 
 @contextmanager
@@ -51,7 +51,8 @@ def saving(path: Path) -> Iterator[str]:
             yield str(draft)
             mx.nd.load(str(draft))
         except mx.MXNetError as error:
-            raise OSError(errno.EIO, "MXNet could not write it to its end; the disk may be full", str(path)) from error
+            raise OSError(errno.EIO, "MXNet could not write the whole file; the disk may be "
+                                     "full", str(path)) from error
 
 
 def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[mx.Context]) -> None:
@@ -68,6 +69,6 @@ def _download(name: str, models: Path) -> Path:
         return Path(get_model_file(name, root=str(models)))
     except Exception as error:  # GluonCV lets through whatever its download raises
         raise InputError(
-            f"GluonCV could not download the ImageNet parameters {name} ({type(error).__name__}). "
-            f"Put a file {name}-….params into {models}, from a machine that can."
+            f"GluonCV could not download the ImageNet parameters {name} ({type(error).__name__}). Download "
+            f"{name}-….params on another machine and put it into {models}."
         ) from error

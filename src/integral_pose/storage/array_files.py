@@ -1,4 +1,4 @@
-"""Checkpoints and predictions: one file of plain arrays, written atomically and never unpickled."""
+"""Checkpoints and predictions: one file of plain arrays, written atomically and read without unpickling."""
 from __future__ import annotations
 
 import json
@@ -18,7 +18,7 @@ STATE = "state"
 def write(path: Path, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
     """Puts arrays and a JSON-able state into `path`, replacing what was there.
 
-    The format is that of numpy.savez, which leaves its archive open when it fails, to complain of that on its own.
+    The format is that of numpy.savez, which leaves its archive open when it fails, and then raises another error.
     """
     with replacing(path) as draft, ZipFile(draft, "w") as archive:
         for name, array in {STATE: np.array(json.dumps(state)), **arrays}.items():
@@ -38,6 +38,6 @@ def read(path: Path) -> Tuple[Dict[str, Array], Dict[str, Any]]:
         return arrays, json.loads(str(arrays.pop(STATE)))
     except Exception as error:  # a damaged file makes NumPy and zipfile raise almost anything
         raise InputError(
-            f"{path}: this file is damaged ({type(error).__name__}). Delete it and run the same command again: what it "
-            "held is trained or computed anew; other runs are not touched."
+            f"{path}: this file is damaged ({type(error).__name__}). Delete it and run the same command again: its "
+            "content is trained or computed again; other runs are not affected."
         ) from error

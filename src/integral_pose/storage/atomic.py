@@ -1,4 +1,4 @@
-"""Files that are either whole or not there, and folders that one process at a time works in."""
+"""Files that are written completely or not at all, and folders that one process at a time works in."""
 from __future__ import annotations
 
 import fcntl
@@ -16,7 +16,7 @@ PAGE = 4096  # bytes
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Gives a path to write to; what was written takes the place of `path` at once, or not at all."""
+    """Gives a path to write to; the result replaces `path` atomically, or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -52,13 +52,13 @@ def demand_writable(folder: Path, option: str) -> None:
             trial.write(bytes(PAGE))
     except OSError as error:
         raise InputError(
-            f"{option} {folder}: no file can be written there ({error.strerror}). Make that possible, or name another "
-            f"folder with {option}."
+            f"{option} {folder}: no file can be written there ({error.strerror}). Make the folder writable, or choose "
+            f"another with {option}."
         ) from error
 
 
 def remove_drafts(folder: Path) -> None:
-    """Deletes what killed processes left half-written in a folder, and below, that nobody else writes to."""
+    """Deletes files that killed processes left half-written in a folder and below; nobody else may be writing there."""
     for draft in folder.rglob(".*"):
         draft.unlink()
 

@@ -1,4 +1,4 @@
-"""CSV files with a header line: written whole, and read with every cell checked."""
+"""CSV files with a header line: written atomically, and read with every cell checked."""
 from __future__ import annotations
 
 import csv
@@ -54,7 +54,7 @@ def _demand_columns(header: Sequence[str], kinds: Kinds) -> None:
 
 def _converted(line: Mapping[Any, Any], kinds: Kinds) -> Dict[str, Any]:
     if None in line or None in line.values():  # DictReader's mark of too many cells, and of too few
-        raise ValueError("there are not as many cells as columns")
+        raise ValueError("the number of cells differs from the number of columns")
     values = {}
     for name, kind in kinds.items():
         try:

@@ -1,4 +1,4 @@
-"""Several processes that share work: none outlives the one that started them, and none ends unnoticed."""
+"""Processes that share work: none outlives the one that started them, and none fails unnoticed."""
 from __future__ import annotations
 
 import multiprocessing

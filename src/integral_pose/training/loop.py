@@ -1,4 +1,4 @@
-"""The training loop: data parallel, resumable to the bit, stopped by a loss that is not finite.
+"""The training loop: data parallel, bit-identical when resumed, stopped by a loss that is not finite.
 
 A run's folder holds run.json (what it is), log.csv and TensorBoard events (how it went), checkpoint.npz (where it
 is), net.params (its best weights so far, by the loss on held-out people) and, once it is done, trained.json.
@@ -61,7 +61,7 @@ class Schedule:
         return run.low_rate if falls else run.rate
 
     def validated(self, run: Run, loss: float, per_epoch: int) -> bool:
-        """Takes in a validation loss; says whether it is the best so far."""
+        """Records a validation loss; returns whether it is the best so far."""
         improved = loss < self.best
         self.best, self.stale = (loss, 0) if improved else (self.best, self.stale + 1)
         if run.steps:
@@ -253,12 +253,12 @@ class _Training:
     def _demand_finite(self, loss: float, step: int) -> None:
         if not math.isfinite(loss):
             raise RunFailed(
-                f"run {self.run.key} ({self._name()}): the loss is {loss} at step {step}. What was checkpointed "
-                f"before stays in {self.folder}; look at its log.csv, and at the people of that step."
+                f"run {self.run.key} ({self._name()}): the loss is {loss} at step {step}. Earlier checkpoints stay in "
+                f"{self.folder}; see its log.csv, and check the people of that step."
             )
 
     def _agree_on_statistics(self) -> None:
-        """Each device of each process has its own running statistics: all go on from their mean, which is saved."""
+        """Each device of each process has its own running statistics; all continue with their mean, which is saved."""
         mx.nd.waitall()  # a backward pass writes them without the engine's knowing, so reading would not wait for it
         crew = self.site.crew
         if len(self.site.devices) * crew.size > 1:
@@ -320,7 +320,7 @@ class _Training:
                     yield f"copy {number} {name}", copy
 
     def _resume(self) -> None:
-        """Goes on from the checkpoint, if there is one.
+        """Resumes from the checkpoint, if there is one.
 
         Raises:
             InputError: it is damaged, or of another run or version.
@@ -333,7 +333,7 @@ class _Training:
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"{self.folder / CHECKPOINT}: this checkpoint was written by another version of the program ({error}). "
-                "Go back to that version, or delete it to train this run from its start."
+                "Use that version, or delete the checkpoint to train this run from scratch."
             ) from error
 
     def _read_checkpoint(self) -> Optional[Tuple[Dict[str, Array], Dict[str, Any]]]:
@@ -343,8 +343,8 @@ class _Training:
         arrays, state = array_files.read(path)
         if state.get("key") != self.run.key:
             raise InputError(
-                f"{path}: this is a checkpoint of run {state.get('key')}, not of {self.run.key}. "
-                "Move it to where it came from, or delete it to train this run from its start."
+                f"{path}: this is a checkpoint of run {state.get('key')}, not of {self.run.key}. Move it back, or "
+                "delete it to train this run from scratch."
             )
         return arrays, state
 

@@ -1,7 +1,6 @@
-"""TensorBoard's events of a run, written at once: where there is no room for one, the run ends there and says so.
+"""TensorBoard events of a run, written at once: if the disk is full, the run ends with a message.
 
-tensorboardX's own writer has a thread that ends with the first event that does not fit, after which the run waits for
-it for ever.
+tensorboardX's own writer has a thread that ends at the first event that cannot be written; the run then waits forever.
 """
 from __future__ import annotations
 
@@ -18,7 +17,7 @@ from integral_pose.storage.atomic import naming
 
 
 class Events:
-    """A file of scalars in a run's folder: each process that trains the run begins its own."""
+    """A file of scalars in a run's folder; each process that trains the run starts its own."""
 
     def __init__(self, folder: Path, start: int) -> None:
         """Begins a file: what earlier files have of step `start` and after no longer counts.
