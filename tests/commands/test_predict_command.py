@@ -336,7 +336,7 @@ def test_the_commands_of_the_page_work(
     monkeypatch.setattr(predict, "Detector", Found)
     monkeypatch.setattr(cv2, "VideoCapture", lambda what, real=cv2.VideoCapture: real(what or "dance.mp4"))
     words = [word.replace("quick/1a2b3c4d5e", f"smoke/{key()}").replace("1a2b3c", key()[:6]) for word in words]
-    assert predict.main(words) == 0
+    assert predict.main(words) == ("camera" in words)  # what stands for it has no 100 frames, which is told
     out = Path(words[words.index("--out") + 1] if "--out" in words else "predictions")
     assert content(out)["people"] and list((out / "overlays").iterdir())
 

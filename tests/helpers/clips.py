@@ -52,6 +52,15 @@ def coded(path: Path, codec: bytes) -> Path:
     return _changed(path, {b"stsd": lambda content: content.replace(b"mp4v", codec).replace(b"esds", b"free")})
 
 
+def stretched(path: Path, across: int, down: int) -> Path:
+    """Has players show an MP4's pixels so many times as wide as high."""
+    def with_aspect(old: bytes) -> bytes:
+        aspect = struct.pack(">I4s2I", 16, b"pasp", across, down)
+        return old[:8] + struct.pack(">I", len(old) - 8 + len(aspect)) + old[12:] + aspect
+
+    return _changed(path, {b"stsd": with_aspect})
+
+
 def sound(path: Path) -> Path:
     """Names an MP4's only track one of sound."""
     return _changed(path, {b"hdlr": lambda content: content.replace(b"vide", b"soun")})

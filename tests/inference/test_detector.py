@@ -4,6 +4,8 @@ from __future__ import annotations
 import integral_pose  # isort: skip  # noqa: F401
 
 import json
+import os
+import signal
 import warnings
 from pathlib import Path
 
@@ -277,6 +279,35 @@ def test_one_bad_picture_loses_nothing_and_photographs_are_upright(tmp_path, mon
     assert json.loads(out.read_text())[0]["bbox"][2:] == [40, 30]
     assert command.main([str(tmp_path / "one.png"), "--out", str(out), "--max-pixels", "6299"]) == 2
     assert "one.png: is 70 x 90 px" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("after", [0, 2])
+def test_what_was_found_before_a_signal_is_kept(tmp_path, monkeypatch, capsys, after):
+    class Ended(Sizes):
+        looked_at = 0
+
+        def __init__(self, *arguments):
+            self.end_after(0)
+
+        def end_after(self, pictures):
+            if self.looked_at == after == pictures:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        def people(self, image):
+            self.looked_at += 1
+            self.end_after(self.looked_at)
+            return super().people(image)
+
+    monkeypatch.setattr(command, "Detector", Ended)
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path, name)
+    assert command.main([str(tmp_path), "--out", str(tmp_path / "boxes.txt")]) == 128 + signal.SIGTERM
+    said = capsys.readouterr()
+    if after:
+        assert said.out.startswith("Stopped early, of 3: 2 people in 2 pictures")
+        assert [one["image_id"] for one in json.loads((tmp_path / "boxes.txt").read_text())] == ["a.png", "b.png"]
+    else:
+        assert "Stopped. Nothing was written." in said.err and not (tmp_path / "boxes.txt").exists()
 
 
 @pytest.mark.parametrize("arguments, said", [

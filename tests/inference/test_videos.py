@@ -78,6 +78,13 @@ def test_uneven_frames_keep_their_times(tmp_path: Path) -> None:
     assert [one.seconds for one in shown] == pytest.approx([0, 0.04, 0.2, 0.24, 0.64])
 
 
+def test_pixels_that_are_not_square_are_known(tmp_path: Path) -> None:
+    with videos.opened(source(clips.stretched(clips.plain(tmp_path / "a.mp4", 2), 4, 3))) as opened:
+        assert opened.stretch == pytest.approx(4 / 3)
+    with videos.opened(source(clips.plain(tmp_path / "b.mp4", 2))) as opened:
+        assert opened.stretch == 1
+
+
 def test_frames_without_time_stamps_go_by_the_rate() -> None:
     class Untimed:
         def get(self, what: int) -> float:
@@ -139,12 +146,14 @@ def test_words_name_videos_cameras_and_addresses(word: str, what: Any, name: str
     assert videos.source(word) == (what, name, stem)
 
 
-def test_pictures_are_no_videos_whatever_their_names(tmp_path: Path) -> None:
+def test_pictures_are_no_videos_whatever_their_names(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
     for name in ("a.jpg", "b"):
         (tmp_path / name).write_bytes(bytes(cv2.imencode(".jpg", corner())[1]))
     (tmp_path / "c.txt").write_text("words")
-    for name in ("a.jpg", "b", "c.txt", "nowhere.jpg", ""):
+    (tmp_path / "d").write_bytes(np.random.default_rng(0).bytes(600))
+    for name in ("a.jpg", "b", "c.txt", "d", "nowhere.jpg", ""):
         assert videos.source(str(tmp_path / name)) is None
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("word, said", [
@@ -237,3 +246,15 @@ def test_a_cameras_times_count_from_its_first_frame() -> None:
     video = videos.OpenVideo(Camera(), source("camera"), 30.0, 0)
     first, second, third = (one.seconds for one in videos.frames(video, 3) if isinstance(one, Picture))
     assert first == 0 and second is not None and third is not None and 0.01 < second < third and video.endless
+
+
+def test_a_camera_that_is_unplugged_is_told() -> None:
+    class Unplugged:
+        left = 2
+
+        def read(self) -> Any:
+            self.left -= 1
+            return self.left >= 0, corner()
+
+    *frames, last = videos.frames(videos.OpenVideo(Unplugged(), source("camera"), 30.0, 0))
+    assert len(frames) == 2 and isinstance(last, Unread) and "no more pictures after 2" in last.reason

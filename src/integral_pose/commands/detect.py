@@ -21,6 +21,7 @@ from integral_pose.inference.media import Gathered, Shown, Unread
 from integral_pose.models.devices import one_device
 from integral_pose.storage import image_files
 from integral_pose.storage.atomic import replacing
+from integral_pose.storage.processes import interruptible, stoppable
 
 DEFAULT = next(iter(DETECTORS))
 EXAMPLE = f"""examples:
@@ -46,18 +47,27 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         _check(args)
         gathered = coco_pictures(args.coco) if args.coco else find(args.pictures)
-        detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
-        upright = not args.coco  # COCO's annotations are of pictures as they are stored
-        found = detect(detector, gathered, args.least, media.pictures(gathered.pictures, 1, args.max_pixels, upright))
+        with interruptible():
+            found = _found(args, gathered)
         _write(args.out, found.records)
     except InputError as error:
         print(f"detect: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt as stopped:
+        print("detect: Stopped. Nothing was written.", file=sys.stderr)
+        return stopped.args[0] if stopped.args else 130
     for said in [*gathered.skipped, *(unread.reason for unread in found.failed)]:
         print(f"detect: {said}", file=sys.stderr)
     left = f", {len(found.failed)} could not be used" if found.failed else ""
-    print(f"{len(found.records)} people in {found.pictures} pictures{left}, written to {args.out}")
-    return 1 if found.failed else 0
+    early = f"Stopped early, of {len(gathered.pictures)}: " if found.stopped else ""
+    print(f"{early}{len(found.records)} people in {found.pictures} pictures{left}, written to {args.out}")
+    return 128 + found.stopped if found.stopped else int(bool(found.failed))
+
+
+def _found(args: argparse.Namespace, gathered: Gathered) -> Found:
+    detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
+    upright = not args.coco  # COCO's annotations are of pictures as they are stored
+    return detect(detector, gathered, args.least, media.pictures(gathered.pictures, 1, args.max_pixels, upright))
 
 
 class Found(NamedTuple):
@@ -66,6 +76,7 @@ class Found(NamedTuple):
     records: List[Dict[str, Any]]
     pictures: int  # that were looked at
     failed: List[Unread]
+    stopped: int = 0  # the signal that ended it before all were looked at
 
 
 def detect(detector: Detector, gathered: Gathered, least: float, shown: Iterable[Shown]) -> Found:
@@ -75,22 +86,31 @@ def detect(detector: Detector, gathered: Gathered, least: float, shown: Iterable
     Args:
         shown: the pictures of `gathered`, in their order.
 
+    Ctrl-C or SIGTERM ends it: what was found so far is returned.
+
     Raises:
         InputError: none can be read.
+        KeyboardInterrupt: it was stopped before any was looked at.
     """
     found: List[Dict[str, Any]] = []
-    failed = list(gathered.unread)
+    failed, looked_at = list(gathered.unread), 0
     paths = tqdm(gathered.pictures, unit="picture", desc="detect", leave=False, disable=None)
-    for path, one in zip(paths, shown):
-        if isinstance(one, Unread):
-            failed.append(one)
-            continue
-        boxes, scores = detector.people(one.pixels)
-        found += records(path, boxes[scores >= least], scores[scores >= least])
-    looked_at = len(gathered.pictures) + len(gathered.unread) - len(failed)
-    if not looked_at:
-        raise InputError(" ".join(unread.reason for unread in failed[:3]))
-    return Found(found, looked_at, failed)
+    with stoppable() as stopped:
+        for path, one in zip(paths, shown):
+            if stopped():
+                break
+            if isinstance(one, Unread):
+                failed.append(one)
+                continue
+            boxes, scores = detector.people(one.pixels)
+            found += records(path, boxes[scores >= least], scores[scores >= least])
+            looked_at += 1
+        if stopped() and not looked_at:
+            raise KeyboardInterrupt(128 + stopped())
+        if not looked_at:
+            raise InputError(" ".join(unread.reason for unread in failed[:3]))
+        early = looked_at + len(failed) < len(gathered.pictures) + len(gathered.unread)
+        return Found(found, looked_at, failed, stopped() if early else 0)
 
 
 def find(places: Sequence[Path]) -> Gathered:

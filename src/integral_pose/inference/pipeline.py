@@ -119,14 +119,17 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
         drawn.check()
         if isinstance(task.boxes, FrameBoxes):
             outcome.notes += task.boxes.after(len(video.times), not (most == len(video.times) or outcome.stopped))
-        outcome.notes += _about_time(video, task.overlays)
+        outcome.notes += _about(video, task.overlays)
         _write(task, estimator, place, outcome, video)
         return outcome
 
 
-def _about_time(video: OpenVideo, overlays: bool) -> List[str]:
-    """What is worth saying of the frames' times, in sentences."""
+def _about(video: OpenVideo, overlays: bool) -> List[str]:
+    """What is worth saying of the frames and their times, in sentences."""
     notes = []
+    if video.stretch != 1:
+        notes.append(f"{video.source.name}: its pixels are to be shown {video.stretch:.4g} times as wide as high. "
+                     "Boxes, joints and overlays are of the frames as they are stored, not stretched.")
     if video.untimed:
         notes.append(f"{video.source.name}: {video.untimed} of {len(video.times)} frames have no time stamp; theirs "
                      f"follow from {video.rate:g} frames a second.")

@@ -60,6 +60,12 @@ class OpenVideo:
         return not self.frames and (isinstance(self.source.what, int) or "://" in self.source.what)
 
     @property
+    def stretch(self) -> float:
+        """How many times as wide as high a pixel is to be shown: 1 but for some cameras' and DVDs' videos."""
+        across, down = (self.capture.get(what) for what in (cv2.CAP_PROP_SAR_NUM, cv2.CAP_PROP_SAR_DEN))
+        return across / down if across > 0 and down > 0 else 1.0
+
+    @property
     def mean_rate(self) -> float:
         """Frames a second, by the times of the frames read."""
         length = self.times[-1] - self.times[0] if self.times else 0
@@ -120,11 +126,22 @@ def _is_video(path: Path) -> bool:
 
 def _opens(path: Path) -> bool:
     """Whether FFmpeg finds a video in a file whose kind nothing else tells."""
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    with _quiet():
+        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+        try:
+            return bool(capture.isOpened())
+        finally:
+            capture.release()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without OpenCV's own words, at length, about what it cannot open."""
+    before = cv2.setLogLevel(0)
     try:
-        return bool(capture.isOpened())
+        yield
     finally:
-        capture.release()
+        cv2.setLogLevel(before)
 
 
 @contextmanager
@@ -136,18 +153,17 @@ def opened(of: Source) -> Iterator[OpenVideo]:
     """
     if isinstance(of.what, str) and "://" not in of.what and not Path(of.what).is_file():
         raise InputError(f"{of.name}: there is no such file. Check the path.")
-    before = cv2.setLogLevel(0)  # or OpenCV says itself, at length, that there is no camera
-    capture = cv2.VideoCapture(of.what)
-    try:
-        if not capture.isOpened():
-            raise InputError(_unopened(of))
-        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # turns frames by the file's tag; not every build does by itself
-        rate, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
-        known = 0 < frames < 2**31  # of streams FFmpeg gives numbers far below 0
-        yield OpenVideo(capture, of, rate if 1 <= rate <= 1000 else USUAL_RATE, int(frames) if known else 0)
-    finally:
-        capture.release()
-        cv2.setLogLevel(before)
+    with _quiet():
+        capture = cv2.VideoCapture(of.what)
+        try:
+            if not capture.isOpened():
+                raise InputError(_unopened(of))
+            capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # turns frames by the file's tag; not every build does so
+            rate, frames = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
+            known = 0 < frames < 2**31  # of streams FFmpeg gives numbers far below 0
+            yield OpenVideo(capture, of, rate if 1 <= rate <= 1000 else USUAL_RATE, int(frames) if known else 0)
+        finally:
+            capture.release()
 
 
 def frames(video: OpenVideo, most: int = 0) -> Iterator[Shown]:
@@ -166,10 +182,12 @@ def frames(video: OpenVideo, most: int = 0) -> Iterator[Shown]:
         started = started if number else now
         video.times.append(now - started if isinstance(video.source.what, int) else _seconds(video, number))
         yield Picture(str(number), pixels, video.times[-1])
+    name = video.source.name
     if number == 0:
-        yield Unread(video.source.name, _undecoded(video))
+        yield Unread(name, _undecoded(video))
+    elif isinstance(video.source.what, int):
+        yield Unread(name, f"{name}: the camera gave no more pictures after {number}. Was it unplugged?")
     elif number < 0.98 * video.frames:  # containers miscount by a frame or two
-        name = video.source.name
         yield Unread(name, f"{name}: ends after {number} of {video.frames} frames; it may be damaged.")
 
 
