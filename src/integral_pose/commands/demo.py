@@ -25,7 +25,6 @@ from integral_pose.skeletons import HUMAN36M, MPII
 from integral_pose.synthetic import make_human36m as clips
 from integral_pose.synthetic import make_mpii as stills
 
-MODELS = Path(__file__).resolve().parents[3] / "models"
 SEED = 1  # the networks were trained on people of seed 0
 STILLS = (1, 2, 3)
 # Picked after a look at eleven: of one that was left out, (9, 2), left and right come out exchanged, 323 mm off.
@@ -70,7 +69,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 def look(part: str, examples: List[Example], out: Path) -> Outcome:
     """Predictions of a network that comes with the program for the examples."""
     known = {example.path.name: Boxes(example.box[None], np.ones(1)) for example in examples}
-    network = saved.at(MODELS / f"{part}.params")
+    network = saved.at(saved.SHIPPED / f"{part}.params")
     task = Task(network, mx.cpu(), lambda picture: known[picture.name], "known", out)
     return on_pictures(task, Gathered([example.path for example in examples]))
 

@@ -23,7 +23,7 @@ from integral_pose.models.devices import one_device
 from integral_pose.storage import image_files
 from integral_pose.storage.processes import interruptible
 
-SHIPPED = Path(__file__).resolve().parents[3] / "models" / "people.params"
+SHIPPED = saved.SHIPPED / "people.params"
 DETECTOR = next(iter(DETECTORS))
 EXAMPLE = """examples:
   python -m scripts.predict photo.jpg

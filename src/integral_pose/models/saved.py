@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import Dict, List, NamedTuple
 
 from integral_pose import run
 from integral_pose.datasets import catalogue
@@ -12,6 +12,7 @@ from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS
 
 SETTINGS = "run.json"
+SHIPPED = Path(__file__).resolve().parents[3] / "models"  # the folder of the networks that come with the program
 
 
 class Trained(NamedTuple):
@@ -80,6 +81,11 @@ def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
         raise InputError(f"{option}{parameters}: the file {own.name} or {SETTINGS} beside it must describe the "
                          f"network. Copy the run's {SETTINGS} there.")
     return Trained(run.read(settings), parameters)
+
+
+def shipped() -> Dict[str, Path]:
+    """The files of parameters that come with the program, by their networks' names, such as "people"."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.params"))}
 
 
 def _of(folder: Path) -> Trained:
