@@ -11,7 +11,7 @@ such numbers, so a claim states what one would expect, with the reason in its ta
 """
 from __future__ import annotations
 
-from typing import Sequence, Tuple
+from typing import Sequence
 
 from integral_pose.tables import AT_01, AUC, Claim, Metric, beats
 
@@ -19,8 +19,7 @@ COLUMN = "ResNet-50"
 
 
 def expected(
-    better: str, worse: str, metrics: Sequence[Metric] = (AT_01, AUC), columns: Tuple[str, ...] = (COLUMN,)
+    better: str, worse: str, metrics: Sequence[Metric] = (AT_01, AUC), columns: Sequence[str] = ("",), text: str = ""
 ) -> Claim:
-    """That one row is better than another."""
-    text = f"{better} > {worse} in {', '.join(metric.name for metric in metrics)}"
-    return Claim(text, beats(better, worse, metrics, columns), (better, worse), None)
+    """That one row is better than another, of which the paper says nothing."""
+    return beats(better, worse, *metrics, columns=columns, text=text, in_paper=None)

@@ -21,15 +21,14 @@ def others(lines: str) -> Tuple[Row, ...]:
     return tuple(Row(name, (), numbers) for name, numbers in (line.split() for line in lines.split("\n") if line))
 
 
-def best(rows: Sequence[Row], metrics: Sequence[Metric], column: str) -> Tuple[Claim, ...]:
-    """Claims that ours beats each row in all the numbers it prints: every action and the mean, or the mean alone.
+def best(rows: Sequence[Row], metrics: Sequence[Metric], quote: str) -> Tuple[Claim, ...]:
+    """That ours is ahead of each row in all that it prints: in every action and the mean, or in the mean alone.
 
-    Other people's numbers are on the paper's data, so these claims are checked on the paper's numbers and not on ours.
+    Other people's numbers are on the paper's data, so these claims are held against the paper's numbers and not ours.
     """
     claims = []
     for row in rows:
         printed = [metric for metric, number in zip(metrics, row.numbers(0)) if number == number]  # nan is not itself
-        where = "every action and the mean" if len(printed) > 1 else "the mean"
-        margins = beats(OURS, row.name, printed, (column,))
-        claims.append(Claim(f"{OURS} < {row.name} in {where}", margins, (OURS, row.name)))
+        where = "in every action and the mean" if len(printed) > 1 else "in the mean"
+        claims.append(beats(OURS, row.name, *printed, where=where, quote=quote))
     return tuple(claims)

@@ -4,15 +4,17 @@ Expected in the quick profile: `results/quick/table7-claims.csv` says which clai
 """
 from __future__ import annotations
 
-from typing import Tuple
+from typing import Sequence, Tuple
 
 from integral_pose.methods import H1, H2, I1, I2, I_STAR, R1, on_human36m
 from integral_pose.run import Run
-from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Claim, Margins, Row, Table, beats, every, ordered
+from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Claim, Row, Table, beats, ordered
 
 COLUMNS = ("Strategy 1", "Strategy 2")
 METHODS = ("R1", "H1", "H2", "I*", "I1", "I2")
 PAIRS = (("I*", "R1"), ("I1", "H1"), ("I2", "H2"))
+IMPROVES = "integral regression significantly improves the baselines in both training strategies"
+BEST = "for 3D task I* obtains the best performance"
 
 
 def _both(method: Run) -> Tuple[Run, Run]:
@@ -20,12 +22,10 @@ def _both(method: Run) -> Tuple[Run, Run]:
     return on_human36m(method), on_human36m(method, extra="mpii")
 
 
-def _beats(better: str, worse: str, column: str) -> Claim:
-    return Claim(f"{better} < {worse} in {column}", beats(better, worse, (MPJPE,), (column,)), (better, worse))
-
-
-def _best(method: str, column: str) -> Margins:
-    return every(*(beats(method, other, (MPJPE,), (column,)) for other in METHODS if other != method))
+def _best(method: str, columns: Sequence[str], where: str, in_paper: bool = True) -> Claim:
+    others = [other for other in METHODS if other != method]
+    return beats(method, others, MPJPE, columns=columns, text=f"{method} is the best {where}", quote=BEST,
+                 in_paper=in_paper)
 
 
 TABLE = Table(
@@ -44,17 +44,14 @@ TABLE = Table(
     metrics=(MPJPE,),
     beside=(PA_MPJPE, PA_MPJPE_SCALED),
     claims=(
-        # "integral regression significantly improves the baselines in both training strategies"
-        *(_beats(better, worse, column) for column in COLUMNS for better, worse in PAIRS),
-        # "all methods are significantly improved after using MPII data"
-        *(
-            Claim(f"Strategy 2 < Strategy 1 for {method}", ordered(COLUMNS[::-1], (method,), (MPJPE,)), (method,))
-            for method in METHODS
-        ),
-        # "for 3D task I* obtains the best performance"; the bold numbers say: I2 in Strategy 1, I* in Strategy 2
-        Claim("I2 is the best in Strategy 1", _best("I2", COLUMNS[0]), METHODS),
-        Claim("I* is the best in Strategy 2", _best("I*", COLUMNS[1]), METHODS),
-        Claim("I* is the best in both", every(*(_best("I*", column) for column in COLUMNS)), METHODS, in_paper=False),
+        *(beats(i, h, MPJPE, columns=(column,), where=f"in {column}", quote=IMPROVES)
+          for column in COLUMNS for i, h in PAIRS),
+        *(ordered(f"Strategy 2 < Strategy 1 for {method}", COLUMNS[::-1], (method,), MPJPE,
+                  quote="all methods are significantly improved after using MPII data") for method in METHODS),
+        # the bold numbers say: I2 in Strategy 1, I* in Strategy 2
+        _best("I2", COLUMNS[:1], "in Strategy 1"),
+        _best("I*", COLUMNS[1:], "in Strategy 2"),
+        _best("I*", COLUMNS, "in both", in_paper=False),
     ),
 )
 

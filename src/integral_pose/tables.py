@@ -1,10 +1,12 @@
 """A table of the paper as data: its rows, its numbers, and what it claims."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Callable, Iterator, Optional, Sequence, Tuple
+from dataclasses import dataclass, replace
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from integral_pose.run import Run
+
+Names = Union[str, Sequence[str]]  # of a row, or of several
 
 
 @dataclass(frozen=True)
@@ -66,22 +68,67 @@ class Costs:
 
 # Given row, column and metric, a number; or an array of them, one a resampling of the test people.
 Values = Callable[[str, str, str], Any]
-Margins = Callable[[Values], Sequence[Any]]
+
+
+class Term(NamedTuple):
+    """One number of a table, with its weight in a margin. No column stands for each column of the table."""
+
+    weight: float
+    row: str
+    metric: Metric
+    column: str = ""
+
+
+@dataclass(frozen=True)
+class Margin:
+    """By how much something is better, as a weighted sum of a table's numbers: positive where it is.
+
+    Margins are added, subtracted and divided by numbers, so that a claim can be written as it would be on paper.
+    """
+
+    terms: Tuple[Term, ...]
+
+    def __add__(self, other: Margin) -> Margin:
+        return Margin(self.terms + other.terms)
+
+    def __sub__(self, other: Margin) -> Margin:
+        return self + other / -1
+
+    def __truediv__(self, number: float) -> Margin:
+        return Margin(tuple(term._replace(weight=term.weight / number) for term in self.terms))
+
+    def of(self, values: Values) -> Any:
+        """The margin in the metric's unit: a number, or an array where the values are arrays."""
+        return sum(term.weight * values(term.row, term.column, term.metric.name) for term in self.terms)
+
+    def in_columns(self, columns: Sequence[str]) -> Tuple[Margin, ...]:
+        """One margin for each column, if the terms name none."""
+        if all(term.column for term in self.terms):
+            return (self,)
+        return tuple(Margin(tuple(t._replace(column=t.column or column) for t in self.terms)) for column in columns)
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper as numbers that must be positive for it to hold.
+    """A sentence of the paper as margins, all of which must be positive for it to hold.
 
-    `margins(values)` are in the metric's unit, and linear in the values, so that they can be resampled.
-    `in_paper` is False for the sentences that the paper's own numbers contradict, None for those of which it prints no
-    numbers.
+    `quote` is the paper's sentence, where it has one. `in_paper` is False for sentences that the paper's own numbers
+    contradict, None for those of which it prints no numbers.
     """
 
     text: str
-    margins: Margins
-    rows: Tuple[str, ...] = ()
+    parts: Tuple[Margin, ...]
+    quote: str = ""
     in_paper: Optional[bool] = True
+
+    @property
+    def rows(self) -> Tuple[str, ...]:
+        """The rows that it is about, the better ones first."""
+        return tuple(dict.fromkeys(term.row for part in self.parts for term in part.terms))
+
+    def margins(self, values: Values) -> List[Any]:
+        """The margins of these values, in the metric's unit."""
+        return [part.of(values) for part in self.parts]
 
 
 @dataclass(frozen=True)
@@ -106,6 +153,11 @@ class Table:
     submission: bool = False
     topic: str = ""
 
+    def __post_init__(self) -> None:
+        claims = (replace(c, parts=tuple(p for part in c.parts for p in part.in_columns(self.columns)))
+                  for c in self.claims)
+        object.__setattr__(self, "claims", tuple(claims))
+
     @property
     def heading(self) -> str:
         """What its claims are: the paper's, or, where it prints no such numbers, one's expectations."""
@@ -123,37 +175,61 @@ class Table:
         return found.numbers(self.columns.index(column))[names.index(metric)]
 
 
+def lead(better: str, worse: str, metric: Metric, column: str = "", other: str = "") -> Margin:
+    """By how much one row is better than another: in a column, or each in its own, or in every column."""
+    return Margin((Term(metric.sign, better, metric, column), Term(-metric.sign, worse, metric, other or column)))
+
+
 def beats(
-    better: str, worse: str, metrics: Sequence[Metric], columns: Sequence[str]
-) -> Margins:
-    """Margins by which one row is better than another, for every metric and column."""
+    better: Names, worse: Names, *metrics: Metric, columns: Sequence[str] = ("",), where: str = "", text: str = "",
+    quote: str = "", in_paper: Optional[bool] = True,
+) -> Claim:
+    """That rows are better than others in every metric and column.
 
-    def margins(values: Values) -> Sequence[Any]:
-        return [m.sign * (values(better, c, m.name) - values(worse, c, m.name)) for m in metrics for c in columns]
-
-    return margins
-
-
-def ordered(columns: Sequence[str], rows: Sequence[str], metrics: Sequence[Metric]) -> Margins:
-    """Margins by which each column beats the next, for every row and metric."""
-
-    def margins(values: Values) -> Sequence[Any]:
-        pairs = [(row, one, two) for row in rows for one, two in zip(columns, columns[1:])]
-        return [m.sign * (values(r, one, m.name) - values(r, two, m.name)) for r, one, two in pairs for m in metrics]
-
-    return margins
+    Args:
+        better, worse: a row, or several, of which each is better than each.
+        columns: those that it is said of; by default all of the table.
+        where: of the columns, in words; or `text` for the whole sentence, if it reads better than what is made of them.
+    """
+    pairs = [(b, w) for b in _listed(better) for w in _listed(worse)]
+    parts = [lead(b, w, metric, column) for b, w in pairs for metric in metrics for column in columns]
+    relation = ">" if metrics[0].sign > 0 else "<"
+    words = [_joined(better), relation, _joined(worse), where, _measured(metrics)]
+    return Claim(text or " ".join(filter(None, words)), tuple(parts), quote, in_paper)
 
 
-def loses_less(robust: str, other: str, metric: Metric, large: str, small: str) -> Margins:
-    """The margin by which one row loses less than another from one column to the other."""
+def ordered(
+    text: str, columns: Sequence[str], rows: Sequence[str], *metrics: Metric, quote: str = "",
+    in_paper: Optional[bool] = True,
+) -> Claim:
+    """That each column is better than the next, for every row and metric."""
+    parts = [lead(row, row, metric, better, worse)
+             for row in rows for better, worse in zip(columns, columns[1:]) for metric in metrics]
+    return Claim(text, tuple(parts), quote, in_paper)
 
-    def margins(values: Values) -> Sequence[Any]:
-        one, two = (values(row, large, metric.name) - values(row, small, metric.name) for row in (other, robust))
-        return [metric.sign * (one - two)]
 
-    return margins
+def loses_less(
+    robust: str, other: str, metric: Metric, large: str, small: str, when: str, quote: str = "",
+    in_paper: Optional[bool] = True,
+) -> Claim:
+    """That a row loses less than another from one column to the next, which is what happens `when`."""
+    name = metric.name if metric.unit == "%" else ""
+    text = " ".join(filter(None, [robust, "loses less", name, "than", other, "when", when]))
+    lost = lead(other, other, metric, large, small) - lead(robust, robust, metric, large, small)
+    return Claim(text, (lost,), quote, in_paper)
 
 
-def every(*groups: Margins) -> Margins:
-    """The margins of several statements that hold together."""
-    return lambda values: [margin for group in groups for margin in group(values)]
+def _listed(names: Names) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names
+
+
+def _joined(names: Names) -> str:
+    listed = _listed(names)
+    return " and ".join(listed) if len(listed) == 2 else ", ".join(listed)
+
+
+def _measured(metrics: Tuple[Metric, ...]) -> str:
+    """ "in @0.1, AUC"; nothing where only millimetres are told."""
+    if metrics[0].unit != "%":
+        return ""
+    return "in every metric" if metrics == PCKH else f"in {', '.join(metric.name for metric in metrics)}"

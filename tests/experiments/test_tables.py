@@ -9,7 +9,21 @@ from typing import Any, Dict, Iterator, List
 import numpy as np
 import pytest
 
-from integral_pose.tables import AT_01, AUC, Claim, Metric, Row, Table, Values, beats, every
+from integral_pose.tables import (
+    AT_01,
+    AT_05,
+    AUC,
+    MPJPE,
+    PCKH,
+    Claim,
+    Row,
+    Table,
+    Values,
+    beats,
+    lead,
+    loses_less,
+    ordered,
+)
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
 MODULES = (importlib.import_module(f"experiments.{path.stem}") for path in sorted(FOLDER.glob("*.py")))
@@ -134,9 +148,40 @@ def test_a_row_the_paper_does_not_have_has_no_numbers() -> None:
     assert TINY.rows[2].numbers(0) == TINY.rows[2].numbers(1) == ()
 
 
-def test_beats_and_every_by_hand() -> None:
-    left = beats("A", "B", (AT_01, AUC), ("left",))
-    both = beats("A", "B", (Metric("@0.5", "%"),), ("left", "right"))
-    assert left(TINY.paper) == [1, 1.5]
-    assert both(TINY.paper) == [0.5, -3]
-    assert every(left, both)(TINY.paper) == [1, 1.5, 0.5, -3]
+def margins(claim: Claim) -> List[float]:
+    """Of the claim, in the tiny table, on the numbers that stand there."""
+    (planted,) = replace(TINY, claims=(claim,)).claims
+    return planted.margins(TINY.paper)
+
+
+def test_a_claim_is_of_every_column_unless_it_names_some() -> None:
+    assert margins(beats("A", "B", AT_01, AUC, columns=("left",))) == [1, 1.5]
+    assert margins(beats("A", "B", AT_05)) == [0.5, -3]
+    assert margins(beats(("A", "B"), "B", AT_05, columns=("right",))) == [-3, 0]
+
+
+def test_margins_add_up_as_on_paper() -> None:
+    two = lead("A", "B", AUC, "left") - lead("A", "B", AT_05, "left") / 2
+    assert margins(Claim("", (two,))) == [1.5 - 0.5 / 2]
+    assert margins(Claim("", (lead("A", "B", AUC, "left", "right"),))) == [3 - 9]
+
+
+def test_columns_are_ordered_and_losses_compared() -> None:
+    assert margins(ordered("", ("right", "left"), ("A", "B"), AT_05)) == [3, 6.5]
+    assert margins(loses_less("A", "B", AT_05, "left", "right", "it halves")) == [(0.5 - 7) - (1 - 4)]
+    assert loses_less("A", "B", MPJPE, "left", "right", "it halves").text == "A loses less than B when it halves"
+
+
+@pytest.mark.parametrize("claim, text", [
+    (beats("A", "B", *PCKH), "A > B in every metric"), (beats("A", "B", MPJPE, where="at both"), "A < B at both"),
+    (beats(("A", "B", "C"), ("D", "E"), AT_01, AUC), "A, B, C > D and E in @0.1, AUC"),
+])
+def test_a_claims_words_are_made_of_its_parts(claim: Claim, text: str) -> None:
+    assert claim.text == text
+
+
+@each_table
+def test_no_claim_is_a_function_and_sentences_are_the_papers(table: Table) -> None:
+    for claim in table.claims:
+        assert all(term.column in table.columns for part in claim.parts for term in part.terms)
+        assert claim.in_paper is not None or not claim.quote

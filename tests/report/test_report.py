@@ -217,7 +217,7 @@ def test_tables_without_files_are_named_and_show_the_papers_numbers(tmp_path: Pa
 @pytest.mark.parametrize("hostile", ['<script>alert("1")</script>', "a & b", '" onload="x'])
 def test_whatever_a_file_says_is_escaped(tmp_path: Path, hostile: str) -> None:
     table = Table("table1", hostile, (hostile,), (replace(table1.TABLE.rows[0], name=hostile),),
-                  (Claim(hostile, lambda v: [0.0], (hostile,)),), metrics=(table1.AUC,))
+                  (Claim(hostile, (lead(hostile, hostile, table1.AUC),), hostile),), metrics=(table1.AUC,))
     columns = ("row", "column", "metric", "ours", "low", "high", "seeds", "data", "protocol", "run_key", "commit")
     csv_files.write(tmp_path / "table1.csv", columns, [(hostile, hostile, "AUC", 1, 0, 2, *[hostile] * 5)])
     csv_files.write(tmp_path / "table1-claims.csv", tuple(numbers.VERDICT), [(hostile, "True", 1, 0.5, 1.5)])

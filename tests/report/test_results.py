@@ -19,7 +19,7 @@ from integral_pose.storage import array_files
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Metric, Table
 
 PEOPLE = 37
-COLUMN = table1.COLUMN
+(COLUMN,) = table1.TABLE.columns
 
 
 def evidence(error: float, seed: int = 0, people: int = PEOPLE) -> Evidence:

@@ -16,7 +16,7 @@ ENVIRONMENT.filters.update(
 )
 ENVIRONMENT.globals.update(
     size=vars(charts), notes=layout.NOTES, tally=text.tally, cells_are=text.cells_are, margin_unit=text.margin_unit,
-    protocols=text.protocols, counted=text.counted, signatures=text.signatures,
+    quotes=text.quotes, protocols=text.protocols, counted=text.counted, signatures=text.signatures,
 )
 
 

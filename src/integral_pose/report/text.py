@@ -47,6 +47,11 @@ def margin_unit(table: Table) -> str:
     return "points" if unit == "%" else unit
 
 
+def quotes(table: Table) -> List[str]:
+    """The paper's sentences that the claims are made of, each once."""
+    return list(dict.fromkeys(claim.quote for claim in table.claims if claim.quote))
+
+
 def protocols(numbers: Numbers) -> Tuple[str, Dict[str, List[str]]]:
     """What the protocols of all cells have in common; and the rest, each part with the names of its rows or cells."""
     found = {cell: number.protocol.split("|") for cell, number in numbers.cells().items()}
