@@ -17,7 +17,7 @@ from integral_pose.commands import report
 from integral_pose.errors import InputError
 from integral_pose.report import charts, curves, figures, numbers, page, prose, rendering, text
 from integral_pose.storage import csv_files
-from integral_pose.tables import Claim, Table
+from integral_pose.tables import Claim, Table, lead
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ROOT / "results" / "quick"
