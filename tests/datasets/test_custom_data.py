@@ -341,7 +341,7 @@ def test_one_command_trains_and_another_predicts(
     said = capsys.readouterr()
     assert "7 joints, 5 limbs, 2 pairs of left and right" in " ".join(said.err.split())
     assert [line.split()[0] for line in said.out.splitlines()[1:8]] == list(JOINTS)
-    assert "own|people:" in said.out and "-" in said.out.splitlines()[5]  # nobody has the left paw
+    assert "custom|people:" in said.out and "-" in said.out.splitlines()[5]  # nobody has the left paw
     (folder,) = [path.parent for path in place.glob("runs/custom/*/test.npz")]
     assert catalogue.skeleton(runs.read(folder / "run.json")).joints == JOINTS
     assert set(array_files.read(folder / "test.npz")[0]["sides"]) == {70.0}  # px, of the annotated boxes

@@ -22,6 +22,7 @@ from PIL import Image
 
 from integral_pose.commands import train
 from integral_pose.datasets import batches, custom, custom_images, custom_split, loader
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.errors import InputError
 from integral_pose.evaluation.evaluate import TESTED
 from integral_pose.run_folder import PARAMETERS
@@ -277,6 +278,23 @@ def test_the_size_of_the_one_picture_with_joints_of_the_other_is_asked_about(pla
     assert "joints lie outside" in " ".join(register(place, labels_of="stored").notes)
 
 
+@pytest.mark.parametrize("none", ["del", None, 0, "0"])
+def test_sizes_that_are_not_in_the_file_are_the_pictures(none: Any, place: Path) -> None:
+    truth = everybody(place, register(place).name)
+    content = annotations()
+    for image in content["images"]:
+        image.update(width=none, height=none)
+        if none == "del":
+            del image["width"], image["height"]
+    written(place, content)
+    assert [sample.box for sample in everybody(place, register(place).name)] == [sample.box for sample in truth]
+    tagged(place / "images" / "3.jpg", 6)
+    with pytest.raises(InputError, match=r"3\.jpg: an EXIF tag turns it, .* has no width and height .*--labels-of"):
+        register(place)
+    seen = register(place, labels_of="seen")
+    assert [sample.image.name for sample in everybody(place, seen.name) if sample.upright] == ["3.jpg"]
+
+
 @pytest.mark.parametrize("name", ["../../x.jpg", "/etc/x.jpg", "a/../../images/../../x.jpg"])
 def test_names_do_not_leave_the_images_folder(name: str, place: Path) -> None:
     content = annotations()
@@ -397,7 +415,7 @@ def test_files_of_ones_own_parts_are_taken_as_they_are(place: Path) -> None:
     data = custom.register(found, place / "data")
     sizes = [len(custom.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
     assert sizes == [9, 2, 4]  # two in the first picture
-    assert "1 pictures are in more than one part, the first: 0.jpg (train), 0.jpg (test)" in data.notes[-1]
+    assert "The same picture is in more than one part: 0.jpg (train), 0.jpg (test)." in data.notes[-1]
     (place / "test.json").write_text(json.dumps(part_of(annotations(), [])))
     with pytest.raises(InputError, match="test.json: nobody has a joint there"):
         custom.register(custom.find(place / "train.json", test=place / "test.json"), place / "data")
@@ -471,7 +489,7 @@ def test_whatever_sides_are_called_the_network_is_trained_on_the_same(names: Lis
         content["categories"][0]["keypoints"] = called
         written(place, content)
         run = train.described(args, register(place).name, custom.skeleton(custom.find(place / "dogs.json")))
-        people = loader.training_batches(run, place / "data")
+        people = loader.training_batches(run, Catalogue(place / "data"))
         assert isinstance(people, batches.Batches) and any(jitter.mirror for _, jitter in people.draws(0))
         tested = [sample.image for sample in custom.read(place / "data" / run.data, "test")]
         made.append((replace(run, data="mpii", skeleton="", start=None), tested, people.batch(0)))

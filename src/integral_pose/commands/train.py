@@ -32,6 +32,7 @@ from integral_pose.storage.atomic import replacing
 from integral_pose.training.loop import train
 
 METHODS = {"R1": R1, "H1": H1, "H2": H2, "H3": H3, "I*": I_STAR, "I1": I1, "I2": I2, "I3": I3}
+ENOUGH = 50  # steps: a network that had fewer has learnt nothing
 PARTS = "parts.csv"  # of a run's folder
 BACKBONES = ("resnet18", "resnet50", "resnet101")
 BUDGETS = {"smoke": {}, "quick": {}, "paper": {"steps": 10_000, "batch": 32, "validate_every": 500}}
@@ -41,16 +42,18 @@ EXAMPLE = """example:
   python -m scripts.predict --run 1a2b3c4d5e photo.jpg
 
 --data is a JSON file in COCO's format: `images`, `annotations` with `keypoints`, and a category that names the joints
-(`keypoints`) and the limbs between them (`skeleton`). Joints of the left and right are told by their names: left_knee,
-knee_r, LKnee. docs/custom_data.md has the smallest file that works.
+(`keypoints`) and the limbs between them (`skeleton`). It can also be a folder as Roboflow exports it, with train/,
+valid/ and test/. Joints whose names differ in left and right alone are a pair: left_knee and right_knee, LKNE and RKNE,
+kneeL and kneeR. docs/custom_data.md has the smallest file that works.
 
-A tenth of the images, by a hash of their names, is the test; a twentieth of the others chooses the best weights. What
-is measured is PCK, the share of joints within 0.05 and 0.1 of the longer side of the person's box, and the mean
-distance in px. Pictures that are nearly the same, such as frames of one video, make these numbers look too good.
+About a tenth of the images, by a hash of their paths below the images' folder, is the test; a twentieth of the others
+chooses the best weights. Frames of one video, and augmented copies of one image, are kept together if their names show
+it, or by --group. parts.csv in the run's folder lists who is where. What is measured is PCK, the share of joints within
+0.05 and 0.1 of the longer side of the person's box, and the mean distance in px.
 
 The profiles: quick is a quarter of the network's width and half its patch, trained from nothing in minutes on a CPU, to
-see that it works; paper is the paper's network, which starts from ImageNet and wants a GPU and hours. You can stop it
-at any moment; the same command resumes."""
+see that it works; paper is the paper's network, which starts from ImageNet and needs a GPU and hours; smoke is two
+steps, which show that the data are read. You can stop it at any moment: the same command resumes it."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -133,6 +136,8 @@ def _pairs(skeleton: Skeleton) -> List[str]:
 def _notes(notes: Sequence[str], run: Run, skeleton: Skeleton) -> List[str]:
     """What the user ought to look at before trusting the numbers, a line each."""
     pairs = _pairs(skeleton)
+    if run.steps < ENOUGH:
+        notes = [*notes, f"{run.steps} steps show that everything runs; the numbers below say nothing."]
     if pairs:
         sides = f"Left and right: {', '.join(pairs)}."
     elif run.mirror and len(skeleton.joints) > 1:

@@ -330,6 +330,11 @@ def _read(
     custom: Custom, data: Path, labels_of: str
 ) -> Tuple[List[custom_people.People], Dict[Path, custom_images.Image]]:
     """The people of each file, and all their pictures."""
+    most = batches.PICTURES.most_pixels
+    custom = Custom(tuple(
+        file._replace(content=custom_images.with_sizes(file.path, file.content, file.images, labels_of, most))
+        for file in custom.files
+    ))
     everybody = [custom_people.read(*file[:4]) for file in custom.files]
     checked = _checked(custom, everybody, data, labels_of)
     sizes = {path: image.annotated for path, image in checked.items()}
@@ -403,4 +408,5 @@ def _repeated(source: Dict[str, Any], custom: Custom, named: Sequence[Sequence[s
     if not again:
         return []
     first = ", ".join(f"{name} ({part})" for part, name in again[0].items())
-    return [f"{len(again)} pictures are in more than one part, the first: {first}. The numbers look too good."]
+    return [f"The same picture is in more than one part: {first}"
+            f"{f', and {len(again) - 1} others' if len(again) > 1 else ''}. The numbers look too good."]

@@ -16,8 +16,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 from tqdm import tqdm
 
+from integral_pose.datasets.formats.records import is_file_name
 from integral_pose.errors import InputError
-from integral_pose.storage import image_files
+from integral_pose.storage import image_files, image_paths
 from integral_pose.storage.atomic import replacing
 from integral_pose.storage.file_kinds import printable
 
@@ -84,6 +85,31 @@ def check(
         _doubt(path, [image for image, one in good.items() if _contradicts(one, told[image], known.get(image))])
     return {image: one._replace(upright=one.orientation > 1 and (labels_of or told[image]) == SEEN)
             for image, one in good.items()}
+
+
+def with_sizes(path: Path, content: Dict[str, Any], folder: Path, labels_of: str, most: int) -> Dict[str, Any]:
+    """The content of a file of annotations with the pictures' own sizes where it has none: they are missing or 0.
+
+    Args:
+        folder: the images'.
+        labels_of, most: as `check` takes them.
+
+    Raises:
+        InputError: such a picture cannot be read, or has a tag that turns it, and `labels_of` is "".
+    """
+    rows = content["images"]
+    bare = {number: str(row["file_name"]) for number, row in enumerate(rows) if isinstance(row, dict)
+            and not row.get("width") and not row.get("height") and is_file_name(row.get("file_name"))}
+    sized = list(rows)
+    for number, image in zip(bare, image_paths.below(path, folder, list(bare.values()))):
+        known = image_files.header(image, most)
+        if known.orientation > 1 and not labels_of:
+            raise InputError(f"{printable(image)}: an EXIF tag turns it, and {path} has no width and height of it, so "
+                             "it cannot be told whether joints are px of the picture as it is seen or as it is stored. "
+                             "Say which: --labels-of seen or --labels-of stored.")
+        width, height = known.seen if labels_of == SEEN else known.stored
+        sized[number] = {**rows[number], "width": width, "height": height}
+    return {**content, "images": sized}
 
 
 def _told(image: Image, size: Size) -> str:

@@ -47,4 +47,4 @@ def score(normalised: Array, sides: Array) -> PCK:
 
 def protocol(people: int) -> str:
     """The line that goes with a number: everything that could have made it another one."""
-    return f"own|people:{people}|correct: distance <= t x the box's longer side|counted: annotated"
+    return f"custom|people:{people}|correct: distance <= t x the box's longer side|counted: annotated"
