@@ -20,10 +20,10 @@ HOURGLASSES = ("hourglass", "coarse-to-fine")  # Newell's, and Pavlakos' for vol
 BACKBONES = ("resnet18", "resnet50", "resnet101", *HOURGLASSES)
 BOXES = ("detected", "annotated")
 JOINT_SCORES = ("mass", "one")
-DECODERS = ("integer", "quarter", "dark", "local")
+DECODERS = ("integer", "quarter", "dark", "local", "window")
 REGULARISERS = ("", "js", "variance")
 GRIDS = ("centre", "index")
-FLIPS = ("patch", "cells")
+FLIPS = ("patch", "cells", "maps")
 CUSTOM = ("custom-", "own-")  # names of users' data sets begin so; the second, with earlier versions
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
@@ -49,7 +49,7 @@ class Run:
     penalty: float = 1.0  # the regulariser's weight
     grid: str = "centre"  # where an integral counts cell i of n: (i + 0.5) / n or, as the release, its "index", i / n
     read_grid: str = field(default="", metadata=AT_TEST)  # the same at test; "": as in training
-    flip_in: str = field(default="patch", metadata=AT_TEST)  # x becomes 1 - x, or cell i becomes n - 1 - i in "cells"
+    flip_in: str = field(default="patch", metadata=AT_TEST)  # x is 1 - x; in "cells" i is n - 1 - i; or "maps"
 
     # People
     data: str = "mpii"
@@ -152,10 +152,13 @@ class Run:
                             ("read_grid", ("", *GRIDS)), ("flip_in", FLIPS)):
             _demand(getattr(self, name) in known, f"{name} is one of {known}, not {getattr(self, name)!r}")
         gaussians = self.loss == "gaussian-mse" and self.coordinates == 2
-        _demand(self.decoder == "integer" or gaussians, "decoders other than integer are for 2D gaussian-mse maps "
-                                                        "only")
+        cells = self.loss == "softmax-ce" and self.coordinates == 2 and not self.staged
+        found = self.decoder == "integer" or (cells if self.decoder == "window" else gaussians)
+        _demand(found, "decoders other than integer are for 2D gaussian-mse maps only, and window is for 2D softmax-ce "
+                       "maps of one stage")
+        _demand(cells or self.flip_in != "maps", "flip_in maps is for 2D softmax-ce maps of one stage")
         compensated, shifted = self.compensated or self.compensated_test, self.grid != "centre" or bool(self.read_grid)
-        changed = compensated or bool(self.regulariser) or shifted or self.flip_in != "patch"
+        changed = compensated or bool(self.regulariser) or shifted or self.flip_in == "cells"
         _demand(self.output == "integral" or not changed, f"a {self.output} output has no expectation, which these "
                                                           "settings change")
         _demand(not (compensated and shifted), "a compensated integral needs the grid of cell centres")

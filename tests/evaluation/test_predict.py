@@ -18,6 +18,7 @@ from integral_pose.evaluation import evaluate
 from integral_pose.evaluation.predict import all_joints, predict
 from integral_pose.geometry import Array, Box, Camera
 from integral_pose.models import build, decode, weights
+from integral_pose.models.subpixel import in_window
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, Site
@@ -248,6 +249,19 @@ def test_maps_that_mirror_cell_by_cell_are_averaged_right_on_their_own_grid(
     np.testing.assert_allclose((both - said(net, images(), run)) * CELLS, [[[gap, 0]] * 16] * 3, atol=1e-5)
 
 
+def test_maps_of_both_views_may_be_averaged_before_they_are_read() -> None:
+    run = replace(tiny("integral"), output="heat map", loss="softmax-ce", decoder="window")
+    net, both_ways = Symmetric(run), replace(run, flip_test=True, flip_in="maps")
+    once = said(net, images(), run)
+    np.testing.assert_allclose(said(net, images(), both_ways), once, atol=1e-6)
+    lopsided = net.__class__(run)
+    lopsided.mirrored = lambda output: 0 * output  # type: ignore[method-assign]
+    order = list(catalogue.skeleton(run).mirror)
+    logits, turned = (lopsided(mx.nd.array(view)).asnumpy() for view in (images(), images()[..., ::-1]))
+    mean = (logits + turned[:, order, :, ::-1]) / 2
+    np.testing.assert_allclose(said(lopsided, images(), both_ways), in_window(mean), atol=1e-6)
+
+
 def test_a_network_read_on_another_grid_seems_right_in_x_with_the_flip_test() -> None:
     run = replace(tiny("integral"), read_grid="index")
     centres, index = Symmetric(tiny("integral")), Symmetric(run)
@@ -265,6 +279,8 @@ def test_a_network_read_on_another_grid_seems_right_in_x_with_the_flip_test() ->
     (lambda run: replace(run, read_grid="index"), "|decode: expectation, cells at i / n"),
     (lambda run: replace(run, **HEAT_MAP), "|decode: argmax"),
     (lambda run: replace(run, **HEAT_MAP, decoder="dark"), "the smoothed map (DARK)"),
+    (lambda run: replace(run, output="heat map", loss="softmax-ce", decoder="window", flip_test=True, flip_in="maps"),
+     "|flip: maps averaged with those of the mirrored patch|decode: expectation in the 3 x 3 cells around the argmax"),
 ])
 def test_the_protocol_says_what_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, made: Callable[[Run], Run], line: str

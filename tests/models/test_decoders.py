@@ -10,7 +10,7 @@ import pytest
 
 from integral_pose.geometry import Array
 from integral_pose.models import decode
-from integral_pose.models.subpixel import DECODERS, refined
+from integral_pose.models.subpixel import DECODERS, in_window, refined
 from integral_pose.run import Run
 
 N, K, H, W = 4, 5, 11, 14
@@ -49,6 +49,16 @@ def test_the_windows_expectation_by_hand() -> None:
     maps[0, 0, 5, 6], maps[0, 0, 5, 8], maps[0, 0, 4, 6] = 1, 0.5, 0.5
     maps[0, 0, 5, 10], maps[0, 0, 9, 6] = 0.9, 0.9  # outside the window
     np.testing.assert_allclose(refined(maps, "local", 1.0)[0, 0] * (W, H), [6.5 + 2 * 0.5 / 2, 5.5 - 0.5 / 2])
+
+
+def test_a_window_of_cells_is_read_by_its_probabilities() -> None:
+    logits = np.full((1, 2, H, W), -40.0)
+    logits[0, 0, 5, 6] = np.log(0.5)
+    logits[0, 0, 5, 7], logits[0, 0, 4, 6] = np.log(0.25), np.log(0.25)
+    logits[0, 0, 5, 9] = np.log(0.4)  # outside the window
+    logits[0, 1, 0, W - 1] = 0  # in a corner
+    found = in_window(logits + 7.0)[0] * (W, H)
+    np.testing.assert_allclose(found, [[6.5 + 0.25, 5.5 - 0.25], [W - 0.5, 0.5]], atol=1e-9)
 
 
 @each_decoder

@@ -28,6 +28,7 @@ DECODED = {
     "quarter": "argmax and a quarter cell to the higher neighbours",
     "dark": "argmax and the top of a Gaussian through the smoothed map (DARK)",
     "local": "expectation in a window around the argmax",
+    "window": "expectation in the 3 x 3 cells around the argmax",
 }
 
 
@@ -195,6 +196,8 @@ def _trained_by(path: Path) -> str:
 def _flip(run: Run) -> str:
     if not run.flip_test:
         return "no"
+    if run.flip_in == "maps":
+        return "maps averaged with those of the mirrored patch"
     said = "joints averaged with those of the mirrored patch"
     return f"{said}, cell i of n as n - 1 - i" if run.flip_in == "cells" else said
 

@@ -62,7 +62,8 @@ def scorer(
         net = _loaded(build.network(run), run, parameters, device)
         return lambda images: _flip_tested(_certain(net, run, device), images, run, skeleton)
     net, readout = _loaded(build.maps_network(run), run, parameters, device), build.scored_readout(run)
-    return lambda images: _flip_tested(lambda i: readout(net(mx.nd.array(i, ctx=device))), images, run, skeleton)
+    seen = _both_ways(net, run, skeleton)
+    return lambda images: _flip_tested(lambda i: readout(seen(mx.nd.array(i, ctx=device))), images, run, skeleton)
 
 
 def _loaded(net: OnPatches, run: Run, parameters: Path, device: mx.Context) -> OnPatches:
@@ -90,7 +91,22 @@ def all_joints(
     for their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
     integrals and direct regression, in 2D and in 3D.
     """
-    return _flip_tested(_certain(net, run, device), images, run, skeleton)[0]
+    return _flip_tested(_certain(_both_ways(net, run, skeleton), run, device), images, run, skeleton)[0]
+
+
+def _both_ways(
+    net: Callable[[mx.nd.NDArray], Any], run: Run, skeleton: Skeleton
+) -> Callable[[mx.nd.NDArray], Any]:
+    """The network or, where the run averages maps (N, K, H, W), the mean of a patch's and of its mirror image's."""
+    if not (run.flip_test and run.flip_in == "maps"):
+        return net
+
+    def mean(images: mx.nd.NDArray) -> mx.nd.NDArray:
+        mirrored = mx.nd.flip(net(mx.nd.flip(images, axis=3)), axis=3)
+        order = mx.nd.array(skeleton.mirror, ctx=images.ctx)
+        return (net(images) + mx.nd.take(mirrored, order, axis=1)) / 2
+
+    return mean
 
 
 def _certain(
@@ -109,7 +125,7 @@ def _flip_tested(
 ) -> Tuple[Array, Array]:
     """What is said of patches: joints (N, K, C) and their scores (N, K); if the run asks for it, of both views."""
     joints, scores = said(images)
-    if not run.flip_test:
+    if not run.flip_test or run.flip_in == "maps":
         return joints, scores
     mirrored, mirrored_scores = said(images[:, :, :, ::-1])
     joints = (joints + unmirrored(mirrored, skeleton, _end(run))) / 2

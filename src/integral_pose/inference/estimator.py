@@ -153,7 +153,7 @@ def meaning_of_confidence(run: Run) -> str:
     """What a joint's confidence is, for those who read it (`build.scored_readout`)."""
     if run.output == "direct":
         return "1 for every joint: a direct regression does not tell how sure it is"
-    if run.output == "integral":
+    if run.output == "integral" or run.decoder == "window":
         return ("the share of the joint's heat map within two cells of it along each axis, 0 to 1; low where the map "
                 "is spread out or has several peaks; not a probability of being right")
     if run.on_vectors:

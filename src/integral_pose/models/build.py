@@ -91,8 +91,8 @@ def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
 def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
     """What reads a `maps_network`'s output: joints (N, K, C), fractions, and how sure each is (N, K).
 
-    That is a heat map's highest value, the highest values of heat vectors on average, or what an integral's map holds
-    near the joint; 1 where the run says so.
+    That is a heat map's highest value, the highest values of heat vectors on average, or what an integral's map, or one
+    that is read in a window, holds near the joint; 1 where the run says so.
     """
     joints = len(catalogue.skeleton(run).joints)
     readout, near = _readout(run, joints, run.depth), MassNear(joints, run.cells, run.cells, run.depth)
@@ -101,6 +101,8 @@ def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
         logits = decode.last_stage(output)
         said = readout(logits) if readout else logits
         found = decode.decode(said.asnumpy(), run)
+        if run.decoder == "window":
+            return found, near(logits, mx.nd.array(found, ctx=logits.ctx)).asnumpy()
         if run.output == "heat map":
             return found, decode.peaks(said.asnumpy(), run)
         if run.joint_score == "one":

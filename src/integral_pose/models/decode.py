@@ -30,6 +30,8 @@ def decode(output: Array, run: Run) -> Array:
         return output
     if run.on_vectors:
         return (output.argmax(axis=3) + 0.5) / run.cells
+    if run.decoder == "window":
+        return subpixel.in_window(output)
     if run.decoder != "integer":
         return subpixel.refined(output, run.decoder, run.sigma)
     people, _, height, width = output.shape

@@ -28,6 +28,21 @@ def refined(maps: Array, decoder: str, sigma: float) -> Array:
     return (cells + 0.5 + DECODERS[decoder](maps, cells, sigma)) / (width, height)
 
 
+def in_window(logits: Array) -> Array:
+    """Logits of cells (N, K, H, W), as softmax-ce trains them, to joints (N, K, 2), fractions.
+
+    A joint is the expectation over the 3 x 3 cells around the most probable one, by their probabilities.
+    """
+    height, width = logits.shape[2:]
+    y, x = np.unravel_index(logits.reshape(*logits.shape[:2], -1).argmax(axis=2), (height, width))
+    cells = np.stack([x, y], axis=2)
+    around = _around(logits, cells, 1, -np.inf)
+    mass = np.exp(around - around[..., 1:2, 1:2])
+    along = np.arange(-1, 2)
+    moments = np.stack([(mass * along).sum(axis=(2, 3)), (mass * along[:, None]).sum(axis=(2, 3))], axis=2)
+    return (cells + 0.5 + moments / mass.sum(axis=(2, 3))[..., None]) / (width, height)
+
+
 def _quarter(maps: Array, cells: Array, sigma: float) -> Array:
     """A quarter of a cell towards the higher neighbour along each axis (Newell et al., ECCV 2016, in their code)."""
     around = _around(maps, cells, 1, np.nan)
