@@ -47,7 +47,7 @@ CELLS = replace(
     COARSE, start=COARSE, output="heat map", loss="softmax-ce", regulariser="", penalty=1.0,
     scale=0.25, turn=30.0, colour=0.2, occlusion=0.0, steps=2500,
 )
-PEOPLE = replace(CELLS, start=CELLS, cosine=True, low_rate=2e-5, steps=5500)
+PEOPLE = replace(CELLS, start=CELLS, cosine=True, low_rate=2e-5, steps=3000)
 RUNS: Dict[str, Run] = {"people": PEOPLE}
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
@@ -149,7 +149,7 @@ def _ship(args: argparse.Namespace) -> str:
     """Writes a network's parameters, with 16 bits, and its settings, to be flip tested."""
     found = saved.find(str(args.runs / RUNS[args.name].training.key), args.runs)
     if not found.finished:
-        raise InputError(f"{found.parameters.parent}: is not trained to its end. Run `train {args.name}` again.")
+        raise InputError(f"{found.parameters.parent}: training is not finished. Run `train {args.name}` again.")
     shown = replace(found.run, flip_test=True)
     target = args.out / f"{args.name}.params"
     halves = {name: values.astype("float16") for name, values in mx.nd.load(str(found.parameters)).items()}
