@@ -260,7 +260,7 @@ def read(path: Path) -> Run:
         InputError: it is missing or damaged, or this version of the program would give the run another key.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(path.read_bytes())
         run = Run.from_settings({name: value for name, value in stored.items() if name not in ("key", "label")})
     except OSError:
         raise InputError(

@@ -169,10 +169,10 @@ def named(poses, name=lambda image: image.name):
     return {name(IMAGES[n]): poses[n].tolist() for n in SHUFFLED}
 
 
-def write_poses_csv(path, poses):
+def write_poses_csv(path, poses, encoding="utf-8"):
     rows = [(IMAGES[n].name, k, *poses[n, k]) for n in range(FRAMES) for k in range(poses.shape[1])]
     np.random.default_rng(2).shuffle(rows)
-    path.write_text("image,joint,x,y,z\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n")
+    path.write_text("image,joint,x,y,z\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n", encoding)
 
 
 POSE_WRITERS = {
@@ -180,9 +180,13 @@ POSE_WRITERS = {
     "only.npz": lambda path, poses: np.savez(path, poses),
     "named.npz": lambda path, poses: np.savez(path, predictions=poses, scores=np.ones(FRAMES)),
     "only.h5": lambda path, poses: write_h5(path, poses, "joints"),
+    "turned.h5": lambda path, poses: write_h5(path, poses.T, "joints"),
+    "only.mat": lambda path, poses: scipy.io.savemat(path, {"joints": poses}),
+    "v73.mat": lambda path, poses: write_mat73(path, poses.transpose(1, 2, 0), "predictions"),
     "named.json": lambda path, poses: path.write_text(json.dumps(named(poses))),
     "paths.json": lambda path, poses: path.write_text(json.dumps(named(poses, lambda i: "/".join(i.parts[-2:])))),
     "a.csv": write_poses_csv,
+    "utf16.csv": lambda path, poses: write_poses_csv(path, poses, "utf-16"),
 }
 
 
@@ -296,7 +300,7 @@ def test_ids_that_tell_nothing_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name, content, message", [
-    ("a.mat", "1 2 3", "end in .npy, .npz, .h5, .json or .csv"),
+    ("a.txt", "1 2 3", "end in .npy, .npz, .h5, .mat, .json or .csv"),
     ("a.json", "{}", "lacks 6 of 6"),
     ("a.json", "[]", "lacks 6 of 6"),
     ("a.json", "3", "neither an object"),

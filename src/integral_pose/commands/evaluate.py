@@ -30,7 +30,7 @@ HUMAN36M_EXAMPLE = """example:
 
 The first command prints the test images, every 64th, in the order of subject, action, sub-action, camera and frame. The
 second scores predictions in one of these formats:
-  .npy, .npz, .h5  an array of frames x 17 or 18 joints x (x, y, z), in that order of frames
+  .npy, .npz, .h5, .mat  an array of frames x 17 or 18 joints x (x, y, z), in that order of frames
   .json            {"s_09_act_02_subact_01_ca_01_000001.jpg": 17 x 3 numbers, ...}, or the list of records with image_id
                    and joint_cam that 3DMPPE, set to its protocol 2, writes to bbox_root_pose_human36m_output.json
   .csv             the header image,joint,x,y,z, then a line for each joint, counted from 0, of each image
@@ -258,7 +258,8 @@ def _add_human36m(command: argparse.ArgumentParser) -> None:
     command.add_argument("--protocol", type=int, choices=(1, 2), default=2,
                          help="test subjects: 1 for S11, 2 for S9 and S11 (default: %(default)s)")
     what = command.add_mutually_exclusive_group(required=True)
-    what.add_argument("--predictions", type=Path, metavar="FILE", help=".npy, .npz, .h5, .json or .csv, see below")
+    what.add_argument("--predictions", type=Path, metavar="FILE",
+                      help=".npy, .npz, .h5, .mat, .json or .csv, see below")
     what.add_argument("--list", action="store_true", help="print the test images, in the order of predictions")
     command.add_argument("--unit", choices=tuple(predictions.UNITS), default="mm",
                          help="unit of the predictions (default: %(default)s)")

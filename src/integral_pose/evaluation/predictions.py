@@ -19,7 +19,7 @@ Predictions for Leeds Sports Pose are in the same files, with 14 joints in its o
 Human3.6M, along the camera's axes, with any origin, K = 17 joints or 18 with the thorax last:
 
     .npy   (N, K, 3), N frames in the order of the test frames: subject, action, subaction, camera, frame
-    .npz, .h5   the same as `predictions`, or as the only array
+    .npz, .h5, .mat   the same as `predictions`, or as the only array
     .json  {image: [K][3]}; or 3DMPPE's bbox_root_pose_human36m_output.json, a list of records with `image_id` and
            `joint_cam` [17][3], mm relative to the root, where Human36M_subject*_data.json says which image an id is
     .csv   a header `image,joint,x,y,z`, then a line for each joint, which counts from 0, in any order
@@ -118,10 +118,19 @@ def _as_people(path: Path, values: Any, joints: int, people: int) -> Array:
         array = numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: holds something else than numbers ({error}). {wanted}") from error
+    return _turned(path, array, [(joints, 2)], people, wanted)
+
+
+def _turned(path: Path, array: Array, shapes: Sequence[Tuple[int, int]], people: int, wanted: str) -> Array:
+    """An array as (N, K, C), K and C being one of `shapes`, from whichever order of axes it is in.
+
+    Raises:
+        InputError: the sizes do not allow it, or allow several orders.
+    """
     if array.ndim == 2:  # one person, of whom MATLAB leaves the last axis away
         array = array[..., None]
     turned = [array.transpose(order) for order in ORDERS] if array.ndim == 3 else []
-    fitting = [number for number, one in enumerate(turned) if one.shape[1:] == (joints, 2)]
+    fitting = [number for number, one in enumerate(turned) if one.shape[1:] in shapes]
     exact = [number for number in fitting if len(turned[number]) == people]
     if not fitting:
         raise InputError(f"{path}: holds an array of shape {array.shape}. {wanted}")
@@ -204,17 +213,21 @@ _READERS: Dict[str, Tuple[Callable[[Path, int], Any], int]] = {
 
 
 def _poses_array(path: Path, images: Sequence[Path]) -> Array:
-    readers: Dict[str, Callable[[Path], Any]] = {".npy": _npy, ".npz": _npz, ".h5": read_h5}
+    readers: Dict[str, Callable[[Path], Any]] = {".npy": _npy, ".npz": _npz, ".h5": read_h5, ".mat": _arrays}
     if path.suffix.lower() not in readers:
         raise InputError(f"{path}: predictions end in {', '.join(readers)}, .json or .csv. Name such a file.")
     content = readers[path.suffix.lower()](path)
-    poses = _as_poses(path, _only(path, content) if isinstance(content, dict) else content)
+    poses = _as_poses(path, _only(path, content) if isinstance(content, dict) else content, len(images))
     if len(poses) != len(images):
         raise InputError(
             f"{path}: holds {len(poses)} frames, and there are {len(images)} test frames. "
             "Give one pose for each frame that --list prints, in that order."
         )
     return poses
+
+
+def _arrays(path: Path) -> Dict[str, Array]:
+    return {name: value for name, value in read_mat(path).items() if not name.startswith("__")}
 
 
 def _npz(path: Path) -> Dict[str, Array]:
@@ -231,14 +244,13 @@ def _only(path: Path, variables: Dict[str, Array]) -> Array:
     return variables.get("predictions", next(iter(variables.values())))
 
 
-def _as_poses(path: Path, values: Any) -> Array:
+def _as_poses(path: Path, values: Any, frames: int) -> Array:
     try:
         array = numbers(values)
     except (TypeError, ValueError, OverflowError) as error:
         raise InputError(f"{path}: holds something else than numbers ({error}). {POSES_WANTED}") from error
-    if array.shape[1:] not in ((len(SCORED), 3), (len(HUMAN36M.joints), 3)):
-        raise InputError(f"{path}: holds an array of shape {array.shape}. {POSES_WANTED}")
-    return array[:, SCORED]
+    shapes = [(len(SCORED), 3), (len(HUMAN36M.joints), 3)]
+    return _turned(path, array, shapes, frames, POSES_WANTED)[:, SCORED]
 
 
 def _poses_csv(path: Path, images: Sequence[Path]) -> Array:
@@ -290,7 +302,7 @@ def _in_order(
     if (counts > 1).any():
         twice = [name for name in names if counts[frames[name]] > 1]
         raise InputError(f"{path}: names a test frame more than once ({_first(twice)}). Give each frame one pose.")
-    return _as_poses(path, poses)[np.argsort(where)]
+    return _as_poses(path, poses, len(images))[np.argsort(where)]
 
 
 def _first(names: Sequence[Hashable]) -> str:

@@ -218,7 +218,7 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
         units["x_mm, y_mm, z_mm"] = f"mm from the {skeleton.root}: to the right, down, away from the camera"
     return {
         "run": run.key, "data": f"{run.data}, {run.extra}" if run.extra else run.data,
-        **(_of_video(video) if video else {}), "pictures": outcome.pictures,
+        **(_of_video(video, task.overlays) if video else {}), "pictures": outcome.pictures,
         **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}), "boxes": task.boxes_from,
         "units": units, "notes": [*task.notes, *outcome.notes],
         **({"focal_px": task.focal or f"{FOCAL} x the longer side"} if task.in_space else {}),
@@ -228,6 +228,6 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
     }
 
 
-def _of_video(video: OpenVideo) -> Dict[str, Any]:
-    return {"video": video.source.name, "frames_per_second": round(video.mean_rate, 4),
-            "overlay_frames_per_second": video.rate}
+def _of_video(video: OpenVideo, overlays: bool) -> Dict[str, Any]:
+    drawn = {"overlay_frames_per_second": video.rate} if overlays else {}
+    return {"video": video.source.name, "frames_per_second": round(video.mean_rate, 4), **drawn}

@@ -98,6 +98,6 @@ def _of(folder: Path) -> Trained:
 def _label(folder: Path) -> str:
     """What a run was trained for."""
     try:
-        return str(json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["label"])
+        return str(json.loads((folder / SETTINGS).read_bytes())["label"])
     except (ValueError, KeyError, TypeError, RecursionError):
         return "damaged"
