@@ -93,7 +93,8 @@ BEYOND := $(foreach name,decoders hand_over bias regularisers grid,beyond_$(name
 BUILT := $(foreach name,$(PAPER) $(BEYOND),$(if $(wildcard experiments/$(name).py),$(name)))
 
 OPTIONS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(DATA),--data '$(DATA)') $(if $(GPUS),--gpus $(GPUS)) $(if $(AMP),--amp) \
-  $(if $(ROWS),--rows $(foreach row,$(ROWS),'$(row)')) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(RESULTS),--results '$(RESULTS)')
+  $(if $(ROWS),--rows $(foreach row,$(ROWS),'$(row)')) $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SET),--set $(SET)) \
+  $(if $(STATUS),--status) $(if $(RESULTS),--results '$(RESULTS)')
 
 .PHONY: tables beyond smoke $(PAPER) $(BEYOND)
 smoke: override PROFILE := smoke

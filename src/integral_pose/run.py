@@ -9,7 +9,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from integral_pose.errors import InputError
 
@@ -25,6 +25,8 @@ REGULARISERS = ("", "js", "variance")
 GRIDS = ("centre", "index")
 FLIPS = ("patch", "cells", "maps")
 CUSTOM = ("custom-", "own-")  # names of users' data sets begin so; the second, with earlier versions
+YES, NO = ("yes", "true", "True", "1"), ("no", "false", "False", "0")
+NOT_SET = ("start", "seed", "amp")  # what `changes` leaves to a table's rows and options
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
 
@@ -242,6 +244,22 @@ class Run:
                 _demand(fits, f"{name} is of type {kind.__name__}, not {value!r}")
         return cls(**values)
 
+    @classmethod
+    def changes(cls, words: Sequence[str]) -> Dict[str, Any]:
+        """Fields as a user writes them, ["batch=64", "rate=5e-4"] -> {"batch": 64, "rate": 0.0005}.
+
+        Raises:
+            ValueError: a word is no field of a run, or its value is not of the field's type.
+        """
+        defaults = {f.name: f.default for f in fields(cls) if f.name not in NOT_SET}
+        found: Dict[str, Any] = {}
+        for word in words:
+            name, equals, text = word.partition("=")
+            _demand(bool(equals), f"{word}: write FIELD=VALUE, as in batch=64")
+            _demand(name in defaults, f"{name}: there is no such field. There are {', '.join(defaults)}")
+            found[name] = _parsed(name, text, type(defaults[name]))
+        return found
+
     @property
     def key(self) -> str:
         """Ten hexadecimal digits, from all settings, that name the run's folder and sign its numbers."""
@@ -274,6 +292,17 @@ def read(path: Path) -> Run:
             f"settings give {run.key}. Use that version, or train the run again."
         )
     return run
+
+
+def _parsed(name: str, text: str, kind: type) -> Any:
+    """A field's value from its text."""
+    if kind is bool:
+        _demand(text in YES + NO, f"{name}={text}: write {name}=yes or {name}=no")
+        return text in YES
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"{name}={text}: must be {'a whole number' if kind is int else 'a number'}") from None
 
 
 def _demand(condition: bool, message: str) -> None:

@@ -19,7 +19,9 @@ from experiments.table1 import TABLE
 from integral_pose import distributed
 from integral_pose.commands import console, reproduce
 from integral_pose.commands import table as command
+from integral_pose.datasets import catalogue
 from integral_pose.errors import Busy
+from integral_pose.evaluation.cells import everywhere
 from integral_pose.evaluation.evaluate import TESTED
 from integral_pose.metrics import mpjpe
 from integral_pose.models import build
@@ -63,12 +65,62 @@ def test_a_table_writes_its_numbers_claims_and_picture(finished: Path) -> None:
     assert (finished / "results/smoke/table1.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
+def test_each_data_set_is_found_once(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: List[str] = []
+    find = catalogue.find
+    monkeypatch.setattr(catalogue, "find", lambda name, *rest: (found.append(name), find(name, *rest))[1])
+    with pytest.raises(SystemExit) as left:
+        command.main(TABLE, arguments(smoke_people, tmp_path, "--rows", "H1", "I1"))
+    assert left.value.code == 0 and found == [smoke(table1.H1).data]
+
+
 def test_a_second_call_trains_nothing(finished: Path, smoke_people: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("integral_pose.training.loop._Training.to_the_end", lambda self: pytest.fail("trained again"))
     monkeypatch.setattr("integral_pose.evaluation.evaluate.predict", lambda *args: pytest.fail("predicted again"))
     with pytest.raises(SystemExit) as left:
         command.main(TABLE, arguments(smoke_people, finished, "--rows", "I1"))
     assert left.value.code == 0
+
+
+def test_changed_runs_have_keys_and_a_csv_of_their_own(
+    finished: Path, smoke_people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (finished / "results/smoke/table1.csv").read_bytes()
+    with pytest.raises(SystemExit) as left:
+        command.main(TABLE, arguments(smoke_people, finished, "--rows", "H1", "--set", "sigma=1.5", "turn=10"))
+    assert left.value.code == 0 and "CHANGED: sigma=1.5, turn=10.0" in capsys.readouterr().out
+    with open(finished / "results/smoke/changed/table1+sigma=1.5+turn=10.0.csv", newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    assert {(line["table"], line["row"]) for line in lines} == {("table1+sigma=1.5+turn=10.0", "H1")}
+    key = everywhere(smoke(table1.H1), sigma=1.5, turn=10.0).key
+    assert {line["run_key"] for line in lines} == {key} != {smoke(table1.H1).key}
+    assert (finished / "results/smoke/table1.csv").read_bytes() == before
+
+
+def test_status_trains_nothing_and_says_what_is_missing(
+    finished: Path, smoke_people: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(TABLE, arguments(smoke_people, finished, "--status"))
+    said = capsys.readouterr().out
+    states = {line.split()[0]: line.split("  ")[-1].strip() for line in said.splitlines() if "ResNet-50" in line}
+    assert left.value.code == 0 and (states["H1"], states["I1"], states["H2"]) == ("finished", "finished", "not begun")
+    assert "table1: " in said and "of training left" in said
+
+
+@pytest.mark.parametrize("words, said", [
+    (["batch"], "write FIELD=VALUE"), (["bach=2"], "there is no such field"), (["batch=x"], "must be a whole number"),
+    (["rate=fast"], "must be a number"), (["mirror=maybe"], "mirror=yes or mirror=no"), (["seed=3"], "no such field"),
+    (["loss=joint-l1"], "H1 cannot have this"), (["batch=-4"], "positive"),
+])
+def test_changes_that_cannot_be_are_refused(
+    words: List[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, message = left_with(capsys, *arguments(tmp_path, tmp_path, "--set", *words))
+    assert code == 2 and said in " ".join(message.split())
+    assert not (tmp_path / "runs").exists()
 
 
 def test_rows_of_earlier_calls_stay_in_the_csv(finished: Path, smoke_people: Path) -> None:
@@ -187,7 +239,8 @@ def test_a_job_tests_when_nothing_is_left_to_train(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(reproduce, "train", train)
     monkeypatch.setattr(reproduce, "_test", lambda cell, site: said.append(f"test of {cell.row}"))
     cells = [reproduce.Cell(row, "ResNet-50", smoke(table1.H1), False) for row in ("R1", "H1", "H2")]
-    reproduce._helper(cells, command._parser(TABLE).parse_args(arguments(tmp_path, tmp_path)), 0)
+    options = command._parser(TABLE).parse_args(arguments(tmp_path, tmp_path))
+    reproduce._helper(reproduce.Work("table1", tuple(cells)), options, 0)
     assert said == ["R1", "H1", "H2", "R1", "test of R1", "H1", "test of H1", "H2", "test of H2"]
 
 

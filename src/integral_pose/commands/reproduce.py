@@ -8,21 +8,24 @@ import time
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import List, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 import mxnet as mx
+from tqdm import tqdm
 
 from integral_pose import distributed
 from integral_pose.commands.console import CORES, told
 from integral_pose.commands.publish import publish
 from integral_pose.datasets import loader
 from integral_pose.errors import Busy, InputError
-from integral_pose.evaluation.cells import Cell
+from integral_pose.evaluation import progress
+from integral_pose.evaluation.cells import Cell, changed
 from integral_pose.evaluation.cells import cells as cells_of
 from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.evaluation.submission import submit
 from integral_pose.models.devices import parse_devices
 from integral_pose.profiles import judges
+from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.storage import image_paths, processes
 from integral_pose.storage.atomic import demand_writable
@@ -33,6 +36,14 @@ from integral_pose.training.loop import train
 DATA = Path("data")  # unless the user names another folder
 MOST_JOBS = 4  # each takes about a gigabyte
 POLL = 1.0  # s, between looks at what other processes hold
+
+
+class Work(NamedTuple):
+    """What is to be done for a table."""
+
+    table: str
+    cells: Tuple[Cell, ...]
+    processes: int = 1  # that share it
 
 
 def reproduce(table: Table, options: argparse.Namespace) -> None:
@@ -47,18 +58,25 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
     if unknown:
         raise InputError(f"--rows {unknown[0]}: {table.name} has the rows {', '.join(rows)}.")
     site, results = _site(options), options.results / options.profile
+    changes = _changes(options.set)
+    if changes:
+        table, results = changed(table, asked, changes), results / "changed"
     site.crew.first(lambda: _tell_unused(options, site))
     site.crew.first(lambda: demand_writable(results, "--results"))
-    cells = list(cells_of(table, options.profile, options.seeds, options.amp))
+    cells = list(cells_of(table, options.profile, options.seeds, options.amp, changes))
+    if options.status:
+        print(progress.status(table.name, cells, site, _jobs(options, cells, site.crew.size > 1) or 1))
+        return
     wanted = site.crew.first(lambda: [cell for cell in cells if cell.row in asked and not cell.is_finished(site)])
     if wanted:
         site.crew.first(lambda: demand_writable(site.runs, "--runs"))
         site.crew.first(lambda: _check(wanted, site))
         jobs = _jobs(options, wanted, site.crew.size > 1)
+        work = Work(table.name, tuple(wanted), max(1, jobs))
         if jobs:
-            _share(wanted, options, jobs)
+            _share(work, options)
         else:
-            _work(wanted, site)
+            _work(work, site)
     if site.crew.leads:
         publish(table, cells, site, results, judges(options.profile))
 
@@ -77,6 +95,18 @@ def _check(cells: Sequence[Cell], site: Site) -> None:
         for batches in (trained_on, loader.batches(run, "held-out", site.catalogue)):
             images.update(sample.image for sample in batches.samples)
     image_paths.demand(sorted(images))
+
+
+def _changes(words: Optional[Sequence[str]]) -> Dict[str, Any]:
+    """What --set changes in every run.
+
+    Raises:
+        InputError: a word is no field, or no value of it.
+    """
+    try:
+        return Run.changes(words or ())
+    except ValueError as error:
+        raise InputError(f"--set {error}.") from error
 
 
 def _rows(table: Table) -> List[str]:
@@ -119,14 +149,14 @@ def _own_devices(gpus: Sequence[mx.Context], own: distributed.Crew) -> Sequence[
     return gpus[own.local_rank :: own.local_size]
 
 
-def _work(cells: Sequence[Cell], site: Site) -> None:
+def _work(work: Work, site: Site) -> None:
     """Trains and evaluates; a run that another process is working on comes last, when that process has finished it."""
-    told = False
+    told, cells = False, list(work.cells)
     while cells:
         busy = []
         for cell in cells:
             try:
-                _train(cell, site)
+                _train(cell, site, work)
                 site.crew.first(partial(_test, cell, site.alone))
             except Busy as lock:
                 busy.append(cell)
@@ -139,8 +169,12 @@ def _work(cells: Sequence[Cell], site: Site) -> None:
         cells = busy
 
 
-def _train(cell: Cell, site: Site) -> None:
+def _train(cell: Cell, site: Site, work: Work) -> None:
+    """Trains the run, unless it is trained; then tells how long the whole table still takes."""
+    before = progress.of_run(cell.run, site).done
     train(cell.run, site, f"{cell.row}, {cell.column}, seed {cell.run.seed}", wait=False)
+    if not before and site.crew.leads and len(work.cells) > 1:
+        tqdm.write(progress.summary(work.table, work.cells, site, work.processes), file=sys.stderr)
 
 
 def _test(cell: Cell, site: Site) -> None:
@@ -162,24 +196,24 @@ def _jobs(options: argparse.Namespace, cells: Sequence[Cell], crewed: bool) -> i
     return min(options.jobs or MOST_JOBS, CORES, len(cells))
 
 
-def _share(cells: Sequence[Cell], options: argparse.Namespace, jobs: int) -> None:
+def _share(work: Work, options: argparse.Namespace) -> None:
     """Several processes work through the cells, each with its share of the cores.
 
     Raises:
         RunFailed: one of them was killed.
     """
-    threads = CORES // min(CORES, max(jobs, MOST_JOBS))
+    threads = CORES // min(CORES, max(work.processes, MOST_JOBS))
     os.environ["OMP_NUM_THREADS"] = str(threads)  # a new process reads it, this one has
-    failed = max(processes.share(_helper, [(cells, options, line) for line in range(jobs)]))
+    failed = max(processes.share(_helper, [(work, options, line) for line in range(work.processes)]))
     if failed:
         sys.exit(failed)
 
 
-def _helper(cells: Sequence[Cell], options: argparse.Namespace, line: int) -> None:
+def _helper(work: Work, options: argparse.Namespace, line: int) -> None:
     """One of several processes. It tests only when nothing is left to train, so that all end together."""
     with told():
         site = _site(options, line)
-        for cell in cells:
+        for cell in work.cells:
             with suppress(Busy):
-                _train(cell, site)
-        _work(cells, site)
+                _train(cell, site, work)
+        _work(work, site)

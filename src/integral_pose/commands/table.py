@@ -40,6 +40,11 @@ def _parser(table: Table) -> argparse.ArgumentParser:
                              "their own")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
                         + " ".join(_rows(table)))
+    parser.add_argument("--set", nargs="+", metavar="FIELD=VALUE",
+                        help="change fields of every run, as in --set batch=64 rate=5e-4. Such runs have keys of their "
+                        "own, and their CSV files, in RESULTS/PROFILE/changed, have the changes in their names")
+    parser.add_argument("--status", action="store_true",
+                        help="train nothing: show what is trained, what is missing, and how long the rest takes")
     parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="seeds per row (default: 1)")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
                         help="folder for CSV files and figures (default: results)")
