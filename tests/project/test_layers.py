@@ -31,6 +31,7 @@ ORDER: Tuple[Tuple[str, ...], ...] = (
     ("integral_pose.training",),
     ("integral_pose.evaluation",),
     ("integral_pose.inference", "integral_pose.report"),
+    ("integral_pose.api",),
     ("integral_pose.commands",),
     ("experiments",),
     ("benchmarks",),
@@ -54,10 +55,21 @@ def entry_of(module: str) -> str:
     return ".".join(module.split(".")[: 2 if module.startswith("integral_pose.") else 1])
 
 
+def is_for_types(node: ast.AST) -> bool:
+    """Whether it is `if TYPE_CHECKING:` with nothing else to do."""
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING" and (
+        not node.orelse)
+
+
 def imported_names(path: Path, module: str) -> Iterator[str]:
-    """Dotted names the file imports, wherever in the file; `from a import b` gives a.b."""
+    """Dotted names the file imports, wherever in the file; `from a import b` gives a.b.
+
+    What stands below `if TYPE_CHECKING:` is not imported: by that a lazy package tells its types.
+    """
     package = module.split(".") if path.stem == "__init__" else module.split(".")[:-1]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    of_types = {id(node) for block in ast.walk(tree) if is_for_types(block) for node in ast.walk(block)}
+    for node in (node for node in ast.walk(tree) if id(node) not in of_types):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

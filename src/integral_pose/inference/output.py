@@ -107,6 +107,14 @@ def record(seen: Seen, number: int, skeleton: Skeleton) -> Dict[str, Any]:
     }
 
 
+def described(skeleton: Skeleton) -> Dict[str, Any]:
+    """The names of a network's joints, its root and its limbs (parent, child), for joints.json."""
+    return {
+        "joints": list(skeleton.joints), "root": skeleton.root,
+        "limbs": [[skeleton.joints[joint] for joint in limb] for limb in skeleton.limbs],
+    }
+
+
 def _values(person: Person, joint: int, skeleton: Skeleton) -> Dict[str, float]:
     x, y = person.joints[joint].round(2).tolist()
     values = {"x": x, "y": y, "confidence": round(float(person.confidence[joint]), 4)}

@@ -222,8 +222,7 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
         **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}), "boxes": task.boxes_from,
         "units": units, "notes": [*task.notes, *outcome.notes],
         **({"focal_px": task.focal or f"{FOCAL} x the longer side"} if task.in_space else {}),
-        "joints": list(skeleton.joints), "root": skeleton.root,
-        "limbs": [[skeleton.joints[joint] for joint in limb] for limb in skeleton.limbs],
+        **output.described(skeleton),
         "failed": [unread.reason for unread in outcome.failed],
     }
 
