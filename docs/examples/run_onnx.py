@@ -16,9 +16,7 @@ import onnxruntime
 
 def main():
     args = parse()
-    image = cv2.imread(args.photo, cv2.IMREAD_COLOR)
-    if image is None:
-        raise SystemExit(f"{args.photo}: cannot be read as a picture.")
+    image = read(args.photo)
     session, card = opened(args.model, args.provider)
     box = args.box or (0, 0, image.shape[1], image.shape[0])
     if min(box[2:]) <= 0:
@@ -28,6 +26,18 @@ def main():
         print(name.ljust(12), "".join(f"{number:9.1f}" for number in joint))
     if args.out:
         save(args.out, drawn(image, joints, card["limbs"]))
+
+
+def read(path):
+    """The photo as (h, w, 3) BGR; OpenCV is not given the name, since it crashes at one that is not UTF-8."""
+    try:
+        content = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise SystemExit(f"{path}: cannot be read ({error.strerror}).") from None
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    if image is None:
+        raise SystemExit(f"{path}: cannot be read as a picture.")
+    return image
 
 
 def opened(model, provider):
@@ -44,11 +54,10 @@ def opened(model, provider):
 
 def save(path, image):
     try:
-        written = cv2.imwrite(path, image)
-    except cv2.error:  # no format ends like that
-        written = False
-    if not written:
-        raise SystemExit(f"--out {path}: cannot be written. Name a .jpg or .png in a folder that is there.")
+        content = cv2.imencode("." + path.rpartition(".")[2], image)[1]
+        content.tofile(path)
+    except (cv2.error, OSError):  # no format ends like that, or there is no such folder
+        raise SystemExit(f"--out {path}: cannot be written. Name a .jpg or .png in a folder that is there.") from None
 
 
 def find(session, card, image, box):

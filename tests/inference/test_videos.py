@@ -43,6 +43,24 @@ def corner() -> Array:
     return frame
 
 
+@pytest.mark.parametrize("folder, name", [(b"caf\xe9", b"a.mp4"), (b"b", b"caf\xe9.mp4"), (b"caf\xe9", b"\xe9.mp4")])
+def test_names_that_are_not_utf_8_are_opened(folder: bytes, name: bytes, tmp_path: Path) -> None:
+    place = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + folder))
+    place.mkdir()
+    path = clips.plain(tmp_path / "plain.mp4", 3).rename(Path(os.fsdecode(os.fsencode(place) + b"/" + name)))
+    assert [one.name for one in read(path)] == ["0", "1", "2"]
+    source(path).stem.encode()
+    drawn = clips.plain(place / f"{source(path).stem}-drawn.mp4", 4)
+    assert drawn.is_file() and len(read(drawn)) == 4
+    video = output.Video(place / "b.mp4", 10)
+    video.add(np.zeros((48, 64, 3), np.uint8))
+    video.close()
+    video.check()
+    unknown = Path(os.fsdecode(os.fsencode(place) + b"/\xe9.dat"))
+    unknown.write_bytes(bytes(3000))
+    assert videos.source(str(unknown)) is None
+
+
 @pytest.mark.parametrize("ending", [".mp4", ".wmv", ".mkv", ".avi", ""])
 def test_frames_come_in_order_with_their_times(ending: str, tmp_path: Path) -> None:
     codec = {".wmv": "WMV2", ".avi": "MJPG"}.get(ending, "mp4v")

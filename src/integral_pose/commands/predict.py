@@ -21,6 +21,7 @@ from integral_pose.inference.videos import Source
 from integral_pose.models import saved
 from integral_pose.models.devices import one_device
 from integral_pose.storage import image_files
+from integral_pose.storage.file_kinds import printable
 from integral_pose.storage.processes import interruptible
 
 SHIPPED = saved.SHIPPED / "people.params"
@@ -148,7 +149,7 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
     return (f"{early if outcome.stopped and not outcome.endless else ''}{people} in {pictures}{left}, "
-            f"{speed:.1f} images/s. {args.out}/ has {written}.{hint}")
+            f"{speed:.1f} images/s. {printable(args.out)}/ has {written}.{hint}")
 
 
 def _count(number: int, one: str, several: str) -> str:

@@ -17,6 +17,7 @@ from integral_pose.inference.estimator import Person, Seen, from_root
 from integral_pose.skeletons import Skeleton
 from integral_pose.storage import image_files
 from integral_pose.storage.file_kinds import printable
+from integral_pose.storage.opencv_names import for_opencv
 
 JSON, CSV, OVERLAYS = "joints.json", "joints.csv", "overlays"
 MM = ("x_mm", "y_mm", "z_mm")
@@ -153,7 +154,8 @@ class Video:
         height, width = (side - side % 2 for side in pixels.shape[:2])
         if self._writer is None:
             code = cv2.VideoWriter.fourcc(*"mp4v")
-            self._writer = cv2.VideoWriter(str(self._path), code, self._rate, (width, height))
+            with for_opencv(str(self._path)) as name:
+                self._writer = cv2.VideoWriter(name, code, self._rate, (width, height))
             if not self._writer.isOpened():
                 raise InputError(f"{self._path}: OpenCV cannot write MP4 here. Leave the video out with --no-overlays.")
         self._writer.write(pixels[:height, :width])
@@ -170,6 +172,9 @@ class Video:
         Raises:
             InputError: they are not.
         """
-        there = cv2.VideoCapture(str(self._path)).get(cv2.CAP_PROP_FRAME_COUNT) if self._frames else 0
+        there = 0
+        if self._frames:
+            with for_opencv(str(self._path)) as name:
+                there = int(cv2.VideoCapture(name).get(cv2.CAP_PROP_FRAME_COUNT))
         if there != self._frames:
             raise InputError(f"{self._path.name}: could not be written whole. Is the disk full?")

@@ -18,6 +18,7 @@ from integral_pose.errors import InputError
 from integral_pose.inference.media import PICTURES, Picture, Shown, Unread
 from integral_pose.storage import image_files
 from integral_pose.storage.file_kinds import AUDIO, UNKNOWN, VIDEO, printable
+from integral_pose.storage.opencv_names import for_opencv
 
 VIDEOS = (
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
@@ -91,7 +92,7 @@ def source(word: str) -> Optional[Source]:
     path = Path(word)
     if re.fullmatch(r"/dev/video\d+", word):
         return Source(int(word[len("/dev/video"):]), word, path.name)
-    return Source(word, printable(word), path.stem) if _is_video(path) else None
+    return Source(word, printable(word), printable(path.stem)) if _is_video(path) else None
 
 
 def _camera(word: str) -> Source:
@@ -126,8 +127,8 @@ def _is_video(path: Path) -> bool:
 
 def _opens(path: Path) -> bool:
     """Whether FFmpeg finds a video in a file whose kind nothing else tells."""
-    with _quiet():
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
+    with _quiet(), for_opencv(str(path)) as name:
+        capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG)
         try:
             return bool(capture.isOpened())
         finally:
@@ -144,6 +145,13 @@ def _quiet() -> Iterator[None]:
         cv2.setLogLevel(before)
 
 
+def _capture(of: Source) -> Any:
+    if isinstance(of.what, int):
+        return cv2.VideoCapture(of.what)
+    with for_opencv(of.what) as name:
+        return cv2.VideoCapture(name)
+
+
 @contextmanager
 def opened(of: Source) -> Iterator[OpenVideo]:
     """A video, camera or stream, closed again at the end.
@@ -154,7 +162,7 @@ def opened(of: Source) -> Iterator[OpenVideo]:
     if isinstance(of.what, str) and "://" not in of.what and not Path(of.what).is_file():
         raise InputError(f"{of.name}: there is no such file. Check the path.")
     with _quiet():
-        capture = cv2.VideoCapture(of.what)
+        capture = _capture(of)
         try:
             if not capture.isOpened():
                 raise InputError(_unopened(of))
