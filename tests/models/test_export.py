@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401
 
+import functools
 import json
 import runpy
 import subprocess
@@ -93,13 +94,23 @@ def trained(run, runs, **done):
     return folder
 
 
+@pytest.fixture(scope="module")
+def graphs(tmp_path_factory):
+    """The exporter's graph of each network, read once."""
+    def read(run):
+        runs = tmp_path_factory.mktemp("runs")
+        return export.read(saved.find(str(trained(run, runs)), runs))
+
+    return functools.lru_cache(maxsize=None)(read)
+
+
 def images(run, people=3):
     return np.random.default_rng(2).standard_normal((people, 3, run.patch, run.patch)).astype(np.float32)
 
 
 @every_network
-def test_mxnets_graph_says_what_the_network_says(run, tmp_path):
-    graph = export.read(saved.find(str(trained(run, tmp_path)), tmp_path))
+def test_mxnets_graph_says_what_the_network_says(run, graphs, tmp_path):
+    graph = graphs(run)
     export.write_mxnet(graph, tmp_path / "out" / "net.v1")
     paths = [str(tmp_path / "out" / f"net.v1{ending}") for ending in ("-symbol.json", "-0000.params")]
     block = SymbolBlock.imports(paths[0], [export.IMAGES], paths[1])
@@ -111,8 +122,8 @@ def test_mxnets_graph_says_what_the_network_says(run, tmp_path):
 
 
 @every_network
-def test_onnx_runtime_says_what_the_network_says(run, tmp_path, onnx):
-    graph = export.read(saved.find(str(trained(run, tmp_path)), tmp_path))
+def test_onnx_runtime_says_what_the_network_says(run, graphs, tmp_path, onnx):
+    graph = graphs(run)
     path = tmp_path / "out" / "net.onnx"
     export.write_onnx(graph, path)
     assert export.disagreement(graph, path) < export.AGREEMENT

@@ -47,6 +47,12 @@ both_networks = pytest.mark.parametrize("make", [three_stacks, coarse_to_fine_jo
 two_stacks = pytest.mark.parametrize("make", [lambda: Hourglass([K, K], WIDTH, size=SIZE, init=None), coarse_to_fine])
 
 
+@pytest.fixture
+def hybridize():
+    """Networks are hybridized, as in training; `test_is_the_same_in_a_graph` compares that with the eager network."""
+    return True
+
+
 def named(net):
     return net._collect_params_with_prefix()
 
