@@ -237,7 +237,7 @@ def test_without_onnx_the_command_says_what_to_install(tmp_path, monkeypatch, ca
 @pytest.mark.parametrize("spoil, said", [
     (lambda folder: (folder / "run.json").unlink(), "run.json: there is no such file"),
     (lambda folder: (folder / "run.json").write_text("{"), "run.json: does not describe a run"),
-    (lambda folder: (folder / DONE).unlink(), "not finished"),
+    (lambda folder: (folder / DONE).unlink(), "not trained to its end"),
     (lambda folder: (folder / DONE).write_text("[]"), f"{DONE}: this file is damaged"),
     (lambda folder: (folder / PARAMETERS).write_bytes(b"x"), f"{PARAMETERS}: these are not the parameters"),
     (lambda folder: (folder / PARAMETERS).unlink(), "this run has no parameters yet"),
