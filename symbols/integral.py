@@ -1,6 +1,8 @@
-"""Heat maps to joints by expectation: the integral of Sec. 2, differentiable and free of parameters.
+"""From heat maps to joints by expectation (Sec. 2): differentiable, and without parameters.
 
-Coordinates are fractions of the map: cell i of n has its centre at (i + 0.5) / n.
+The equations stand here in the order of the paper. How they are computed fast, and how sizes are checked, is in
+`symbols.maps`. Shapes: N people, K joints, maps of D x H x W cells, D = 1 in 2D. Coordinates are fractions of the map:
+cell i of n has its centre at (i + 0.5) / n.
 """
 from __future__ import annotations
 
@@ -8,16 +10,24 @@ from typing import Any
 
 from mxnet.gluon import HybridBlock
 
-from symbols.maps import OnLogits, Tensor, centres, reshape_axes
+from symbols.maps import OnLogits, Tensor, centres
 
 
 class Integral(OnLogits):
-    """Logits (N, K * D, H, W) -> joints (N, K, C), C = 2 (x, y) where D = 1 and 3 (x, y, z) else.
+    """Eq. 4: logits (N, K * D, H, W) -> joints (N, K, C), ordered x, y, z; C = 2 where D = 1, and 3 else.
 
-    Eq. 4, of the marginals where these come in one pass. Else summed one axis after the other: each contraction takes
-    the basis [centre, 1], so that the first, the only one to read the whole map, yields all that the next ones need.
+    Equivalent to these lines, in NumPy's words:
+
+        p = softmax(logits.reshape(N, K, D * H * W), axis=2).reshape(N, K, D, H, W)  # Eq. 3
+        x = p.sum(axis=(2, 3)) @ ((arange(W) + place) / W)
+        y = p.sum(axis=(2, 4)) @ ((arange(H) + place) / H)
+        z = p.sum(axis=(3, 4)) @ ((arange(D) + place) / D)
+        joints = stack([x, y, z][:2 if D == 1 else 3], axis=2)
 
     Args:
+        joints: K.
+        height, width, depth: H, W and D of the maps, cells.
+        fused: whether the compiled operator may be taken, where it is there and the logits are on the CPU.
         place: of a cell's coordinate within the cell; 0.5 is its centre. With 0 cell i of n is at i / n.
 
     Raises:
@@ -31,37 +41,19 @@ class Integral(OnLogits):
         self._place = place
 
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
-        if self._in_one_pass:
-            along_axes = zip(self._marginals(F, logits), reversed(self._cells))
-            means = [F.dot(shares, centres(F, cells, self._place)) for shares, cells in along_axes]
-            return F.stack(*means[: 2 if self._cells[0] == 1 else 3], axis=2)
-        return self._by_contractions(F, logits)
-
-    def _by_contractions(self, F: Any, logits: Tensor) -> Tensor:
+        if not self._in_one_pass:
+            return self._expectations(F, logits, self._place)
         depth, height, width = self._cells
-        probabilities = self._probabilities(F, logits)
-        rows = F.dot(probabilities, self._basis(F, width))  # (N, K D, H, [x, 1])
-        planes = F.dot(F.transpose(rows, (0, 1, 3, 2)), self._basis(F, height))  # (N, K D, [x, 1], [y, 1])
-        volumes = reshape_axes(F, planes, 1, 4, (self._joints, depth, 4))  # (N, K, D, [xy, x, y, 1])
-        moments = F.dot(F.transpose(volumes, (0, 1, 3, 2)), self._basis(F, depth))  # (N, K, 4, [z, 1])
-        found = F.slice(moments, begin=(None, None, 1, 1), end=(None, None, 3, 2))
-        if depth > 1:
-            in_depth = F.slice(moments, begin=(None, None, 3, 0), end=(None, None, 4, 1))
-            found = F.concat(found, in_depth, dim=2)
-        total = F.slice(moments, begin=(None, None, 3, 1), end=(None, None, 4, 2))  # 1, but for softmax's rounding
-        return F.squeeze(F.broadcast_div(found, total), axis=3)
-
-    def _basis(self, F: Any, cells: int) -> Tensor:
-        """[coordinate, 1] of each cell, (cells, 2)."""
-        along = centres(F, cells, self._place)
-        return F.stack(along, F.ones_like(along), axis=1)
+        of_columns, of_rows, of_planes = self._marginals(F, logits)
+        x = F.dot(of_columns, centres(F, width, self._place))
+        y = F.dot(of_rows, centres(F, height, self._place))
+        if depth == 1:
+            return F.stack(x, y, axis=2)
+        return F.stack(x, y, F.dot(of_planes, centres(F, depth, self._place)), axis=2)
 
 
 class HeatVectors(OnLogits):
-    """Logits (N, K * D, H, W), D = H = W -> heat vectors (N, K, 3, cells) along x, y and z: Eq. 5.
-
-    Without the compiled operator two contractions with ones read the whole map, to sum its columns for x and its rows
-    for y and z; F.sum over these axes takes several times as long.
+    """Eq. 5: logits (N, K * D, H, W), D = H = W -> heat vectors (N, K, 3, cells) along x, y and z.
 
     Raises:
         ValueError: the three sides differ, so that the vectors would not stack; or as `Integral`.
@@ -74,22 +66,12 @@ class HeatVectors(OnLogits):
         super().__init__(joints, height, width, depth, fused)
 
     def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
-        if self._in_one_pass:
-            return F.stack(*self._marginals(F, logits), axis=2)
-        probabilities = self._probabilities(F, logits)
-        row = F.ones_like(F.slice_axis(probabilities, axis=2, begin=0, end=1))  # (N, K D, 1, W), and H = W; they are
-        column = F.ones_like(F.slice_axis(probabilities, axis=3, begin=0, end=1))  # not transposed, for ONNX's sake
-        columns = self._by_depth(F, F.linalg_gemm2(row, probabilities))
-        rows = self._by_depth(F, F.linalg_gemm2(probabilities, column))
-        return F.stack(F.sum(columns, axis=2), F.sum(rows, axis=2), F.sum(rows, axis=3), axis=2)
-
-    def _by_depth(self, F: Any, sums: Tensor) -> Tensor:
-        """(N, K * D, 1, cells) or (N, K * D, cells, 1) -> (N, K, D, cells)."""
-        return reshape_axes(F, F.reshape(sums, (0, 0, -1)), 1, 2, (self._joints, self._cells[0]))
+        along = self._marginals(F, logits) if self._in_one_pass else self._projections(F, logits)
+        return F.stack(*along, axis=2)
 
 
 class Expectation(HybridBlock):
-    """Heat vectors (N, K, C, cells) -> joints (N, K, C): Eq. 6."""
+    """Eq. 6: heat vectors (N, K, C, cells) -> joints (N, K, C)."""
 
     def __init__(self, cells: int) -> None:
         super().__init__()

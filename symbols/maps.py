@@ -14,8 +14,8 @@ Tensor = Any  # mx.nd.NDArray or mx.sym.Symbol
 class OnMaps(HybridBlock):
     """What works on maps (N, channels, H, W) of a size that is fixed when it is built.
 
-    Called by itself it compares sizes, as MXNet's reshape would take wrong ones and corrupt memory. Inside a
-    graph, whose sizes come later, its contractions and `reshape_axes` have to tell.
+    A call with arrays checks their size, since MXNet's reshape would take a wrong one and corrupt memory. In a graph,
+    whose sizes come later, the contractions and `reshape_axes` raise.
     """
 
     def __init__(self, channels: int, height: int, width: int) -> None:
@@ -70,6 +70,42 @@ class OnLogits(OnMaps):
         flat = F.softmax(F.cast(flat, "float32"), axis=2)  # a cast before the reshape would take memory of its own
         return F.reshape_like(flat, logits)
 
+    def _expectations(self, F: Any, logits: Tensor, place: float) -> Tensor:
+        """Eq. 4 by MXNet's own operators: joints (N, K, C).
+
+        Summed one axis after the other: each contraction takes the basis [coordinate, 1], so that the first, the only
+        one to read the whole map, yields all that the next ones need.
+        """
+        depth, height, width = self._cells
+        probabilities = self._probabilities(F, logits)
+        rows = F.dot(probabilities, _basis(F, width, place))  # (N, K D, H, [x, 1])
+        planes = F.dot(F.transpose(rows, (0, 1, 3, 2)), _basis(F, height, place))  # (N, K D, [x, 1], [y, 1])
+        volumes = reshape_axes(F, planes, 1, 4, (self._joints, depth, 4))  # (N, K, D, [xy, x, y, 1])
+        moments = F.dot(F.transpose(volumes, (0, 1, 3, 2)), _basis(F, depth, place))  # (N, K, 4, [z, 1])
+        found = F.slice(moments, begin=(None, None, 1, 1), end=(None, None, 3, 2))
+        if depth > 1:
+            in_depth = F.slice(moments, begin=(None, None, 3, 0), end=(None, None, 4, 1))
+            found = F.concat(found, in_depth, dim=2)
+        total = F.slice(moments, begin=(None, None, 3, 1), end=(None, None, 4, 2))  # 1, but for softmax's rounding
+        return F.squeeze(F.broadcast_div(found, total), axis=3)
+
+    def _projections(self, F: Any, logits: Tensor) -> List[Tensor]:
+        """As `_marginals`, by MXNet's own operators, of maps with equal sides.
+
+        Two contractions with ones read the whole map, to sum its columns for x and its rows for y and z; F.sum over
+        these axes takes several times as long.
+        """
+        probabilities = self._probabilities(F, logits)
+        row = F.ones_like(F.slice_axis(probabilities, axis=2, begin=0, end=1))  # (N, K D, 1, W), and H = W; they are
+        column = F.ones_like(F.slice_axis(probabilities, axis=3, begin=0, end=1))  # not transposed, for ONNX's sake
+        columns = self._by_depth(F, F.linalg_gemm2(row, probabilities))
+        rows = self._by_depth(F, F.linalg_gemm2(probabilities, column))
+        return [F.sum(columns, axis=2), F.sum(rows, axis=2), F.sum(rows, axis=3)]
+
+    def _by_depth(self, F: Any, sums: Tensor) -> Tensor:
+        """(N, K * D, 1, cells) or (N, K * D, cells, 1) -> (N, K, D, cells)."""
+        return reshape_axes(F, F.reshape(sums, (0, 0, -1)), 1, 2, (self._joints, self._cells[0]))
+
 
 def portable(net: HybridBlock) -> HybridBlock:
     """The same network, of operators that others know and not hybridized: what it traced before is forgotten."""
@@ -80,6 +116,15 @@ def portable(net: HybridBlock) -> HybridBlock:
 
     net.hybridize(False)
     return net.apply(plain)
+
+
+# Constants are made on the device of the block's input, which Gluon makes the current one.
+
+
+def _basis(F: Any, cells: int, place: float) -> Tensor:
+    """[coordinate, 1] of each cell, (cells, 2)."""
+    along = centres(F, cells, place)
+    return F.stack(along, F.ones_like(along), axis=1)
 
 
 def centres(F: Any, cells: int, place: float = 0.5) -> Tensor:

@@ -1,12 +1,14 @@
 """The integral operator against loops, limits and identities, in every form that it is used in."""
 from __future__ import annotations
 
+import inspect
 import json
 
 import mxnet as mx
 import numpy as np
 import pytest
 from mxnet.gluon import HybridBlock, nn
+from scipy import special
 
 from symbols.compensated import CompensatedIntegral
 from symbols.integral import Expectation, HeatVectors, Integral
@@ -435,3 +437,17 @@ def test_minus_infinity_leaves_a_cell_out(hybridize, depth):
     joints = run(made(Integral, (depth, H, W), hybridize), logits)[0]
     logits[:, :, :2] = -1e4
     np.testing.assert_allclose(joints, by_loop(logits, depth), atol=1e-6)
+
+
+@pytest.mark.parametrize("place", [0.5, 0.0])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_lines_of_the_docstring_are_equivalent(depth: int, place: float) -> None:
+    assert Integral.__doc__
+    lines = [line for line in Integral.__doc__.splitlines() if line.startswith("        ") and " = " in line][:5]
+    size = dict(zip("NKDHW", (2, 3, depth, 5, 7)))
+    logits = np.random.default_rng(0).normal(0, 3, (2, 3 * depth, 5, 7)).astype(np.float32)
+    known = {**size, "place": place, "logits": logits, "softmax": special.softmax, "arange": np.arange,
+             "stack": np.stack}
+    exec(inspect.cleandoc("\n".join(lines)), known)
+    found = Integral(3, 5, 7, depth, place=place)(mx.nd.array(logits)).asnumpy()
+    np.testing.assert_allclose(found, known["joints"], atol=1e-6)
