@@ -166,13 +166,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     trains = commands.add_parser("train", help="train a network, or resume its training")
     trains.set_defaults(run=_train)
-    ships = commands.add_parser("ship", help="write a trained network with 16 bits, as models/ has it")
+    ships = commands.add_parser("ship", help="write a trained network with 16 bits, as the program has it")
     ships.set_defaults(run=_ship)
     for command in (trains, ships):
         command.add_argument("name", choices=tuple(RUNS))
         command.add_argument("--runs", type=Path, default=Path("runs/photos"), metavar="DIR",
                              help="where trained networks go (default: %(default)s)")
-    ships.add_argument("--out", type=Path, default=Path("models"), metavar="DIR", help="(default: %(default)s)")
+    ships.add_argument("--out", type=Path, default=Path("src/integral_pose/pretrained"), metavar="DIR",
+                       help="(default: %(default)s)")
     measures = commands.add_parser("measure", help="compare networks on photographs")
     measures.set_defaults(run=_measure)
     measures.add_argument("checkpoint", type=Path, nargs="+", metavar="FILE.params")

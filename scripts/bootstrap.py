@@ -86,17 +86,6 @@ def provide_quadmath(site_packages: Path, load: Callable[[str], object] = ctypes
     print(f"The machine has no libquadmath.so.0: MXNet will use numpy's copy, {copies[0].name}.")
 
 
-def check_torch(site_packages: Path) -> None:
-    """Refuse an environment in which `import gluoncv` raises because of a torch it does not know."""
-    for info in site_packages.glob("torch-*.dist-info"):
-        version = info.name[len("torch-") : -len(".dist-info")]
-        if int(version.split(".")[0]) >= 2:
-            raise Refusal(
-                f"torch {version} is installed in {site_packages}, and gluoncv cannot be imported beside torch 2 or "
-                "later: keep torch in another environment and remove it here with `python -m pip uninstall torch`."
-            )
-
-
 def supported_version(python: Path) -> Optional[str]:
     """The version of an environment's Python, or None when it is not there, broken, without pip or unsupported."""
     query = "import sys, pip; print('%d.%d' % sys.version_info[:2])"
@@ -143,7 +132,6 @@ def locks(*names: str) -> List[str]:
 def install(venv: Path, mxnet: str) -> None:
     """Install the project with MXNet for `mxnet`, "cpu" or "cuda", and take the other MXNet away."""
     site_packages = create_environment(venv)
-    check_torch(site_packages)
     ready, other = venv / f"ready-{mxnet}", "cuda" if mxnet == "cpu" else "cpu"
     for stamp in (*venv.glob("ready-c*"), *venv.glob("ready-horovod")):
         stamp.unlink()
@@ -224,7 +212,6 @@ def check_environment(venv: Path) -> None:
     if (venv / "ready-cuda").exists():
         check_driver()
     provide_quadmath(site_packages)
-    check_torch(site_packages)
 
 
 def parse(arguments: List[str]) -> argparse.Namespace:

@@ -12,13 +12,13 @@ imports MXNet; `symbols`, the bottom layer, cannot do that for them.
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
-from integral_pose.runtime import prepare
+from integral_pose.runtime import VERSION, prepare
 
 if TYPE_CHECKING:
     from integral_pose.api import Joint, People, Person, PoseNetwork, load
     from integral_pose.errors import InputError
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["InputError", "Joint", "People", "Person", "PoseNetwork", "load"]
 
 prepare()

@@ -1,4 +1,4 @@
-"""Settings MXNet reads once, when it is imported: threads, cuDNN's choice of algorithms, where CUDA is.
+"""The process: its settings that MXNet reads once, when it is imported, and the version of the code that runs.
 
 Only the standard library is used here, so that importing the package stays cheap and MXNet is not loaded by accident.
 """
@@ -8,12 +8,16 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import os
+import subprocess
 import sys
 import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Dict
 
+VERSION = "0.1.0"
+ROOT = Path(__file__).resolve().parents[2]  # of a checkout
+CODE = ("--", ":/src", ":/symbols", ":/experiments", ":/requirements")
 MOST_THREADS = 16
 
 # The CUDA libraries libmxnet.so names, each after those it needs itself.
@@ -77,3 +81,25 @@ def load_cuda_libraries() -> None:
             # What is missing or broken is named by MXNet itself, on import; the CPU wheel needs none of it.
             with suppress(OSError):
                 ctypes.CDLL(str(Path(folder) / library), mode=ctypes.RTLD_GLOBAL)
+
+
+def commit() -> str:
+    """The commit of the code that runs, with a + where files have changed since; outside a checkout "v0.1.0"."""
+    released = f"v{VERSION}"
+    if not (ROOT / ".git").exists():  # an installed copy may lie in somebody else's repository
+        return released
+    asked = (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "--untracked-files=no", *CODE])
+    try:
+        head, changes = (
+            subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in asked
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return released
+    return head + ("+" if changes else "")
+
+
+def described() -> str:
+    """What `integral-pose --version` prints: "integral-pose 0.1.0", in a checkout with its commit."""
+    signed, name = commit(), f"integral-pose {VERSION}"
+    return name if signed == f"v{VERSION}" else f"{name}, commit {signed}"

@@ -11,10 +11,11 @@ import integral_pose  # isort: skip  # noqa: F401
 import pytest
 
 from integral_pose import run
-from integral_pose.commands import demo, predict
+from integral_pose.commands import demo
+from integral_pose.models import saved
 
 ROOT = Path(__file__).resolve().parents[2]
-MODELS = ROOT / "models"
+MODELS = ROOT / "src" / "integral_pose" / "pretrained"
 
 
 def test_it_shows_poses_that_are_about_right(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -23,7 +24,7 @@ def test_it_shows_poses_that_are_about_right(tmp_path: Path, capsys: pytest.Capt
     px, mm = (float(number) for number in re.findall(r"joints (\d+) ", said))
     assert px < 15 and mm < 160  # of people some 150 px high; one half of a shin
     assert "photographs" in said
-    for part, count in (("people", len(demo.STILLS)), ("people-in-space", len(demo.CLIPS))):
+    for part, count in (("people", len(demo.STILLS)), ("people-3d", len(demo.CLIPS))):
         assert str(tmp_path / part / "overlays") in said
         assert len(list((tmp_path / part / "overlays").glob("*.jpg"))) == count
         assert "synthetic" in " ".join(json.loads((tmp_path / part / "joints.json").read_text())["notes"])
@@ -36,7 +37,7 @@ def test_a_place_that_cannot_be_written_gets_a_sentence(capsys: pytest.CaptureFi
 
 def test_the_networks_are_of_the_quick_profile_and_were_not_trained_on_what_is_shown() -> None:
     assert demo.SEED != 0  # the seed of all that is trained on
-    for part, table in (("people", "table3"), ("people-in-space", "table7")):
+    for part, table in (("people", "table3"), ("people-3d", "table7")):
         of = run.read(MODELS / f"{part}.json")
         assert "synthetic" in of.data and of.width == 0.25
         with open(ROOT / "results" / "quick" / f"{table}.csv", newline="") as handle:
@@ -49,4 +50,4 @@ def test_the_networks_are_of_the_quick_profile_and_were_not_trained_on_what_is_s
 
 def test_they_are_a_few_megabytes_and_one_is_what_predict_takes() -> None:
     assert sum(path.stat().st_size for path in MODELS.iterdir()) < 7e6
-    assert predict.SHIPPED == MODELS / "people.params" and predict.SHIPPED.is_file()
+    assert saved.shipped()[saved.DEFAULT] == MODELS / "people.params"

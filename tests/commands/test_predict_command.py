@@ -20,6 +20,7 @@ import pytest
 from integral_pose.commands import predict
 from integral_pose.errors import InputError
 from integral_pose.inference import detector, output, pipeline
+from integral_pose.models import saved
 from tests.helpers import clips, trained_forms
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -328,7 +329,6 @@ def test_the_commands_of_the_page_work(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").symlink_to(place / "runs")
-    (tmp_path / "models").symlink_to(ROOT / "models")
     for name, source in {"photos": "photos", "photo.jpg": "photos/a.jpg", "other.png": "photos/b.png",
                          "dance.mp4": "video.mp4"}.items():
         (tmp_path / name).symlink_to(place / source)
@@ -343,7 +343,7 @@ def test_the_commands_of_the_page_work(
 
 def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path) -> None:
     assert predict.main(["photos/a.jpg", "--out", str(tmp_path)]) == 0
-    assert content(tmp_path)["run"] == json.loads((ROOT / "models" / "people.json").read_text())["key"]
+    assert content(tmp_path)["run"] == json.loads(saved.shipped()["people"].with_suffix(".json").read_text())["key"]
 
 
 def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:

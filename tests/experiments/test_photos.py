@@ -19,7 +19,7 @@ from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, LSP, MPII
 from tests.helpers import trained_forms
 
-MODELS = Path(__file__).resolve().parents[2] / "models"
+MODELS = Path(__file__).resolve().parents[2] / "src" / "integral_pose" / "pretrained"
 
 
 def person(image: str = "a.jpg", x: float = 50, head: float = 10, joints: int = 16) -> Sample:

@@ -199,10 +199,10 @@ def test_the_command_writes_both_forms_and_the_card(tmp_path, capsys, onnx):
     assert card["commit"] == "0123456789"
 
 
-@pytest.mark.parametrize("name", ["people", "people-in-space"])
+@pytest.mark.parametrize("name", ["people", "people-3d"])
 def test_the_networks_that_come_with_the_program_are_exported(name, tmp_path, capsys, onnx):
-    assert command.main([str(ROOT / "models" / f"{name}.params"), "--out", str(tmp_path), "--formats", "onnx"]) == 0
-    key = json.loads((ROOT / "models" / f"{name}.json").read_text())["key"]
+    assert command.main([name, "--out", str(tmp_path), "--formats", "onnx"]) == 0
+    key = json.loads(saved.shipped()[name].with_suffix(".json").read_text())["key"]
     assert (tmp_path / f"{key}.onnx").is_file() and "joints agree with the network's" in capsys.readouterr().out
 
 

@@ -92,24 +92,11 @@ def test_a_libquadmath_that_is_nowhere_is_refused(tmp_path: Path) -> None:
     assert_one_sentence(str(refused.value), remedy="apt-get install libquadmath0")
 
 
-@pytest.mark.parametrize("version", ["2.0.0", "2.13.0+cpu", "10.1"])
-def test_torch_2_beside_gluoncv_is_refused(tmp_path: Path, version: str) -> None:
-    with pytest.raises(bootstrap.Refusal, match=f"^torch {re.escape(version)} ") as refused:
-        bootstrap.check_torch(environment(tmp_path, f"torch-{version}", "torchvision-0.1"))
-    assert_one_sentence(str(refused.value), remedy="pip uninstall torch")
-
-
-@pytest.mark.parametrize("distributions", [(), ("torch-1.13.1",), ("torchvision-2.0", "torchmetrics-3.1")])
-def test_torch_1_or_none_is_taken(tmp_path: Path, distributions: Tuple[str, ...]) -> None:
-    bootstrap.check_torch(environment(tmp_path, *distributions))
-
-
 def test_a_refusal_is_printed_without_a_traceback(tmp_path: Path) -> None:
-    environment(tmp_path, "torch-2.1.0")
-    command = [sys.executable, str(ROOT / "scripts" / "bootstrap.py"), "check", "--venv", str(tmp_path)]
-    check = subprocess.run(command, stderr=subprocess.PIPE, text=True)
-    assert check.returncode == 2
-    assert_one_sentence(check.stderr.strip(), remedy="pip uninstall torch")
+    command = [sys.executable, str(ROOT / "scripts" / "bootstrap.py"), "install-horovod", "--venv", str(tmp_path)]
+    refused = subprocess.run(command, stderr=subprocess.PIPE, text=True, env={"PATH": str(tmp_path)})
+    assert refused.returncode == 2
+    assert_one_sentence(refused.stderr.strip(), remedy="apt-get install g++ make")
 
 
 @pytest.fixture
@@ -215,7 +202,9 @@ def test_every_line_of_a_lock_is_an_exact_pin(lock: Path) -> None:
 @pytest.mark.parametrize("mxnet", ["cpu", "cuda"])
 def test_an_environment_gets_each_distribution_once_and_one_mxnet(mxnet: str) -> None:
     together = names(mxnet, "runtime", "dev", "horovod-build", "horovod")
-    assert len(together) == len(set(together))
+    lines = {line for lock in (mxnet, "runtime", "dev", "horovod-build", "horovod")
+             for line in pins(REQUIREMENTS / f"{lock}.txt")}
+    assert len(lines) == len(set(together))
     assert len({"mxnet", "mxnet-cu112"}.intersection(together)) == 1
 
 

@@ -12,8 +12,8 @@ from typing import Dict, List, NamedTuple, Optional
 import mxnet as mx
 import numpy as np
 
+from integral_pose.commands import console
 from integral_pose.datasets import human36m, mpii
-from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.inference import output
 from integral_pose.inference.boxes import Boxes
@@ -32,7 +32,7 @@ CLIPS = (clips.Clip(SEED, 5, 3, 1), clips.Clip(SEED, 9, 14, 1), clips.Clip(SEED,
 FRAME = 320
 PARTS = {
     "people": "2D, I1 on ResNet-18 of Table 3",
-    "people-in-space": "3D, I2 of Strategy 2 of Table 7",
+    "people-3d": "3D, I2 of Strategy 2 of Table 7",
 }
 EXPECT = """
 Both networks are from the quick profile: a quarter of the paper's width, trained for minutes on rendered people. These
@@ -54,22 +54,21 @@ class Example(NamedTuple):
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the demonstration; returns its exit code, 2 where it could not write."""
     args = _parser().parse_args(argv)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            for part, what in PARTS.items():
-                examples = (_stills if part == "people" else _clips)(Path(folder))
-                print(_line(what, look(part, examples, args.out / part), examples, args.out / part))
-    except (InputError, OSError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 2
-    print(EXPECT)
-    return 0
+    return console.run("demo", lambda: _show(args.out), "", "Stopped.")
+
+
+def _show(out: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for part, what in PARTS.items():
+            examples = (_stills if part == "people" else _clips)(Path(folder))
+            print(_line(what, look(part, examples, out / part), examples, out / part))
+    print(console.spelled(EXPECT))
 
 
 def look(part: str, examples: List[Example], out: Path) -> Outcome:
     """Predictions of a network that comes with the program for the examples."""
     known = {example.path.name: Boxes(example.box[None], np.ones(1)) for example in examples}
-    network = saved.at(saved.SHIPPED / f"{part}.params")
+    network = saved.at(Path(part))
     task = Task(network, mx.cpu(), lambda picture: known[picture.name], "known", out)
     return on_pictures(task, Gathered([example.path for example in examples]))
 
@@ -124,7 +123,7 @@ def _relative(example: Example, name: str, in_space: bool) -> Array:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scripts.demo", description=__doc__)
+    parser = console.Parser(prog="python -m scripts.demo", description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("predictions/demo"), metavar="DIR",
                         help="output folder for joints and overlays (default: %(default)s)")
     return parser

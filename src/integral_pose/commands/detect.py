@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Sequence
 
 from tqdm import tqdm
 
+from integral_pose.commands import console
 from integral_pose.commands.console import positive
 from integral_pose.errors import InputError
 from integral_pose.inference import media
@@ -24,6 +25,7 @@ from integral_pose.storage.atomic import replacing
 from integral_pose.storage.processes import interruptible, stoppable
 
 DEFAULT = next(iter(DETECTORS))
+NOTHING = "Nothing was written."
 EXAMPLE = f"""examples:
   python -m scripts.detect photo.jpg --out boxes.json
   python -m scripts.detect my-pictures --out boxes.json --detector ssd_512_mobilenet1.0_coco
@@ -44,20 +46,17 @@ message names the file. --weights takes your own file instead, written by the ne
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code: 2 for wrong input, 1 if some of the images could not be used."""
     args = _parser().parse_args(argv)
-    try:
-        _check(args)
-        gathered = coco_pictures(args.coco) if args.coco else find(args.pictures)
-        with interruptible():
-            found = _found(args, gathered)
-        _write(args.out, found.records)
-    except InputError as error:
-        print(f"detect: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt as stopped:
-        print("detect: Stopped. Nothing was written.", file=sys.stderr)
-        return stopped.args[0] if stopped.args else 130
+    return console.run("detect", lambda: _work(args), NOTHING, f"Stopped. {NOTHING}")
+
+
+def _work(args: argparse.Namespace) -> int:
+    _check(args)
+    gathered = coco_pictures(args.coco) if args.coco else find(args.pictures)
+    with interruptible():
+        found = _found(args, gathered)
+    _write(args.out, found.records)
     for said in [*gathered.skipped, *(unread.reason for unread in found.failed)]:
-        print(f"detect: {said}", file=sys.stderr)
+        console.say(said, "detect")
     left = f", {len(found.failed)} could not be used" if found.failed else ""
     early = f"Stopped early, of {len(gathered.pictures)}: " if found.stopped else ""
     print(f"{early}{len(found.records)} people in {found.pictures} pictures{left}, written to {args.out}")
@@ -157,7 +156,7 @@ def _write(path: Path, found: List[Dict[str, Any]]) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m scripts.detect", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import numpy as np
 
+from integral_pose.commands import console
 from integral_pose.datasets import coco, human36m, lsp, mpii
 from integral_pose.datasets.formats import human36m_json
 from integral_pose.errors import InputError
@@ -76,12 +77,7 @@ ROWS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA MPJPE (rigid)", "pa_mpjpe_scaled": "PA
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code, 2 for wrong input."""
     args = _parser().parse_args(argv)
-    try:
-        print(args.run(args))
-    except InputError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return console.run("evaluate", lambda: print(args.run(args)), "", "Stopped.")
 
 
 def _mpii(args: argparse.Namespace) -> str:
@@ -213,8 +209,8 @@ def _plain(value: Any) -> Any:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n`python -m "
-                                     "scripts.evaluate mpii --help`, or that of another data set, has "
+    parser = console.Parser(prog="python -m scripts.evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n"
+                                     "`python -m scripts.evaluate mpii --help`, or that of another data set, has "
                                      "more.", formatter_class=LAYOUT)
     commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,lsp,human36m,coco}")
     _add_mpii(commands.add_parser("mpii", help="PCKh on MPII", epilog=MPII_EXAMPLE, formatter_class=LAYOUT))

@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
+from integral_pose.commands import console
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.models import export, saved
 
 FORMATS = ("onnx", "mxnet")
 EXAMPLE = """examples:
-  python -m scripts.export models/people.params --out exported
+  python -m scripts.export people --out exported
   python -m scripts.export runs/quick/1a2b3c4d5e
   python -m scripts.export 1a2b3c
   python docs/examples/run_onnx.py exported/1a2b3c4d5e.onnx photo.jpg --box 120 40 210 430 --out joints.jpg
@@ -35,12 +36,7 @@ flip test: run it on the mirrored patch too, and average. The last command is an
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code: 2 for wrong input, 1 for an ONNX file that differs from the network."""
     args = _parser().parse_args(argv)
-    try:
-        print(_export(args))
-    except (InputError, RunFailed) as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 2 if isinstance(error, InputError) else 1
-    return 0
+    return console.run("export", lambda: print(_export(args)))
 
 
 def _export(args: argparse.Namespace) -> str:
@@ -63,7 +59,7 @@ def _export(args: argparse.Namespace) -> str:
 
 def _trained(args: argparse.Namespace) -> saved.Trained:
     """The network of a file of parameters, or of a run's folder or key."""
-    if Path(args.run).is_file() or args.run.endswith(".params"):
+    if Path(args.run).is_file() or args.run.endswith(".params") or args.run in saved.shipped():
         return saved.at(Path(args.run), option="")
     return saved.find(args.run, args.runs, option="")
 
@@ -82,7 +78,7 @@ def _onnx(graph: export.Graph, path: Path, batch: int) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m scripts.export", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -5,13 +5,13 @@ import integral_pose  # isort: skip  # noqa: F401  it sets the threads before an
 
 import argparse
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Callable, List, Optional, Sequence, Tuple
 
+from integral_pose.commands import console
 from integral_pose.commands.console import CORES, positive
-from integral_pose.errors import InputError, RunFailed
+from integral_pose.errors import InputError
 from integral_pose.inference import boxes, media, output, videos
 from integral_pose.inference.boxes import Boxes
 from integral_pose.inference.detector import DETECTORS, Detector
@@ -24,13 +24,13 @@ from integral_pose.storage import image_files
 from integral_pose.storage.file_kinds import printable
 from integral_pose.storage.processes import interruptible
 
-SHIPPED = saved.SHIPPED / "people.params"
+NOTHING = "Nothing was written."
 DETECTOR = next(iter(DETECTORS))
 EXAMPLE = """examples:
   python -m scripts.predict photo.jpg
   python -m scripts.predict --run 1a2b3c photos/ --boxes detect --out joints
   python -m scripts.predict --run runs/quick/1a2b3c4d5e dance.mp4 --boxes boxes.json
-  python -m scripts.predict --checkpoint models/people-in-space.params photo.jpg --focal 1400
+  python -m scripts.predict --checkpoint people-3d photo.jpg --focal 1400
   python -m scripts.predict camera --frames 100
 
 The first command uses the small network that comes with the program. It was trained on synthetic people, to try out the
@@ -54,22 +54,16 @@ Written to --out, everything at the end or nothing:
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code: 2 for wrong input, 1 if some of the images could not be used."""
     args = _parser().parse_args(argv)
-    try:
-        with interruptible():
-            outcome = _predict(args)
-    except (InputError, RunFailed) as error:
-        _say(str(error))
-        return 2 if isinstance(error, InputError) else 1
-    except OSError as error:
-        _say(f"{error.filename or args.out}: {error.strerror or error}. Nothing was written.")
-        return 2
-    except KeyboardInterrupt as stopped:
-        _say("Stopped. Nothing was written.")
-        return stopped.args[0] if stopped.args else 130
+    return console.run("predict", lambda: _work(args), NOTHING, f"Stopped. {NOTHING}")
+
+
+def _work(args: argparse.Namespace) -> int:
+    with interruptible():
+        outcome = _predict(args)
     for unread in outcome.failed:
-        _say(unread.reason)
+        console.say(unread.reason, "predict")
     for note in outcome.notes:
-        _say(note, "note")
+        console.say(note, "note")
     print(_summary(outcome, args))
     if outcome.stopped and not outcome.endless:
         return 128 + outcome.stopped
@@ -86,20 +80,20 @@ def _predict(args: argparse.Namespace) -> Outcome:
     task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
                 not args.no_overlays, args.max_pixels, notes)
     for note in [*task.notes, *gathered.skipped]:
-        _say(note, "note")
+        console.say(note, "note")
     if args.focal and not task.in_space:
-        _say("--focal is not used: this network gives joints in px of the picture, not in mm.", "note")
+        console.say("--focal is not used: this network gives joints in px of the picture, not in mm.", "note")
     if there:
-        _say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
+        console.say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
     if source and isinstance(source.what, int) and not args.frames:
-        _say("Press Ctrl-C to end the recording; everything so far is then written.", "note")
+        console.say("Press Ctrl-C to end the recording; everything so far is then written.", "note")
     return on_video(task, source, args.frames) if source else on_pictures(task, gathered)
 
 
 def _trained(args: argparse.Namespace) -> saved.Trained:
     if args.run:
         return saved.find(args.run, args.runs)
-    return saved.at(args.checkpoint or SHIPPED)
+    return saved.at(args.checkpoint or Path(saved.DEFAULT))
 
 
 def _boxes(
@@ -156,12 +150,8 @@ def _count(number: int, one: str, several: str) -> str:
     return f"{number} {one if number == 1 else several}"
 
 
-def _say(message: str, what: str = "predict") -> None:
-    print(textwrap.fill(f"{what}: {message}", 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m scripts.predict", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -170,9 +160,9 @@ def _parser() -> argparse.ArgumentParser:
                         "address of a video or stream (https://, rtsp://)")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--run", metavar="RUN", help="a trained run: its folder, or the first digits of its key")
-    network.add_argument("--checkpoint", type=Path, metavar="FILE.params",
-                         help="parameters of a network, with FILE.json or run.json beside them (default: the small "
-                         "network that comes with the program)")
+    network.add_argument("--checkpoint", type=Path, metavar="FILE.params|NAME",
+                         help="parameters of a network, with FILE.json or run.json beside them, or a network that "
+                         f"comes with the program: {', '.join(saved.shipped())} (default: {saved.DEFAULT})")
     parser.add_argument("--boxes", default="whole", metavar="whole|detect|FILE", help="see below (default: whole)")
     parser.add_argument("--out", type=Path, default=Path("predictions"), metavar="DIR",
                         help="output folder (default: %(default)s)")

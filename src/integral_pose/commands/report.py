@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import List, Optional
 
+from integral_pose.commands import console
 from integral_pose.errors import InputError
 from integral_pose.profiles import PROFILES, judges
 from integral_pose.report import numbers, page
@@ -18,19 +19,13 @@ ROOT = Path(__file__).resolve().parents[3]
 DEFAULT = "quick"  # profile
 COMMITTED = ROOT / "results" / "quick"  # what RESULTS.md of the checkout is about
 
+DEVIATIONS = Path(page.__file__).with_name("deviations.md")  # a link to that of docs/
+
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code, 2 for wrong input."""
     options = _parser().parse_args(argv)
-    try:
-        print("\n".join(f"{path}" for path in report(options.results, options.profile, options.out)))
-    except InputError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:
-        print(f"report: {error.filename or 'the system'}: {error.strerror or error}.", file=sys.stderr)
-        return 2
-    return 0
+    return console.run("report", lambda: print(*report(options.results, options.profile, options.out), sep="\n"), "")
 
 
 def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path]:
@@ -48,7 +43,7 @@ def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path
         raise InputError(f"{folder}: contains no CSV file of a table. `make table1` writes one, `make tables` all.")
     markdown = ROOT / "RESULTS.md" if folder.resolve() == COMMITTED else out / "RESULTS.md"
     html = out / "index.html"
-    deviations = (ROOT / "docs" / "deviations.md").read_text(encoding="utf-8")
+    deviations = DEVIATIONS.read_text(encoding="utf-8")
     for path, content in ((markdown, page.markdown(found, profile)), (html, page.html(found, profile, deviations))):
         with replacing(path) as draft:
             draft.write_text(content, encoding="utf-8")
@@ -69,7 +64,7 @@ def _has_table(file: Path) -> bool:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m scripts.report", description=__doc__)
+    parser = console.Parser(prog="python -m scripts.report", description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR",
                         help="folder of the tables' CSV files and figures (default: results)")
     parser.add_argument("--profile", choices=PROFILES, default=DEFAULT,

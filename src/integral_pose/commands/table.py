@@ -6,11 +6,35 @@ import sys
 from pathlib import Path
 from typing import NoReturn, Optional, Sequence
 
+from integral_pose.commands import console
 from integral_pose.commands.console import CORES, positive, told
+from integral_pose.commands.report import tables as every_table
 from integral_pose.commands.reproduce import _rows, reproduce
 from integral_pose.profiles import PROFILES
 from integral_pose.storage import processes
 from integral_pose.tables import Table
+
+EXAMPLE = """examples:
+  integral-pose table table1 --profile smoke
+  integral-pose table table1
+  integral-pose table table1 --profile paper --data /data --gpus 0,1,2,3"""
+
+
+def of_any(argv: Sequence[str]) -> int:
+    """Runs the table whose name comes first, as `integral-pose table table1`; without one it prints their names."""
+    tables = {table.name: table for table in every_table()}
+    if argv and argv[0] in tables:
+        main(tables[argv[0]], argv[1:])
+    listed = "\n".join(f"  {name.ljust(22)}{table.caption}" for name, table in tables.items())
+    parser = console.Parser(prog="integral-pose table", epilog=f"tables:\n{listed}\n\n{EXAMPLE}",
+                            description="Trains what a table is missing, evaluates it, and prints our numbers beside "
+                            "the paper's. integral-pose table TABLE --help lists the options.",
+                            formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", choices=tuple(tables), metavar="TABLE", help="one of those below")
+    if argv:
+        parser.parse_args(argv)
+    parser.print_help()
+    return 0
 
 
 def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
@@ -22,7 +46,7 @@ def main(table: Table, argv: Optional[Sequence[str]] = None) -> NoReturn:
 
 
 def _parser(table: Table) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog=f"python -m experiments.{table.name}",
         description=f"{table.name}: {table.caption}. Trains what is missing, evaluates it, and prints our numbers "
         "beside the paper's. You can stop it at any moment; the same command resumes.",

@@ -7,17 +7,15 @@ import argparse
 import csv
 import re
 import sys
-import textwrap
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, List, Mapping, Optional, Pattern, Sequence
 
-import mxnet as mx
-
 from integral_pose import skeletons
-from integral_pose.commands.console import CORES, STOPPED, positive
+from integral_pose.commands import console
+from integral_pose.commands.console import CORES, positive
 from integral_pose.datasets import batches, custom, custom_images
-from integral_pose.errors import InputError, RunFailed
+from integral_pose.errors import InputError
 from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.methods import H1, H2, H3, I1, I2, I3, I_STAR, R1
 from integral_pose.metrics import pck
@@ -59,20 +57,12 @@ steps, which show that the data are read. You can stop it at any moment: the sam
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code: 2 for wrong input, 1 if the training failed."""
     args = _parser().parse_args(argv)
-    try:
-        with processes.interruptible():
-            print(_train(args))
-    except InputError as error:
-        return _leave(2, str(error))
-    except OSError as error:
-        return _leave(2, f"{error.filename or 'the system'}: {error.strerror or error}. Finished work is kept.")
-    except RunFailed as error:
-        return _leave(1, str(error))
-    except mx.MXNetError as error:
-        return _leave(1, f"MXNet: {str(error).strip().splitlines()[-1]} Finished work is kept.")
-    except KeyboardInterrupt as stopped:
-        return _leave(stopped.args[0] if stopped.args else 130, STOPPED)
-    return 0
+    return console.run("train", lambda: _work(args))
+
+
+def _work(args: argparse.Namespace) -> None:
+    with processes.interruptible():
+        print(console.spelled(_train(args)))
 
 
 def _train(args: argparse.Namespace) -> str:
@@ -178,13 +168,8 @@ def _line(name: str, shares: List[float], pixels: float, width: int) -> str:
     return name.ljust(width) + "".join(cells).replace("nan", "  -")
 
 
-def _leave(status: int, message: str) -> int:
-    print(textwrap.fill(f"train: {message}", 100, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
-    return status
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = console.Parser(
         prog="python -m scripts.train", description=__doc__, epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

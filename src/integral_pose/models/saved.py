@@ -12,7 +12,8 @@ from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS
 
 SETTINGS = "run.json"
-SHIPPED = Path(__file__).resolve().parents[3] / "models"  # the folder of the networks that come with the program
+SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"  # the folder of the networks that come with the program
+DEFAULT = "people"  # of those
 
 
 class Trained(NamedTuple):
@@ -64,17 +65,21 @@ def find(name: str, runs: Path, option: str = "--run ") -> Trained:
 
 
 def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
-    """The network of a file of parameters; what it is stands in a .json file of the same name, or in run.json, beside.
+    """The network of a file of parameters, whose settings are in a .json file of the same name, or in run.json, beside.
 
     Args:
+        parameters: the file, or the name of a network that comes with the program, as `shipped` has it.
         option: what messages have before the file.
 
     Raises:
         InputError: one of the two is missing or damaged.
     """
+    if not parameters.exists():
+        parameters = shipped().get(str(parameters), parameters)
     if not parameters.is_file():
         raise InputError(f"{option}{parameters}: there is no such file. Name a file such as "
-                         f"runs/quick/1a2b3c4d5e/{PARAMETERS}.")
+                         f"runs/quick/1a2b3c4d5e/{PARAMETERS}, or a network that comes with the program: "
+                         f"{', '.join(shipped())}.")
     own = parameters.with_suffix(".json")
     settings = own if own.is_file() else parameters.with_name(SETTINGS)
     if not settings.is_file():

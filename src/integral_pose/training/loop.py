@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import subprocess
 import sys
 import time
 from contextlib import nullcontext
@@ -29,6 +28,7 @@ from integral_pose.geometry import Array
 from integral_pose.models import build, decode, float16, weights
 from integral_pose.run import Run
 from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, Site
+from integral_pose.runtime import commit
 from integral_pose.storage import array_files
 from integral_pose.storage.atomic import replacing
 from integral_pose.training.grouped_norms import gathered
@@ -107,21 +107,6 @@ def forward_backward(
         larger = scaled(losses)
     autograd.backward(larger)
     return [part.detach() for part in losses]
-
-
-def commit() -> str:
-    """The commit of the code that runs, with a + where files have changed since; "unknown" outside a checkout."""
-    here = Path(__file__).parent
-    code = ("--", ":/src", ":/symbols", ":/experiments", ":/requirements")
-    asked = (["rev-parse", "--short=10", "HEAD"], ["status", "--porcelain", "--untracked-files=no", *code])
-    try:
-        head, changes = (
-            subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, check=True).stdout.strip()
-            for words in asked
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return head + ("+" if changes else "")
 
 
 @dataclass
