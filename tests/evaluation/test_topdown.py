@@ -18,6 +18,7 @@ from integral_pose.datasets import coco
 from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.datasets.dataset import Candidates
 from integral_pose.errors import InputError
+from integral_pose.evaluation import evaluate as evaluation
 from integral_pose.evaluation import topdown
 from integral_pose.evaluation.evaluate import outcome_file
 from integral_pose.evaluation.submission import submission, submit
@@ -63,6 +64,19 @@ def test_everybody_found_twice_is_so_only_without_duplicates(scenes: Path) -> No
     twice = truth_as_found(run, scenes, times=2)
     assert precision(run, scenes, topdown.settled(run, *twice)) > 99.9
     assert precision(run, scenes, topdown.settled(replace(run, suppressed=False), *twice)) < 90
+
+
+@pytest.mark.parametrize("elsewhere", [0, 3])
+def test_boxes_in_pictures_without_annotations_are_counted_with_the_numbers(
+    scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, elsewhere: int
+) -> None:
+    run, site = smoke(table6.H1), Site(scenes, tmp_path, (mx.cpu(),))
+    found = truth_as_found(run, scenes)
+    monkeypatch.setattr(coco.Coco, "candidates", lambda *_: found[0]._replace(elsewhere=elsewhere))
+    monkeypatch.setattr(topdown, "poses", lambda run, site, candidates: topdown.settled(run, candidates, *found[1:]))
+    protocol = evaluation._in_pictures(run, site).protocol
+    assert protocol.endswith("|boxes in other images: 3") == (elsewhere == 3)
+    assert ("other images" in protocol) == (elsewhere == 3)
 
 
 def test_a_score_is_the_boxs_times_its_joints(scenes: Path) -> None:
