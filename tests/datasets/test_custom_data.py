@@ -16,7 +16,9 @@ import pytest
 
 from integral_pose import run as runs
 from integral_pose.commands import predict, train
-from integral_pose.datasets import catalogue, custom, custom_joints, custom_people
+from integral_pose.datasets import catalogue, custom
+from integral_pose.datasets.custom_data import joints as custom_joints
+from integral_pose.datasets.custom_data import people as custom_people
 from integral_pose.datasets.dataset import BOX_PCK
 from integral_pose.errors import InputError
 from integral_pose.evaluation import evaluate as evaluation

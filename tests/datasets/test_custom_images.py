@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from integral_pose.datasets import custom_images
-from integral_pose.datasets.custom_images import Image, check
+from integral_pose.datasets.custom_data import images as custom_images
+from integral_pose.datasets.custom_data.images import Image, check
 from integral_pose.errors import InputError
 from integral_pose.storage import image_files
 

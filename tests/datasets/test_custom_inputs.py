@@ -21,8 +21,10 @@ import pytest
 from PIL import Image
 
 from integral_pose.commands import train
-from integral_pose.datasets import batches, custom, custom_images, custom_split, loader
+from integral_pose.datasets import batches, custom, loader
 from integral_pose.datasets.catalogue import Catalogue
+from integral_pose.datasets.custom_data import images as custom_images
+from integral_pose.datasets.custom_data import split as custom_split
 from integral_pose.errors import InputError
 from integral_pose.evaluation.evaluate import TESTED
 from integral_pose.run_folder import PARAMETERS

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from integral_pose.datasets import coco, custom, custom_people, human36m, mpii
+from integral_pose.datasets import coco, custom, human36m, mpii
+from integral_pose.datasets.custom_data import people as custom_people
 from integral_pose.datasets.formats import human36m_json
 from integral_pose.errors import InputError
 from integral_pose.evaluation import predictions

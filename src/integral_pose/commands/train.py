@@ -14,7 +14,8 @@ from typing import Any, List, Mapping, Optional, Pattern, Sequence
 from integral_pose import skeletons
 from integral_pose.commands import console
 from integral_pose.commands.console import CORES, positive
-from integral_pose.datasets import batches, custom, custom_images
+from integral_pose.datasets import batches, custom
+from integral_pose.datasets.custom_data import images as custom_images
 from integral_pose.errors import InputError
 from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.methods import H1, H2, H3, I1, I2, I3, I_STAR, R1

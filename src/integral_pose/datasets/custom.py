@@ -16,8 +16,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Pattern, Sequence, Tup
 
 import numpy as np
 
-from integral_pose.datasets import batches, coco, custom_images, custom_joints, custom_people, custom_split
-from integral_pose.datasets.custom_split import HELD_OUT, TEST, TRAIN
+from integral_pose.datasets import batches, coco
+from integral_pose.datasets.custom_data import images as custom_images
+from integral_pose.datasets.custom_data import joints as custom_joints
+from integral_pose.datasets.custom_data import people as custom_people
+from integral_pose.datasets.custom_data import split as custom_split
+from integral_pose.datasets.custom_data.split import HELD_OUT, TEST, TRAIN
 from integral_pose.datasets.dataset import BOX_PCK, DataSet, limits
 from integral_pose.datasets.formats.reading import read_json
 from integral_pose.datasets.formats.records import Records
