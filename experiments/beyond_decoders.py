@@ -10,15 +10,19 @@ runs are Table 2's.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Dict
 
 from experiments import beyond, table2
 from integral_pose.methods import integral_of
+from integral_pose.run import Decoder
 from integral_pose.tables import AUC, Claim, Margin, Row, Table, lead, loses_less
 
 COLUMNS = (table2.A, table2.B, table2.D)
 LARGE, MIDDLE, SMALL = COLUMNS
 HEAT_MAPS = tuple(run for run, column in zip(table2.HEAT_MAPS, table2.COLUMNS) if column in COLUMNS)
-ROWS = {"integer": "H1, integer", "quarter": "H1, quarter", "dark": "H1, DARK", "local": "H1, local"}
+ROWS: Dict[Decoder, str] = {
+    "integer": "H1, integer", "quarter": "H1, quarter", "dark": "H1, DARK", "local": "H1, local",
+}
 INTEGER, QUARTER, DARK, LOCAL = ROWS.values()
 
 

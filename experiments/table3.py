@@ -2,13 +2,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Tuple
 
 from integral_pose.methods import H1, integral_of
+from integral_pose.run import Backbone
 from integral_pose.tables import AT_01, AUC, PCKH, Claim, Costs, Row, Table, beats, lead, ordered
 
 COLUMNS = ("ResNet-18", "ResNet-50", "ResNet-101")
 OUTPERFORMS = "integral regression I1 keeps outperforming heat map based method H1"
-HEAT_MAPS = tuple(replace(H1, backbone=name) for name in ("resnet18", "resnet50", "resnet101"))
+BACKBONES: Tuple[Backbone, ...] = ("resnet18", "resnet50", "resnet101")
+HEAT_MAPS = tuple(replace(H1, backbone=name) for name in BACKBONES)
 
 TABLE = Table(
     name="table3",

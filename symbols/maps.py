@@ -45,6 +45,12 @@ class OnLogits(OnMaps):
         self._joints, self._cells = joints, (depth, height, width)
         self.fused = fused and marginals.loaded()
 
+    def __repr__(self) -> str:
+        """The block with its sizes: `Integral(joints=16, height=64, width=64, depth=1, fused=True)`."""
+        depth, height, width = self._cells
+        return (f"{type(self).__name__}(joints={self._joints}, height={height}, width={width}, depth={depth}, "
+                f"fused={self.fused})")
+
     @property
     def _in_one_pass(self) -> bool:
         """Whether to take the compiled operator; Gluon makes the logits' device, or the first one, the current one."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, fields, replace
-from typing import Any, Dict
+from typing import Any, Dict, Tuple, get_args, get_type_hints
 
 import pytest
 
+from integral_pose import run as run_module
 from integral_pose.errors import InputError
 from integral_pose.run import Run, read
 
@@ -38,6 +39,30 @@ def another(name: str) -> Dict[str, Any]:
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
+
+
+@pytest.mark.parametrize("run, printed", [
+    (Run(), "Run()"), (Run(width=0.25, seed=3), "Run(width=0.25, seed=3)"),
+    (INTEGRAL, "Run(start=Run(output='heat map', loss='gaussian-mse'))"),
+])
+def test_a_run_prints_what_differs_from_the_paper(run: Run, printed: str) -> None:
+    assert repr(run) == printed and eval(printed) == run
+
+
+@pytest.mark.parametrize("name, known", [
+    ("output", run_module.OUTPUTS), ("loss", run_module.LOSSES), ("backbone", run_module.BACKBONES),
+    ("boxes", run_module.BOXES), ("joint_score", run_module.JOINT_SCORES), ("decoder", run_module.DECODERS),
+    ("regulariser", run_module.REGULARISERS), ("grid", run_module.GRIDS), ("flip_in", run_module.FLIPS),
+])
+def test_editors_know_what_a_field_may_be(name: str, known: Tuple[str, ...]) -> None:
+    assert get_args(get_type_hints(Run)[name]) == known and getattr(Run(), name) in known
+    with pytest.raises(ValueError, match=f"{name}.*nonsense"):
+        Run(**{name: "nonsense"})
+
+
+def test_losses_and_backbones_have_kinds() -> None:
+    assert run_module.MAP_LOSSES == ("gaussian-mse", "softmax-ce", "disc-bce")
+    assert run_module.HOURGLASSES == ("hourglass", "coarse-to-fine")
 
 
 @pytest.mark.parametrize(

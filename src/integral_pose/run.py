@@ -9,21 +9,34 @@ import hashlib
 import json
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Literal, Mapping, Optional, Sequence, Tuple, get_args
 
 from integral_pose.errors import InputError
 
-OUTPUTS = ("direct", "heat map", "integral")
-MAP_LOSSES = ("gaussian-mse", "softmax-ce", "disc-bce")
-LOSSES = (*MAP_LOSSES, "joint-l1")
-HOURGLASSES = ("hourglass", "coarse-to-fine")  # Newell's, and Pavlakos' for volumes
-BACKBONES = ("resnet18", "resnet50", "resnet101", *HOURGLASSES)
-BOXES = ("detected", "annotated")
-JOINT_SCORES = ("mass", "one")
-DECODERS = ("integer", "quarter", "dark", "local", "window")
-REGULARISERS = ("", "js", "variance")
-GRIDS = ("centre", "index")
-FLIPS = ("patch", "cells", "maps")
+# What a field may be, for editors and type checkers; from these come the tuples that are checked when a run is made.
+Output = Literal["direct", "heat map", "integral"]
+Loss = Literal["gaussian-mse", "softmax-ce", "disc-bce", "joint-l1"]
+Backbone = Literal["resnet18", "resnet50", "resnet101", "hourglass", "coarse-to-fine"]
+Boxes = Literal["detected", "annotated"]
+JointScore = Literal["mass", "one"]
+Decoder = Literal["integer", "quarter", "dark", "local", "window"]
+Regulariser = Literal["", "js", "variance"]
+Grid = Literal["centre", "index"]
+ReadGrid = Literal["", "centre", "index"]
+Flip = Literal["patch", "cells", "maps"]
+
+OUTPUTS: Tuple[str, ...] = get_args(Output)
+LOSSES: Tuple[str, ...] = get_args(Loss)
+MAP_LOSSES = tuple(loss for loss in LOSSES if loss != "joint-l1")
+BACKBONES: Tuple[str, ...] = get_args(Backbone)
+HOURGLASSES = tuple(name for name in BACKBONES if not name.startswith("resnet"))  # Newell's, and Pavlakos' for volumes
+BOXES: Tuple[str, ...] = get_args(Boxes)
+JOINT_SCORES: Tuple[str, ...] = get_args(JointScore)
+DECODERS: Tuple[str, ...] = get_args(Decoder)
+REGULARISERS: Tuple[str, ...] = get_args(Regulariser)
+GRIDS: Tuple[str, ...] = get_args(Grid)
+READ_GRIDS: Tuple[str, ...] = get_args(ReadGrid)
+FLIPS: Tuple[str, ...] = get_args(Flip)
 CUSTOM = ("custom-", "own-")  # names of users' data sets begin so; the second, with earlier versions
 YES, NO = ("yes", "true", "True", "1"), ("no", "false", "False", "0")
 NOT_SET = ("start", "seed", "amp")  # what `changes` leaves to a table's rows and options
@@ -35,8 +48,8 @@ class Run:
     """One network, trained once.  The defaults are the paper's (Sec. 5, Training)."""
 
     # What the network says and what it is trained with
-    output: str = "integral"
-    loss: str = "joint-l1"
+    output: Output = "integral"
+    loss: Loss = "joint-l1"
     start: Optional[Run] = None  # the run whose weights this one starts from
     logit_scale: float = 0.0  # multiplies the last layer once, when an integral takes over heat maps; 0: as the profile
     sigma: float = 1.0  # cells; Gaussian of H1
@@ -44,14 +57,14 @@ class Run:
     prior: float = 0.0  # probability that H3 gives a cell before training, by the last layer's bias; 0: a bias of 0
 
     # What the paper leaves open
-    decoder: str = field(default="integer", metadata=AT_TEST)  # of 2D heat maps: how a joint is found within a cell
+    decoder: Decoder = field(default="integer", metadata=AT_TEST)  # of 2D heat maps: how a joint is found within a cell
     compensated: bool = False  # an integral is freed of the pull to the map's middle, in training and at test
     compensated_test: bool = field(default=False, metadata=AT_TEST)  # or at test alone
-    regulariser: str = ""  # of an integral's maps: their divergence from a Gaussian, "js", or their "variance"
+    regulariser: Regulariser = ""  # of an integral's maps: their divergence from a Gaussian, "js", or their "variance"
     penalty: float = 1.0  # the regulariser's weight
-    grid: str = "centre"  # where an integral counts cell i of n: (i + 0.5) / n or, as the release, its "index", i / n
-    read_grid: str = field(default="", metadata=AT_TEST)  # the same at test; "": as in training
-    flip_in: str = field(default="patch", metadata=AT_TEST)  # x is 1 - x; in "cells" i is n - 1 - i; or "maps"
+    grid: Grid = "centre"  # where an integral counts cell i of n: (i + 0.5) / n or, as the release, its "index", i / n
+    read_grid: ReadGrid = field(default="", metadata=AT_TEST)  # the same at test; "": as in training
+    flip_in: Flip = field(default="patch", metadata=AT_TEST)  # x is 1 - x; in "cells" i is n - 1 - i; or "maps"
 
     # People
     data: str = "mpii"
@@ -72,13 +85,13 @@ class Run:
     flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints with those of the mirrored patch
 
     # Scenes of several people, COCO's
-    boxes: str = field(default="detected", metadata=AT_TEST)  # in which poses are predicted, or "annotated"
+    boxes: Boxes = field(default="detected", metadata=AT_TEST)  # in which poses are predicted, or "annotated"
     rescored: bool = field(default=True, metadata=AT_TEST)  # a pose's score is its box's times its joints'
     suppressed: bool = field(default=True, metadata=AT_TEST)  # all but the best of poses that are nearly the same
-    joint_score: str = field(default="mass", metadata=AT_TEST)  # of an integral: of the map near the joint, or "one"
+    joint_score: JointScore = field(default="mass", metadata=AT_TEST)  # of an integral: the mass near it, or "one"
 
     # Network
-    backbone: str = "resnet50"
+    backbone: Backbone = "resnet50"
     width: float = 1.0  # multiplies every number of channels
     pretrained: bool = True  # the backbone, on ImageNet
     upsamplings: int = 2  # deconvolution layers; 3 for an hourglass, whose maps are of that size
@@ -151,7 +164,7 @@ class Run:
 
     def _demand_beyond_paper(self) -> None:
         for name, known in (("decoder", DECODERS), ("regulariser", REGULARISERS), ("grid", GRIDS),
-                            ("read_grid", ("", *GRIDS)), ("flip_in", FLIPS)):
+                            ("read_grid", READ_GRIDS), ("flip_in", FLIPS)):
             _demand(getattr(self, name) in known, f"{name} is one of {known}, not {getattr(self, name)!r}")
         gaussians = self.loss == "gaussian-mse" and self.coordinates == 2
         cells = self.loss == "softmax-ce" and self.coordinates == 2 and not self.staged
@@ -167,6 +180,10 @@ class Run:
         plain = self.coordinates == 2 and not self.staged
         _demand(plain or not self.regulariser, "the regularisers are for 2D maps of one stage")
         _demand(self.penalty > 0, "penalty must be positive")
+
+    def __repr__(self) -> str:
+        """What differs from the paper: `Run(output='heat map', loss='gaussian-mse')`."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self._changed.items())})"
 
     @property
     def of_resnets(self) -> bool:
@@ -221,8 +238,11 @@ class Run:
     @property
     def settings(self) -> Dict[str, Any]:
         """The fields that differ from their defaults, so that a new field leaves old keys as they were."""
-        changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        return {name: value.settings if isinstance(value, Run) else value for name, value in changed.items()}
+        return {name: value.settings if isinstance(value, Run) else value for name, value in self._changed.items()}
+
+    @property
+    def _changed(self) -> Dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Run:
