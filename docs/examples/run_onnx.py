@@ -33,7 +33,7 @@ def read(path):
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise SystemExit(f"{path}: cannot be read ({error.strerror}).") from None
+        raise SystemExit(f"{path}: cannot be read as a picture ({error.strerror}).") from None
     image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     if image is None:
         raise SystemExit(f"{path}: cannot be read as a picture.")
