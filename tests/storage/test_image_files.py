@@ -213,6 +213,24 @@ def test_a_bomb_is_refused_by_its_header(tmp_path: Path, monkeypatch: pytest.Mon
     assert Image.MAX_IMAGE_PIXELS  # others' limit is as it was
 
 
+@pytest.mark.parametrize("suffix, options", [
+    (".jpg", []), (".jpg", [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]), (".png", []), (".webp", []), (".tif", []),
+])
+@pytest.mark.parametrize("upright", [False, True])
+def test_every_format_has_its_size_read_first(
+    suffix: str, options: List[int], upright: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = bytes(cv2.imencode(suffix, NOISE, options)[1])
+    if suffix == ".jpg":  # a thumbnail of another size, as cameras put it before the picture's own size
+        small = encoded(".jpg", NOISE[:8, :8])
+        content = content[:2] + b"\xff\xe1" + (len(small) + 2).to_bytes(2, "big") + small + content[2:]
+    path = put(tmp_path / f"a{suffix}", content)
+    assert image_files.read(path, upright, most=2000).shape == (40, 50, 3)
+    monkeypatch.setattr(cv2, "imdecode", None)
+    with pytest.raises(InputError, match="is 50 x 40 px"):
+        image_files.read(path, upright, most=1999)
+
+
 def test_the_limit_is_the_callers(tmp_path: Path) -> None:
     path = put(tmp_path / "a.png", encoded(".png"))
     assert image_files.read(path, most=2000).shape == (40, 50, 3)

@@ -11,7 +11,7 @@ import re
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, BinaryIO, Iterator, Mapping, NamedTuple, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -28,6 +28,7 @@ FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "JPEG2000", "MPO"
 WRITTEN = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # endings that OpenCV writes colours for
 MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # of JPEG: neither a byte of the scan nor a restart in it
 START_OF_IMAGE, END_OF_IMAGE = 0xD8, 0xD9
+FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # of JPEG: the segments that have the picture's size
 _sizing = threading.Lock()
 
 
@@ -71,15 +72,19 @@ def read(path: Path, upright: bool = False, most: int = MOST_PIXELS) -> np.ndarr
     """
     with _opened(path) as stream:
         start = stream.read(START)
-        _refuse_foreign(path, start)
+        found = _refuse_foreign(path, start)
         content = start + stream.read()
-    known = _header(path, start, io.BytesIO(content), most)
-    pixels = _decoded(path, content) if known.kind is not JPEG or _is_whole(content) else None
+    size, orientation = None if upright else _quick_size(found, content), 1
+    if size:
+        _refuse_large(path, size, most)
+    else:
+        orientation = _header(path, start, io.BytesIO(content), most).orientation
+    pixels = _decoded(path, content) if found is not JPEG or _is_whole(content) else None
     if pixels is None:
-        raise _damaged(path, known.kind)
-    if known.kind is TIFF:  # OpenCV has turned it, whatever it was asked
-        return pixels if upright else _turned(pixels, {6: 8, 8: 6}.get(known.orientation, known.orientation))
-    return _turned(pixels, known.orientation) if upright else pixels
+        raise _damaged(path, found)
+    if found is TIFF:  # OpenCV has turned it, whatever it was asked
+        return pixels if upright else _turned(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+    return _turned(pixels, orientation) if upright else pixels
 
 
 def write(path: Path, pixels: np.ndarray) -> Path:
@@ -208,16 +213,30 @@ def _is_whole(content: bytes) -> bool:
     """
     if content.endswith(bytes([0xFF, END_OF_IMAGE])):
         return True
-    place = 0
-    while True:
-        found = MARKER.search(content, place)
-        if not found:
-            return False
+    return any(marker == END_OF_IMAGE for marker, _ in _segments(content))
+
+
+def _segments(content: bytes) -> Iterator[Tuple[int, int]]:
+    """The markers of a JPEG, in their order, and the places behind them; what a segment holds is passed over."""
+    found = MARKER.search(content)
+    while found:
         marker, place = found[1][0], found.end()
-        if marker == END_OF_IMAGE:
-            return True
-        if marker not in (1, START_OF_IMAGE):  # all others have a length
+        yield marker, place
+        if marker not in (1, START_OF_IMAGE, END_OF_IMAGE):  # all others have a length
             place += int.from_bytes(content[place : place + 2], "big")
+        found = MARKER.search(content, place)
+
+
+def _quick_size(found: Kind, content: bytes) -> Optional[Tuple[int, int]]:
+    """Width and height of a JPEG or PNG in a tenth of the time that Pillow takes: training reads thousands a minute."""
+    if found is PNG and content[12:16] == b"IHDR":
+        return int.from_bytes(content[16:20], "big"), int.from_bytes(content[20:24], "big")
+    if found is JPEG:
+        place = next((place for marker, place in _segments(content) if marker in FRAMES), None)
+        if place:
+            return (int.from_bytes(content[place + 5 : place + 7], "big"),
+                    int.from_bytes(content[place + 3 : place + 5], "big"))
+    return None
 
 
 def _decoded(path: Path, content: bytes) -> Optional[np.ndarray]:
