@@ -18,10 +18,14 @@ import mxnet as mx
 import numpy as np
 
 from integral_pose.datasets import catalogue, coco, lsp, mpii
-from integral_pose.datasets.batches import Batches
+from integral_pose.datasets.batches import PICTURES, Batches
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.predict import predict
 from integral_pose.geometry import Array
+from integral_pose.inference.boxes import whole
+from integral_pose.inference.estimator import Estimator, square
+from integral_pose.inference.media import Picture
+from integral_pose.inference.search import Search
 from integral_pose.metrics import lsp as sports
 from integral_pose.metrics import pck, pckh
 from integral_pose.models import saved
@@ -48,7 +52,8 @@ CELLS = replace(
     scale=0.25, turn=30.0, colour=0.2, occlusion=0.0, steps=2500,
 )
 PEOPLE = replace(CELLS, start=CELLS, cosine=True, low_rate=2e-5, steps=3000)
-RUNS: Dict[str, Run] = {"people": PEOPLE}
+RUNS: Dict[str, Run] = {"people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps")}
+BOXES = ("annotated", "whole", "found")
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
 
@@ -60,22 +65,42 @@ class Measured(NamedTuple):
     coco: float  # PCK@0.1 of the box's longer side, joints of arms and legs
 
 
-def measure(network: Trained, data: Path, device: mx.Context) -> Measured:
-    """A network on LSPET's test people and on the photographs of MPII and COCO in `data`, in annotated boxes.
+def measure(network: Trained, data: Path, device: mx.Context, boxes: str = "annotated") -> Measured:
+    """A network on LSPET's test people and on the photographs of MPII and COCO in `data`.
+
+    Args:
+        boxes: "annotated"; "whole", all of each picture; or "found", by the network itself. COCO's pictures show
+            several people, who have annotated boxes only.
 
     Raises:
         InputError: a data set is missing or wrong, or the network's parameters are.
     """
     test, posed, scenes = lsp.read(data, lsp.EXTENDED, "test"), five(data / "mpii"), coco.read(data / "coco", "test")
     joints, annotated = _truth(test)
-    of_torsos = sports.distances(said(network, test, LSP, device), joints, annotated, sports.torsos(joints, annotated))
+    in_test = said(network, boxed(network, test, boxes, device), LSP, device)
+    of_torsos = sports.distances(in_test, joints, annotated, sports.torsos(joints, annotated))
     heads = np.array([sample.head_size for sample in posed])
-    of_heads = pckh.normalised_distances(said(network, posed, MPII, device), *_truth(posed), heads)
+    in_posed = said(network, boxed(network, posed, boxes, device), MPII, device)
+    curve = pckh.curve(pckh.normalised_distances(in_posed, *_truth(posed), heads), np.array([0.5]))
+    if boxes != "annotated":
+        return Measured(sports.pck(of_torsos), float(curve[0]), float("nan"))
     sides = np.array([sample.box.side / coco.MARGIN for sample in scenes])
     of_boxes = pck.distances(said(network, scenes, COCO, device), *_truth(scenes), sides)
     limbs = [joint for joint, name in enumerate(COCO.joints) if name[2:] in LIMBS]
-    curve = pckh.curve(of_heads, np.array([0.5]))
     return Measured(sports.pck(of_torsos), float(curve[0]), _share(of_boxes[:, limbs], 0.1))
+
+
+def boxed(network: Trained, samples: List[Sample], boxes: str, device: mx.Context) -> List[Sample]:
+    """The people with the boxes that `predict` would look at, where nobody gives it the annotated ones."""
+    if boxes == "annotated":
+        return samples
+    search = Search(Estimator(network, device, 1, 1))
+    made = []
+    for sample in samples:
+        picture = Picture(sample.image.name, PICTURES.read(sample.image))
+        found = whole(picture.pixels) if boxes == "whole" else search(picture)
+        made.append(replace(sample, box=square(picture, found.edges[0], network.run)))
+    return made
 
 
 def _share(distances: Array, threshold: float) -> float:
@@ -140,17 +165,17 @@ def _train(args: argparse.Namespace) -> str:
 def _measure(args: argparse.Namespace) -> str:
     lines = [f"{'':24}{'LSPET, PCK@0.2':>16}{'MPII, PCKh@0.5':>16}{'COCO, PCK@0.1':>16}"]
     for path in args.checkpoint:
-        found = measure(saved.at(path), args.data, mx.cpu())
-        lines.append(f"{path.name:24}" + "".join(f"{value:16.1f}" for value in found))
+        found = measure(saved.at(path), args.data, mx.cpu(), args.boxes)
+        lines.append(f"{path.name:24}" + "".join(f"{value:16.1f}" for value in found).replace("nan", "  -"))
     return "\n".join(lines)
 
 
 def _ship(args: argparse.Namespace) -> str:
-    """Writes a network's parameters, with 16 bits, and its settings, to be flip tested."""
-    found = saved.find(str(args.runs / RUNS[args.name].training.key), args.runs)
+    """Writes a network's parameters, with 16 bits, and its settings, as it is to be read."""
+    shown = RUNS[args.name]
+    found = saved.find(str(args.runs / shown.training.key), args.runs)
     if not found.finished:
         raise InputError(f"{found.parameters.parent}: training is not finished. Run `train {args.name}` again.")
-    shown = replace(found.run, flip_test=True)
     target = args.out / f"{args.name}.params"
     halves = {name: values.astype("float16") for name, values in mx.nd.load(str(found.parameters)).items()}
     with saving(target) as draft:
@@ -176,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
                        help="(default: %(default)s)")
     measures = commands.add_parser("measure", help="compare networks on photographs")
     measures.set_defaults(run=_measure)
+    measures.add_argument("--boxes", choices=BOXES, default="annotated", help="(default: %(default)s)")
     measures.add_argument("checkpoint", type=Path, nargs="+", metavar="FILE.params")
     for command in (trains, measures):
         command.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",

@@ -91,6 +91,17 @@ def test_a_folder_gives_joints_and_overlays(tmp_path: Path, capsys: pytest.Captu
         assert {name: float(row[name]) for name in joint} == joint
 
 
+def test_a_person_is_boxed_by_the_network_itself(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main(["photos", "--run", key(), "--out", str(tmp_path), "--boxes", "find"]) == 0
+    assert "boxes one person in every image" in " ".join(capsys.readouterr().err.split())
+    found = content(tmp_path)
+    assert len(found["people"]) == 3 and "looked at the whole" in found["boxes"]
+    for one in found["people"]:
+        height, width = SIZES[one["image"]]
+        x, y, w, h = one["box"]
+        assert x >= 0 and y >= 0 and x + w <= width and y + h <= height and (w, h) != (width, height)
+
+
 def test_in_space_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path)]) == 0
     assert "1.15 times the picture's longer side, which is assumed" in " ".join(capsys.readouterr().err.split())

@@ -14,6 +14,7 @@ from integral_pose import run as runs
 from integral_pose.datasets import coco, lsp, mpii
 from integral_pose.errors import InputError
 from integral_pose.geometry import Box
+from integral_pose.inference.boxes import Boxes
 from integral_pose.models import saved
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, LSP, MPII
@@ -72,16 +73,30 @@ def test_a_network_is_measured_on_three_data_sets(
 def test_what_ships_is_the_network_with_16_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
-    run = runs.Run(data=lsp.EXTENDED, backbone="resnet18", width=0.0625, patch=64, pretrained=False, steps=2)
+    trained = runs.Run(data=lsp.EXTENDED, backbone="resnet18", width=0.0625, patch=64, pretrained=False, steps=2)
+    run = replace(trained, flip_test=True)
     monkeypatch.setitem(photos.RUNS, "people", run)
-    folder = trained_forms.write(run, tmp_path / "runs" / run.key)
+    folder = trained_forms.write(trained, tmp_path / "runs" / trained.key)
     words = ["ship", "people", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "models")]
-    assert photos.main(words) == 0 and run.key in capsys.readouterr().out
+    assert photos.main(words) == 0 and trained.key in capsys.readouterr().out
     shipped = saved.at(tmp_path / "models" / "people.params")
-    assert shipped.run == replace(run, flip_test=True) and not shipped.notes
+    assert shipped.run == run and not shipped.notes
     halves, whole = (mx.nd.load(str(path)) for path in (shipped.parameters, folder / "net.params"))
     assert {values.dtype for values in halves.values()} == {np.float16}
     for name, values in whole.items():
         np.testing.assert_allclose(halves[name].asnumpy(), values.asnumpy(), rtol=1e-3, atol=1e-6)
     (folder / "trained.json").unlink()
     assert photos.main(words) == 2 and "not finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("boxes", "box"), [
+    ("annotated", Box(50, 50, 100)), ("whole", Box(59.5, 39.5, 120)), ("found", Box(29.5, 19.5, 50)),
+])
+def test_people_are_looked_at_in_the_boxes_that_predict_has(
+    boxes: str, box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(photos, "Estimator", lambda *_: None)
+    monkeypatch.setattr(photos, "Search", lambda _: lambda picture: Boxes(np.array([[10, 0, 40, 40.0]]), np.ones(1)))
+    monkeypatch.setattr(photos.PICTURES, "read", lambda _: np.zeros((80, 120, 3), np.uint8))
+    found = photos.boxed(saved.Trained(runs.Run(), Path("net.params")), [person()], boxes, mx.cpu())
+    assert [sample.box for sample in found] == [box]

@@ -15,8 +15,10 @@ from integral_pose.errors import InputError
 from integral_pose.inference import boxes, media, output, videos
 from integral_pose.inference.boxes import Boxes
 from integral_pose.inference.detector import DETECTORS, Detector
+from integral_pose.inference.estimator import Estimator
 from integral_pose.inference.media import Gathered, Picture
 from integral_pose.inference.pipeline import Outcome, Task, on_pictures, on_video
+from integral_pose.inference.search import Search
 from integral_pose.inference.videos import Source
 from integral_pose.models import saved
 from integral_pose.models.devices import one_device
@@ -26,6 +28,8 @@ from integral_pose.storage.processes import interruptible
 
 NOTHING = "Nothing was written."
 DETECTOR = next(iter(DETECTORS))
+ALWAYS_ONE = ("--boxes find boxes one person in every image, even if there is nobody or somebody else is meant: look "
+              "at the overlays.")
 EXAMPLE = """examples:
   python -m scripts.predict photo.jpg
   python -m scripts.predict --run 1a2b3c photos/ --boxes detect --out joints
@@ -45,6 +49,7 @@ Written to --out, everything at the end or nothing:
 
 --boxes sets where the people are, since the network sees one person at a time:
   whole         the whole image is one person's box (the default)
+  find          the network looks at the whole image, boxes what it found, and looks again: one person an image
   detect        GluonCV's person detector finds them; its weights are downloaded on first use
   FILE          [{"image_id": "a.jpg", "bbox": [x, y, w, h], "score": 0.9}, ...], as COCO and scripts.detect write it;
                 or {"a.jpg": [[x, y, w, h], ...], ...}; or CSV with the header image,x,y,w,h. Of a video, the image is
@@ -75,8 +80,8 @@ def _predict(args: argparse.Namespace) -> Outcome:
     found, source = _trained(args), _source(args.what)
     gathered = Gathered([]) if source else media.gathered([Path(name) for name in args.what])
     there = output.replaced(args.out)
-    found = found._replace(run=replace(found.run, flip_test=args.flip))
-    boxes_of, boxes_from, notes = _boxes(args, source, gathered.pictures)
+    found = found._replace(run=replace(found.run, flip_test=args.flip or found.run.flip_test))
+    boxes_of, boxes_from, notes = _boxes(args, found, source, gathered.pictures)
     task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
                 not args.no_overlays, args.max_pixels, notes)
     for note in [*task.notes, *gathered.skipped]:
@@ -97,15 +102,18 @@ def _trained(args: argparse.Namespace) -> saved.Trained:
 
 
 def _boxes(
-    args: argparse.Namespace, source: Optional[Source], pictures: Sequence[Path]
+    args: argparse.Namespace, found: saved.Trained, source: Optional[Source], pictures: Sequence[Path]
 ) -> Tuple[Callable[[Picture], Boxes], str, List[str]]:
     """The function that gives each image its boxes, its name, and notes about it, in sentences."""
     if args.boxes == "whole":
         return lambda picture: boxes.whole(picture.pixels), "all of each picture", []
     if args.boxes == "detect":
         detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
-        found = f"found by {args.detector}"
-        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.least), found, []
+        name = f"found by {args.detector}"
+        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.least), name, []
+    if args.boxes == "find":
+        search = Search(Estimator(found, one_device(args.gpus), 1, 1))
+        return search, "found by the network, which looked at the whole of each picture first", [ALWAYS_ONE]
     file = boxes.read(Path(args.boxes), args.least)
     if source:
         return boxes.of_frames(file, args.first_frame), args.boxes, file.notes
@@ -163,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--checkpoint", type=Path, metavar="FILE.params|NAME",
                          help="parameters of a network, with FILE.json or run.json beside them, or a network that "
                          f"comes with the program: {', '.join(saved.shipped())} (default: {saved.DEFAULT})")
-    parser.add_argument("--boxes", default="whole", metavar="whole|detect|FILE", help="see below (default: whole)")
+    parser.add_argument("--boxes", default="whole", metavar="whole|find|detect|FILE", help="see below (default: whole)")
     parser.add_argument("--out", type=Path, default=Path("predictions"), metavar="DIR",
                         help="output folder (default: %(default)s)")
     parser.add_argument("--focal", type=float, default=0.0, metavar="PX",
