@@ -13,7 +13,7 @@ from integral_pose.errors import InputError
 from integral_pose.run import Run, read
 
 HEAT_MAP = Run(output="heat map", loss="gaussian-mse")
-IN_SPACE = {"data": "human36m", "coordinates": 3}
+IN_3D = {"data": "human36m", "coordinates": 3}
 HOURGLASS = {"backbone": "hourglass", "upsamplings": 3, "pretrained": False}
 INTEGRAL = replace(HEAT_MAP, output="integral", loss="joint-l1", start=HEAT_MAP)
 
@@ -85,7 +85,7 @@ def test_a_new_field_leaves_keys_alone_until_it_is_used(changes: Dict[str, Any])
 
 @pytest.mark.parametrize("name", [f.name for f in fields(Run) if f.name != "coordinates"])  # that follows from `data`
 def test_each_field_changes_the_key(name: str) -> None:
-    bases = {"loss": HEAT_MAP, "decoder": HEAT_MAP, "extra": Run(**IN_SPACE),
+    bases = {"loss": HEAT_MAP, "decoder": HEAT_MAP, "extra": Run(**IN_3D),
              "skeleton": Run(data="own-1", skeleton="a|a"), "cosine": Run(steps=100)}
     base = bases.get(name, Run())
     changed = replace(base, **another(name))
@@ -118,8 +118,8 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({"coordinates": 4}, "2 or 3 coordinates"),
         ({"protocol": 3}, "protocols 1 and 2"),
         ({"extra": "mpii"}, "3D runs"),
-        ({**IN_SPACE, "extra": "mpii", "batch": 5}, "even"),
-        ({**IN_SPACE, "output": "heat map", "loss": "disc-bce"}, "no 3D form of disc-bce"),
+        ({**IN_3D, "extra": "mpii", "batch": 5}, "even"),
+        ({**IN_3D, "output": "heat map", "loss": "disc-bce"}, "no 3D form of disc-bce"),
         ({"coordinates": 3}, "Human3.6M"),
         ({"stages": 0}, "stages must be 1 or more"),
         ({"stages": 2, "upsamplings": 3}, "2 upsamplings"),
@@ -127,7 +127,7 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({**HOURGLASS, "patch": 96}, "multiple of 64"),
         ({**HOURGLASS, "upsamplings": 2}, "a quarter of the patch"),
         ({**HOURGLASS, "backbone": "coarse-to-fine"}, "for volumes"),
-        ({**HOURGLASS, **IN_SPACE, "backbone": "coarse-to-fine", "stages": 3}, "one stage or two"),
+        ({**HOURGLASS, **IN_3D, "backbone": "coarse-to-fine", "stages": 3}, "one stage or two"),
         ({"stages": 2, "output": "direct"}, "several stages need maps"),
         ({"data": "human36m"}, "Human3.6M"),
         ({"boxes": "drawn"}, "boxes are detected or annotated"),
@@ -136,12 +136,12 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({"decoder": "median"}, "decoder is one of"),
         ({"decoder": "dark"}, "for 2D gaussian-mse maps only"),
         ({"output": "heat map", "loss": "softmax-ce", "decoder": "local"}, "for 2D gaussian-mse maps only"),
-        ({**IN_SPACE, "output": "heat map", "loss": "gaussian-mse", "decoder": "local"}, "2D gaussian-mse maps only"),
+        ({**IN_3D, "output": "heat map", "loss": "gaussian-mse", "decoder": "local"}, "2D gaussian-mse maps only"),
         ({"output": "heat map", "loss": "gaussian-mse", "decoder": "window"}, "window is for 2D softmax-ce maps"),
         ({"flip_in": "maps"}, "flip_in maps is for 2D softmax-ce"),
         ({"output": "heat map", "loss": "softmax-ce", "stages": 2, "flip_in": "maps"}, "flip_in maps is for 2D"),
         ({"regulariser": "kl"}, "regulariser is one of"),
-        ({"regulariser": "js", **IN_SPACE}, "2D maps of one stage"),
+        ({"regulariser": "js", **IN_3D}, "2D maps of one stage"),
         ({"regulariser": "js", "stages": 2}, "2D maps of one stage"),
         ({"regulariser": "js", "penalty": 0.0}, "penalty must be positive"),
         ({"output": "direct", "regulariser": "js"}, "a direct output has no expectation"),
@@ -196,10 +196,10 @@ def test_a_logit_scale_of_1_is_another_row_and_the_same_training() -> None:
 @pytest.mark.parametrize("extra", ["", "mpii"])
 @pytest.mark.parametrize("run", [HEAT_MAP, INTEGRAL], ids=["heat map", "integral"])
 def test_heat_maps_are_read_by_their_projections_where_2d_people_are_mixed_in(run: Run, extra: str) -> None:
-    in_space = replace(run, **IN_SPACE, extra=extra)
-    assert (run.depth, in_space.depth) == (1, run.cells)
+    in_3d = replace(run, **IN_3D, extra=extra)
+    assert (run.depth, in_3d.depth) == (1, run.cells)
     assert not run.on_vectors
-    assert in_space.on_vectors == (run is HEAT_MAP and bool(extra))
+    assert in_3d.on_vectors == (run is HEAT_MAP and bool(extra))
 
 
 @pytest.mark.parametrize("run", [

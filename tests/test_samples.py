@@ -145,7 +145,7 @@ def test_outside_the_image_is_black() -> None:
     assert (pixels[:, :10] == 200).all() and not pixels[:, 10:].any()
 
 
-# ---------------------------------------------------------------- poses in space
+# ---------------------------------------------------------------- 3D poses
 
 
 def pose_before(camera: Camera, rng: np.random.Generator, skeleton: Skeleton = HUMAN36M) -> Sample:

@@ -2,7 +2,7 @@
 
     python run_onnx.py 1a2b3c4d5e.onnx photo.jpg --box 120 40 210 430 --out joints.jpg
 
-It prints a line for each joint: its name, x and y in px of the photo and, of a network for poses in space, how many mm
+It prints a line for each joint: its name, x and y in px of the photo and, of a network for 3D poses, how many mm
 it is behind the root. The network was trained to look at one person in the middle of a square, so give a box that just
 holds the person; without one the whole photo is taken for it.
 """

@@ -23,7 +23,7 @@ UNDISTORT_UNTIL = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-12)
 
 @dataclass(frozen=True)
 class Box:
-    """A square around a person: centre and side in image px.  Of a person in space it is a cube around the root."""
+    """A square around a person: centre and side in image px.  Of a 3D pose it is a cube around the root."""
 
     x: float
     y: float

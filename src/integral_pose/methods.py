@@ -28,6 +28,5 @@ def on_human36m(run: Run, extra: str = "", **changes: Any) -> Run:
     Setting (a) of Table 9, 64 x 64 x 64 cells, as the numbers that the two tables share show. Both strategies validate
     after the same number of steps: an epoch of the second is a seventh of one of the first.
     """
-    start = on_human36m(run.start, extra, **changes) if run.start else None
     settings: Dict[str, Any] = {"data": "human36m", "coordinates": 3, "upsamplings": 3, "validate_every": 500}
-    return replace(run, extra=extra, start=start, **{**settings, **changes})
+    return run.everywhere(extra=extra, **{**settings, **changes})

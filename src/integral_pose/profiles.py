@@ -29,11 +29,11 @@ def quick(run: Run) -> Run:
     much is left alone. H3 would spend its first half on learning that most cells are empty, so its maps begin nearly
     empty.
     """
-    in_space = run.coordinates == 3
+    in_3d = run.coordinates == 3
     like = "mpii" if run.data.startswith(CUSTOM) else run.data  # custom people are looked at one by one, as MPII's
     steps = STEPS[like]
     halves = _in_two_halves(
-        run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_space else 2),
+        run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_3d else 2),
         pretrained=False, batch=16, steps=steps, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=steps // 4,
     )
     first = halves.start

@@ -124,8 +124,8 @@ class Run:
         _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
         custom = self.data.startswith(CUSTOM)
         _demand(custom == bool(self.skeleton), "data sets named custom-… need a skeleton, and no others have one")
-        in_space = "human36m" in self.data
-        _demand(in_space == (self.coordinates == 3), "Human3.6M has 3 coordinates, and all other data sets have 2")
+        in_3d = "human36m" in self.data
+        _demand(in_3d == (self.coordinates == 3), "Human3.6M has 3 coordinates, and all other data sets have 2")
         _demand(self.protocol in (1, 2), f"Human3.6M has protocols 1 and 2, not {self.protocol}")
         _demand(not self.extra or self.coordinates == 3, "`extra` 2D people are only for 3D runs")
         _demand(not self.extra or self.batch % 2 == 0, "a mixed mini-batch has two halves, so `batch` must be even")
@@ -263,6 +263,10 @@ class Run:
                 fits = type(value) is kind or (kind is float and type(value) is int)
                 _demand(fits, f"{name} is of type {kind.__name__}, not {value!r}")
         return cls(**values)
+
+    def everywhere(self, **changes: Any) -> Run:
+        """The run with changes that what it starts from has too."""
+        return replace(self, start=self.start.everywhere(**changes) if self.start else None, **changes)
 
     @classmethod
     def changes(cls, words: Sequence[str]) -> Dict[str, Any]:

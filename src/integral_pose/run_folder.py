@@ -13,7 +13,7 @@ from integral_pose.distributed import Crew
 from integral_pose.run import Run
 from integral_pose.storage.atomic import only_here, remove_drafts
 
-DONE, PARAMETERS, CHECKPOINT = "trained.json", "net.params", "checkpoint.npz"
+SETTINGS, DONE, PARAMETERS, CHECKPOINT = "run.json", "trained.json", "net.params", "checkpoint.npz"
 
 
 @dataclass(frozen=True)

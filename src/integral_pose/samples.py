@@ -23,7 +23,7 @@ NO_GAINS = (1.0, 1.0, 1.0)
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """A person in space, and the camera that saw them."""
+    """A person's 3D pose, and the camera that saw them."""
 
     joints: Array  # (K, 3), camera mm
     camera: Camera
@@ -141,7 +141,7 @@ def encode(sample: Sample, patch: Patch, skeleton: Skeleton, coordinates: int = 
     Returns:
         fractions of the patch (K, C) float32, and weights (K, C) float32, 1 where a coordinate is known: the joint was
         annotated, lies inside the patch and, for its depth, inside the patch's depth. The depth of a person without a
-        pose in space is not known. In a mirrored patch left and right have changed places.
+        3D pose is not known. In a mirrored patch left and right have changed places.
     """
     fractions = np.full((len(sample.joints), coordinates), np.nan)
     fractions[:, :2] = patch.to_fraction(sample.joints)

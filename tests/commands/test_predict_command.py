@@ -102,7 +102,7 @@ def test_a_person_is_boxed_by_the_network_itself(tmp_path: Path, capsys: pytest.
         assert x >= 0 and y >= 0 and x + w <= width and y + h <= height and (w, h) != (width, height)
 
 
-def test_in_space_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_in_3d_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path)]) == 0
     assert "1.15 times the picture's longer side, which is assumed" in " ".join(capsys.readouterr().err.split())
     found = content(tmp_path)
@@ -307,7 +307,7 @@ def test_boxes_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -
     found = content(tmp_path / "out")
     assert [(one["image"], one["box"], one["score"]) for one in found["people"]] == [("b.png", [3, 4, 30, 50], 0.8)]
     assert found["pictures"] == 2
-    assert predict.main([*command, "--least", "0.2"]) == 1
+    assert predict.main([*command, "--min-score", "0.2"]) == 1
     assert [one["person"] for one in content(tmp_path / "out")["people"]] == [0, 1]
 
 
@@ -366,7 +366,7 @@ def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
 @pytest.mark.parametrize("options, said", [
     (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
     (["photos", "video.mp4"], "by itself"), (["camera", "photos"], "by itself"),
-    (["photos", "--run", "zz"], "no run matches"), (["photos", "--least", "7"], "--least 7"),
+    (["photos", "--run", "zz"], "no run matches"), (["photos", "--min-score", "7"], "--min-score 7"),
     (["photos", "--checkpoint", "photos/a.jpg"], "a.json or run.json"), (["photos", "--focal", "-3"], "--focal -3"),
     (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),
     (["photos", "--boxes", "nowhere.json"], "nowhere.json: there is no such file"),

@@ -21,7 +21,6 @@ from integral_pose.commands import console, reproduce
 from integral_pose.commands import table as command
 from integral_pose.datasets import catalogue
 from integral_pose.errors import Busy
-from integral_pose.evaluation.cells import everywhere
 from integral_pose.evaluation.evaluate import TESTED
 from integral_pose.metrics import mpjpe
 from integral_pose.models import build
@@ -94,7 +93,7 @@ def test_changed_runs_have_keys_and_a_csv_of_their_own(
     with open(finished / "results/smoke/changed/table1+sigma=1.5+turn=10.0.csv", newline="") as handle:
         lines = list(csv.DictReader(handle))
     assert {(line["table"], line["row"]) for line in lines} == {("table1+sigma=1.5+turn=10.0", "H1")}
-    key = everywhere(smoke(table1.H1), sigma=1.5, turn=10.0).key
+    key = smoke(table1.H1).everywhere(sigma=1.5, turn=10.0).key
     assert {line["run_key"] for line in lines} == {key} != {smoke(table1.H1).key}
     assert (finished / "results/smoke/table1.csv").read_bytes() == before
 

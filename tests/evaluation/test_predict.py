@@ -27,16 +27,16 @@ from integral_pose.skeletons import HUMAN36M, MPII
 from integral_pose.storage import array_files
 
 CPU = mx.cpu()
-IN_SPACE = {"data": "human36m", "coordinates": 3}
+IN_3D = {"data": "human36m", "coordinates": 3}
 HEAT_MAP = {"output": "heat map", "loss": "gaussian-mse"}
 KINDS: Dict[str, Dict[str, Any]] = {
     "direct": {"output": "direct"},
     "heat maps": HEAT_MAP,
     "integral": {},
-    "direct in space": {**IN_SPACE, "output": "direct"},
-    "volumes": {**IN_SPACE, **HEAT_MAP},
-    "integral in space": IN_SPACE,
-    "heat vectors": {**IN_SPACE, **HEAT_MAP, "extra": "mpii"},
+    "direct 3D": {**IN_3D, "output": "direct"},
+    "volumes": {**IN_3D, **HEAT_MAP},
+    "integral 3D": IN_3D,
+    "heat vectors": {**IN_3D, **HEAT_MAP, "extra": "mpii"},
 }
 ON_MAPS = [kind for kind in KINDS if "direct" not in kind]
 SIZE, CELLS = 64, 8
@@ -159,7 +159,7 @@ def half_bright(path: Path, width: int = 87, height: int = 91) -> Path:
     return path
 
 
-def in_space(folder: Path) -> Sample:
+def in_3d(folder: Path) -> Sample:
     """Somebody in a corner of a 3D run's cube, moved by half a cell so that the root is in the middle of one."""
     camera = Camera(np.eye(3), np.zeros(3), (61.0, 58.5), (43.0, 41.5), (0.02, -0.01, 0.001, 0.002))
     root = np.array([40.0, -30.0, 5000.0])
@@ -192,7 +192,7 @@ class Knowing:
 
 def knowing(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> List[Array]:
     """Somebody's predictions without and with the flip test, and the truth, (K, 3) mm."""
-    sample, run = in_space(folder), tiny(kind)
+    sample, run = in_3d(folder), tiny(kind)
     monkeypatch.setattr(build, "network", lambda run: Knowing(sample, run))
     monkeypatch.setattr(weights, "load", lambda *_: None)
     monkeypatch.setattr(build, "fuse", lambda *_: None)
@@ -202,7 +202,7 @@ def knowing(folder: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> List[Ar
 
 
 def test_the_truth_stays_the_truth_in_a_cube_that_was_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    once, both, truth = knowing(tmp_path, "direct in space", monkeypatch)
+    once, both, truth = knowing(tmp_path, "direct 3D", monkeypatch)
     np.testing.assert_allclose(once, truth, atol=0.01)
     np.testing.assert_allclose(both, truth, atol=0.01)
 

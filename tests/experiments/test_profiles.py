@@ -128,8 +128,8 @@ def test_only_the_quick_profile_sharpens_and_only_maps_of_peak_1() -> None:
     scales = {row.name: quick(row.runs[0]).logit_scale for row in table1.TABLE.rows}
     assert {name for name, scale in scales.items() if scale} == {"I1"}
     assert not any(quick(row.runs[0]).start.logit_scale for row in table1.TABLE.rows)  # type: ignore[union-attr]
-    in_space = {(row.name, c): quick(row.runs[c]).logit_scale for row in table7.TABLE.rows for c in range(2)}
-    assert {where for where, scale in in_space.items() if scale} == {("I1", 0)}
+    in_3d = {(row.name, c): quick(row.runs[c]).logit_scale for row in table7.TABLE.rows for c in range(2)}
+    assert {where for where, scale in in_3d.items() if scale} == {("I1", 0)}
 
 
 def test_a_run_that_says_how_sharp_its_maps_start_is_left_alone() -> None:

@@ -64,7 +64,7 @@ def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
     assert found.boxes["a.jpg"].edges.tolist() == [[1, 2, 30, 40]] and list(found.boxes) == ["a.jpg"]
     (note,) = found.notes
     assert "of its 4 boxes are left out: 1 of other categories than people (3), 1 without width or height, 1 with a " \
-           "score below --least 0.5." in note
+           "score below --min-score 0.5." in note
     assert box_files.read(written(tmp_path, LISTED[:1])).notes == []
 
 

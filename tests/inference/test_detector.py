@@ -175,7 +175,7 @@ def test_a_detector_is_the_network_of_its_file(models):
 
 
 def test_weights_that_cannot_be_downloaded_are_named_with_their_place(tmp_path, no_network):
-    with pytest.raises(InputError, match=r"/center_net_mobilenetv3_small_duc_coco-\w{8}.zip .* --weights") as raised:
+    with pytest.raises(InputError, match=r"/center_net_mobilenetv3_small_duc_coco-\w{8}.zip .* into") as raised:
         Detector(LIGHTEST, None, tmp_path, mx.cpu())
     assert str(tmp_path) in str(raised.value)
 
@@ -220,7 +220,7 @@ def test_the_command_writes_what_coco_reads(tmp_path, models, capsys):
     for name in names:
         picture(folder, name)
     out = tmp_path / "new" / "boxes.json"
-    options = ["--out", str(out), "--detector", LIGHTEST, "--models", str(models), "--least", "0.001"]
+    options = ["--out", str(out), "--detector", LIGHTEST, "--models", str(models), "--min-score", "0.001"]
     assert command.main(["--coco", str(tmp_path / "coco"), *options]) == 0
     found = json.loads(out.read_text())
     assert f"{len(found)} people in 2 pictures" in capsys.readouterr().out
@@ -239,11 +239,11 @@ def test_the_command_takes_files_and_folders_and_leaves_out_the_unsure(tmp_path,
     out = tmp_path / "boxes.json"
     options = ["--out", str(out), "--detector", LIGHTEST, "--models", str(models)]
     places = [str(single), str(tmp_path / "folder")]
-    assert command.main([*places, *options, "--least", "0"]) == 0
+    assert command.main([*places, *options, "--min-score", "0"]) == 0
     found = json.loads(out.read_text())
     assert {record["image_id"] for record in found} == {"one.png", "two.JPG"}
     least = sorted(record["score"] for record in found)[-3]
-    assert command.main([*places, *options, "--least", str(least)]) == 0
+    assert command.main([*places, *options, "--min-score", str(least)]) == 0
     assert [r for r in found if r["score"] >= least] == json.loads(out.read_text())
 
 
@@ -314,8 +314,8 @@ def test_what_was_found_before_a_signal_is_kept(tmp_path, monkeypatch, capsys, a
     (["missing.jpg"], "missing.jpg: there is no such file"),
     (["empty"], "empty: has no pictures"),
     (["one.jpg", "empty/../one.jpg"], "one.jpg: several pictures"),
-    (["one.jpg", "--least", "2"], "--least 2.0"),
-    (["one.jpg", "--least", "nan"], "--least nan"),
+    (["one.jpg", "--min-score", "2"], "--min-score 2.0"),
+    (["one.jpg", "--min-score", "nan"], "--min-score nan"),
     (["one.jpg", "--out", "empty"], "--out empty: no file can be written"),
     (["one.jpg", "--out", "one.jpg/x.json"], "no file can be written"),
     (["one.jpg", "--gpus", "x"], "--gpus x"),

@@ -34,10 +34,10 @@ from integral_pose.storage import image_files
 from tests.helpers import trained_forms
 
 CPU = mx.cpu()
-IN_SPACE = {"data": "human36m", "coordinates": 3}
+IN_3D = {"data": "human36m", "coordinates": 3}
 KINDS: Dict[str, Dict[str, Any]] = {
     "integral": {}, "heat maps": {"output": "heat map", "loss": "gaussian-mse"}, "direct": {"output": "direct"},
-    "in space": IN_SPACE, "in space, flipped": {**IN_SPACE, "flip_test": True},
+    "3D": IN_3D, "3D, flipped": {**IN_3D, "flip_test": True},
 }
 
 
@@ -99,7 +99,7 @@ def test_squares_are_around_boxes(box: Any, expected: Any) -> None:
 
 
 def test_cubes_are_2_m_and_around_a_cell(tmp_path: Path) -> None:
-    of = Run(**IN_SPACE)
+    of = Run(**IN_3D)
     found = square(Picture("a", pixels(60, 100)), np.array([10.0, 20, 30, 40]), of)
     assert found == Box(24.5, 39.5, 48, 2000.0).around_cell(of.cells)
 
@@ -250,7 +250,7 @@ def test_sides_have_their_colours_and_unsure_joints_are_hollow() -> None:
     assert (drawn[1.0][:, :20] == 90).all()
 
 
-def test_poses_in_space_are_shown_from_the_camera_and_from_beside() -> None:
+def test_poses_in_3d_are_shown_from_the_camera_and_from_beside() -> None:
     bent = person(True)
     drawn = overlay.overlay(seen(bent), HUMAN36M, True)
     assert drawn.shape == (500, 550, 3)

@@ -182,7 +182,7 @@ FRAMES = 60
 ACTIONS = np.array(mpjpe.ACTIONS)[np.arange(FRAMES) % 15]
 
 
-def in_space(error: float, seed: int = 0) -> Evidence:
+def in_3d(error: float, seed: int = 0) -> Evidence:
     """Errors of `error` mm in the mean; four cameras see each of 15 moments alike."""
     rng = np.random.default_rng(seed)
     moments = np.arange(FRAMES) // 4
@@ -194,7 +194,7 @@ def in_space(error: float, seed: int = 0) -> Evidence:
 
 
 def test_a_mean_over_frames_is_a_ratio_of_sums() -> None:
-    given = in_space(50).arrays
+    given = in_3d(50).arrays
     for metric in (MPJPE, PA_MPJPE, PA_MPJPE_SCALED):
         sums, counts = tallies(given, metric)
         assert sums.sum() / counts.sum() == pytest.approx(given[metric.name].mean())
@@ -205,18 +205,18 @@ def test_a_mean_over_frames_is_a_ratio_of_sums() -> None:
 
 def test_less_is_better_in_millimetres() -> None:
     errors = {"R1": 90.0, "H1": 80.0, "H2": 70.0, "I*": 40.0, "I1": 50.0, "I2": 60.0}
-    cells = {(row, column): [in_space(error)] for row, error in errors.items() for column in table7.COLUMNS}
+    cells = {(row, column): [in_3d(error)] for row, error in errors.items() for column in table7.COLUMNS}
     held = {v.claim.text: v for v in results.verdicts(Measured(table7.TABLE, cells))}
     assert held["I1 < H1 in Strategy 1"].held and held["I* is the best in Strategy 2"].held
     assert not held["I2 is the best in Strategy 1"].held
     verdict = held["I1 < H1 in Strategy 1"]
-    mean = in_space(1).arrays["MPJPE"].mean()
+    mean = in_3d(1).arrays["MPJPE"].mean()
     assert verdict.margin == pytest.approx(30 * mean) and 0 < verdict.low < verdict.margin < verdict.high
 
 
 def test_views_of_one_moment_are_resampled_together() -> None:
     """Four views that say the same are worth one."""
-    given = in_space(50)
+    given = in_3d(50)
     alone = Evidence({name: array for name, array in given.arrays.items() if name != "moments"}, given.signature)
     widths = []
     for evidence in (given, alone):
@@ -226,7 +226,7 @@ def test_views_of_one_moment_are_resampled_together() -> None:
 
 
 def test_other_peoples_rows_stand_beside_ours_and_are_not_judged(tmp_path: Path) -> None:
-    given = Measured(table10.TABLE, {("Ours", table10.COLUMN): [in_space(50)]})
+    given = Measured(table10.TABLE, {("Ours", table10.COLUMN): [in_3d(50)]})
     assert results.verdicts(given) == []
     report = [line.split() for line in results.render(given, []).splitlines()]
     assert ["Rogez[23]", "paper", *["-"] * 15, "88.1"] in report

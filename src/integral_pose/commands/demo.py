@@ -17,7 +17,7 @@ from integral_pose.datasets import human36m, mpii
 from integral_pose.geometry import Array, Box
 from integral_pose.inference import output
 from integral_pose.inference.boxes import Boxes
-from integral_pose.inference.estimator import MARGIN_IN_SPACE
+from integral_pose.inference.estimator import MARGIN_IN_3D
 from integral_pose.inference.media import Gathered
 from integral_pose.inference.pipeline import Outcome, Task, on_pictures
 from integral_pose.models import saved
@@ -96,7 +96,7 @@ def _clips(folder: Path) -> List[Example]:
         joints = camera.from_world(world)
         square = camera.box(joints[HUMAN36M.index(HUMAN36M.root)], human36m.SPAN)
         known = dict(zip(HUMAN36M.joints, joints))
-        examples.append(Example(folder / "images" / clip.file(1, FRAME), _edges(square, MARGIN_IN_SPACE), known))
+        examples.append(Example(folder / "images" / clip.file(1, FRAME), _edges(square, MARGIN_IN_3D), known))
     return examples
 
 
@@ -108,18 +108,18 @@ def _edges(square: Box, margin: float) -> Array:
 
 def _line(what: str, outcome: Outcome, examples: List[Example], out: Path) -> str:
     """The mean error of the joints, and where the overlays are."""
-    in_space = "x_mm" in outcome.people[0]["joints"]["pelvis"]
-    axes, unit = (output.MM, "mm from the root") if in_space else (("x", "y"), "px")
+    in_3d = "x_mm" in outcome.people[0]["joints"]["pelvis"]
+    axes, unit = (output.MM, "mm from the root") if in_3d else (("x", "y"), "px")
     distances = [
-        np.linalg.norm([person["joints"][name][axis] for axis in axes] - _relative(example, name, in_space))
+        np.linalg.norm([person["joints"][name][axis] for axis in axes] - _relative(example, name, in_3d))
         for person, example in zip(outcome.people, examples) for name in example.joints
     ]
     return (f"{what}: joints {np.mean(distances):.0f} {unit} off on average in {outcome.pictures} pictures "
             f"({outcome.pictures / outcome.seconds:.0f} a second)\n  look at {out / output.OVERLAYS}/")
 
 
-def _relative(example: Example, name: str, in_space: bool) -> Array:
-    return example.joints[name] - (example.joints[HUMAN36M.root] if in_space else 0)
+def _relative(example: Example, name: str, in_3d: bool) -> Array:
+    return example.joints[name] - (example.joints[HUMAN36M.root] if in_3d else 0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -66,7 +66,7 @@ def _work(args: argparse.Namespace) -> int:
 def _found(args: argparse.Namespace, gathered: Gathered) -> Found:
     detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
     upright = not args.coco  # COCO's annotations are of pictures as they are stored
-    return detect(detector, gathered, args.least, media.pictures(gathered.pictures, 1, args.max_pixels, upright))
+    return detect(detector, gathered, args.min_score, media.pictures(gathered.pictures, 1, args.max_pixels, upright))
 
 
 class Found(NamedTuple):
@@ -140,8 +140,8 @@ def coco_pictures(folder: Path) -> Gathered:
 
 def _check(args: argparse.Namespace) -> None:
     """Checks the options before the first image, instead of failing after the last."""
-    if not 0 <= args.least <= 1:
-        raise InputError(f"--least {args.least}: must be between 0 and 1.")
+    if not 0 <= args.min_score <= 1:
+        raise InputError(f"--min-score {args.min_score}: must be between 0 and 1.")
     folder = next(parent for parent in args.out.absolute().parents if parent.exists())
     if args.out.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
         raise InputError(f"--out {args.out}: no file can be written there. Choose another one.")
@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="file of the detector's weights, if it is not in --models")
     parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="FOLDER",
                         help="folder of the weights, and for downloading them (default: %(default)s)")
-    parser.add_argument("--least", type=float, default=0.05, metavar="SCORE",
+    parser.add_argument("--min-score", type=float, default=0.05, metavar="SCORE",
                         help="ignore people with a lower score (default: %(default)s)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")

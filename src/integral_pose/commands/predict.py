@@ -43,9 +43,9 @@ program; for people in photographs, train a network on photographs (docs/predict
 Written to --out, everything at the end or nothing:
   joints.json   the network, the source and the units; then each person's box and joints, by name
   joints.csv    a line for each joint: image, or a video's frame and its time in seconds; person, joint, x, y, of
-                networks in space x_mm, y_mm, z_mm, and confidence
+                3D networks x_mm, y_mm, z_mm, and confidence
   overlays/     the pictures, or an MP4 video, with limbs drawn over them: orange is the person's left, blue the right,
-                and hollow joints are unsure. Of networks in space there is the view from beside too
+                and hollow joints are unsure. Of 3D networks there is the view from beside too
 
 --boxes sets where the people are, since the network sees one person at a time:
   whole         the whole image is one person's box (the default)
@@ -86,7 +86,7 @@ def _predict(args: argparse.Namespace) -> Outcome:
                 not args.no_overlays, args.max_pixels, notes)
     for note in [*task.notes, *gathered.skipped]:
         console.say(note, "note")
-    if args.focal and not task.in_space:
+    if args.focal and not task.in_3d:
         console.say("--focal is not used: this network gives joints in px of the picture, not in mm.", "note")
     if there:
         console.say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
@@ -134,8 +134,8 @@ def _source(what: List[str]) -> Optional[Source]:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if not 0 <= args.least <= 1:
-        raise InputError(f"--least {args.least}: must be between 0 and 1.")
+    if not 0 <= args.min_score <= 1:
+        raise InputError(f"--min-score {args.min_score}: must be between 0 and 1.")
     if not 0 <= args.focal < float("inf"):
         raise InputError(f"--focal {args.focal}: must be a number of px, or 0 for the assumed focal length.")
     if args.out.exists() and not args.out.is_dir():
@@ -146,7 +146,7 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     speed = outcome.pictures / max(outcome.seconds, 1e-9)
     written = f"{output.JSON}, {output.CSV}" + ("" if args.no_overlays else f", {output.OVERLAYS}/")
     left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
-    hint = "" if outcome.people else " Nobody was found; check --boxes and --least."
+    hint = "" if outcome.people else " Nobody was found; check --boxes and --min-score."
     people = _count(len(outcome.people), "person", "people")
     pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
                         "asked)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
-    parser.add_argument("--least", type=float, default=0.5, metavar="SCORE",
+    parser.add_argument("--min-score", type=float, default=0.5, metavar="SCORE",
                         help="ignore boxes with a lower score (default: %(default)s)")
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DETECTOR, metavar="NAME",
                         help="detector for --boxes detect (default: %(default)s; `python -m scripts.detect --help` "

@@ -7,9 +7,8 @@ import argparse
 import csv
 import re
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, List, Mapping, Optional, Pattern, Sequence
+from typing import List, Mapping, Optional, Pattern, Sequence
 
 from integral_pose import skeletons
 from integral_pose.commands import console
@@ -99,15 +98,10 @@ def described(args: argparse.Namespace, data: str, skeleton: Skeleton) -> Run:
     if args.no_mirror:
         changes["mirror"] = False
     try:
-        base = _all(METHODS[args.method], data=data, skeleton=skeletons.written(skeleton), seed=args.seed)
-        return _all(PROFILES[args.profile](base), **changes)
+        base = METHODS[args.method].everywhere(data=data, skeleton=skeletons.written(skeleton), seed=args.seed)
+        return PROFILES[args.profile](base).everywhere(**changes)
     except ValueError as error:
         raise InputError(f"These options do not go together: {error}.") from error
-
-
-def _all(run: Run, **changes: Any) -> Run:
-    """The run with changes, and what it starts from too."""
-    return replace(run, start=_all(run.start, **changes) if run.start else None, **changes)
 
 
 def _plan(path: Path, run: Run, skeleton: Skeleton, site: Site) -> str:

@@ -44,7 +44,7 @@ def cells(
         for row, index in table.cells():
             scaled = PROFILES[profile](row.runs[index])
             try:
-                run = everywhere(scaled, **{**(changes or {}), "seed": seed, "amp": amp})
+                run = scaled.everywhere(**{**(changes or {}), "seed": seed, "amp": amp})
             except ValueError as error:
                 raise InputError(f"--set: {row.name} cannot have this: {error}. Leave the row out with --rows, or "
                                  "change something else.") from error
@@ -61,8 +61,3 @@ def changed(table: Table, rows: Sequence[str], changes: Mapping[str, Any]) -> Ta
     claims = tuple(claim for claim in table.claims if set(claim.rows) <= set(rows))
     caption = f"{table.caption}; CHANGED: {', '.join(words)}"
     return replace(table, name=name, caption=caption, rows=kept, claims=claims, costs=None)
-
-
-def everywhere(run: Run, **changes: Any) -> Run:
-    """The run with changes that what it starts from has too."""
-    return replace(run, start=everywhere(run.start, **changes) if run.start else None, **changes)

@@ -32,7 +32,7 @@ DECODED = {
 }
 
 
-class Outcome(NamedTuple):
+class Evaluated(NamedTuple):
     """A run's predictions for its test people, and their errors."""
 
     arrays: Dict[str, Array]
@@ -72,23 +72,23 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
     array_files.write(path, arrays, signature)
 
 
-def _of_people(run: Run, site: Site) -> Outcome:
+def _of_people(run: Run, site: Site) -> Evaluated:
     """One prediction for each of the test people."""
     people = loader.batches(run, "test", site.catalogue, len(site.devices))
     parameters = site.folder(run) / PARAMETERS
     predictions = predict(run, parameters, people, site.devices[0], site.workers, site.line)
     errors, protocol = _measure(run)(run, predictions, people.samples)
-    return Outcome({"predictions": predictions, **errors}, protocol, fingerprint(people.samples))
+    return Evaluated({"predictions": predictions, **errors}, protocol, fingerprint(people.samples))
 
 
 def _measure(run: Run) -> Callable[[Run, Array, Sequence[Sample]], Tuple[Dict[str, Array], str]]:
     """What gives the errors of predictions, and the protocol."""
     return {
-        dataset.MPJPE: _in_space, dataset.BOX_PCK: _in_boxes, dataset.TORSO_PCK: _in_sports, dataset.PCKH: _in_image,
+        dataset.MPJPE: _in_3d, dataset.BOX_PCK: _in_boxes, dataset.TORSO_PCK: _in_sports, dataset.PCKH: _in_image,
     }[catalogue.metric(run)]
 
 
-def _in_pictures(run: Run, site: Site) -> Outcome:
+def _in_pictures(run: Run, site: Site) -> Evaluated:
     """As many poses as are found in the test pictures, matched with the people there."""
     data_set = site.catalogue.of(run)
     candidates = data_set.candidates(run.boxes)
@@ -97,7 +97,7 @@ def _in_pictures(run: Run, site: Site) -> Outcome:
     people = fingerprint(data_set.people("test"))
     elsewhere = f"|boxes in other images: {candidates.elsewhere}" if candidates.elsewhere else ""
     protocol = f"{average_precision.protocol(matches)}|{topdown.protocol(run)}{elsewhere}"
-    return Outcome({**dict(zip(topdown.SAVED, found)), **matches}, protocol, people)
+    return Evaluated({**dict(zip(topdown.SAVED, found)), **matches}, protocol, people)
 
 
 def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
@@ -124,7 +124,7 @@ def _in_boxes(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[
     return {"distances": distances, "sides": sides}, f"{pck.protocol(len(predictions))}|box: annotated"
 
 
-def _in_space(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
+def _in_3d(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
     """Errors of joints (N, K, 3) in camera mm, and the protocol."""
     poses = _poses(samples)
     truth = np.stack([pose.joints for pose in poses])
@@ -172,7 +172,7 @@ def _candidates(data_set: DataSet, boxes: str) -> List[Sample]:
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """Eight digits of who the people are: their pictures, joints, and head sizes or poses in space."""
+    """Eight digits of who the people are: their pictures, joints, and head sizes or 3D poses."""
     digest = hashlib.sha256("".join(sample.image.name for sample in samples).encode())
     poses = [pose.joints for pose in _poses(samples)]
     for array in [*_truth(samples)[:2], np.stack(poses)] if poses else _truth(samples):

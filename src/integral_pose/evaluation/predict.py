@@ -21,7 +21,7 @@ from symbols.pose_net import OnPatches
 def predict(
     run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
 ) -> Array:
-    """Joints of everybody, in order: (N, K, 2) in image px or, of poses in space, (N, K, 3) in camera mm.
+    """Joints of everybody, in order: (N, K, 2) in image px or, of 3D poses, (N, K, 3) in camera mm.
 
     The depth of a pose is counted from its own root, which is given, as is the camera. `line` is the terminal's, for
     the progress bar.

@@ -309,7 +309,7 @@ def _left_out(
     counts = {
         f"of other categories than people ({_first(others)})": ~persons,
         "without width or height": persons & ~area,
-        f"with a score below --least {least:g}": persons & area & unsure,
+        f"with a score below --min-score {least:g}": persons & area & unsure,
     }
     parts = [f"{which.sum()} {why}" for why, which in counts.items() if which.any()]
     return [f"{path}: of its {len(persons)} boxes are left out: {', '.join(parts)}."] if parts else []

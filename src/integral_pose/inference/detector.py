@@ -14,7 +14,7 @@ from mxnet.gluon import HybridBlock, nn
 
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
-from integral_pose.models.weights import REDOWNLOAD, load
+from integral_pose.models.weights import REDOWNLOAD, download, load
 from integral_pose.samples import normalise
 from integral_pose.storage.file_kinds import printable
 
@@ -212,18 +212,4 @@ def _replace(net: Any, name: str, block: HybridBlock) -> None:
 
 def _find(name: str, models: Path) -> Path:
     local = sorted(models.glob(f"{name}-*.params"))
-    return local[0] if local else _download(name, models)
-
-
-def _download(name: str, models: Path) -> Path:
-    from gluoncv.model_zoo import model_store
-
-    try:
-        return Path(model_store.get_model_file(name, root=str(models)))
-    except Exception as error:  # GluonCV lets through whatever its download raises
-        file = f"{name}-{model_store.short_hash(name)}"
-        raise InputError(
-            f"GluonCV could not download the weights of {name} ({type(error).__name__}). On a machine that can, fetch "
-            f"{model_store.apache_repo_url}gluon/models/{file}.zip and put the {file}.params that is in it into "
-            f"{models}, or name such a file with --weights."
-        ) from error
+    return local[0] if local else download(name, models)

@@ -1,4 +1,4 @@
-"""A trained network on pictures of any origin: boxes to people, with joints in px and, of networks in space, in mm.
+"""A trained network on pictures of any origin: boxes to people, with joints in px and, of 3D networks, in mm.
 
 Nothing is annotated here. In space the network says where a joint is in a cube of 2 m around the root, of which the box
 shows the front; how far away the cube is follows from a focal length. Where nobody gives one it is taken to be 1.15
@@ -23,7 +23,7 @@ from integral_pose.models.saved import Trained
 from integral_pose.run import Run
 from integral_pose.samples import cut, normalise
 
-MARGIN_IN_SPACE = 1.2  # 2 m against the height of somebody upright
+MARGIN_IN_3D = 1.2  # 2 m against the height of somebody upright
 FOCAL = 1.15  # of the picture's longer side
 MOST_BYTES = 256 << 20  # of pictures that wait to be looked at together
 
@@ -138,7 +138,7 @@ def square(picture: Picture, box: Array, run: Run) -> Box:
         raise InputError(f"{picture.name}: the box {box.tolist()} has nothing of the picture, which is "
                          f"{size[0]:.0f} x {size[1]:.0f} px. Correct or remove it.")
     is_whole = (near == 0).all() and (far == size).all()
-    margin = 1.0 if is_whole else MARGIN_IN_SPACE if run.coordinates == 3 else mpii.MARGIN
+    margin = 1.0 if is_whole else MARGIN_IN_3D if run.coordinates == 3 else mpii.MARGIN
     x, y = ((near + far) / 2 - 0.5).tolist()
     found = Box(x, y, margin * float((far - near).max()), human36m.SPAN if run.coordinates == 3 else 0.0)
     return found.around_cell(run.cells) if run.coordinates == 3 else found

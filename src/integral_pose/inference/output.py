@@ -83,8 +83,8 @@ def write(place: Path, head: Dict[str, Any], people: Sequence[Dict[str, Any]], j
     lines = ",\n".join(json.dumps(person, allow_nan=False) for person in people)
     start = json.dumps(head, indent=1, allow_nan=False)[:-2]
     (place / JSON).write_text(f'{start},\n "people": [\n{lines}\n]}}\n', encoding="utf-8")
-    in_space = bool(people) and MM[0] in people[0]["joints"][joints[0]]
-    columns = ("x", "y", *(MM if in_space else ()), "confidence")
+    in_3d = bool(people) and MM[0] in people[0]["joints"][joints[0]]
+    columns = ("x", "y", *(MM if in_3d else ()), "confidence")
     picture = ["frame", "seconds"] if "video" in head else ["image"]
     with open(place / CSV, "w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)

@@ -1,4 +1,4 @@
-"""Joints and limbs over a picture in its own size and, of poses in space, the view from the camera and from beside."""
+"""Joints and limbs over a picture in its own size and, of 3D poses, the view from the camera and from beside."""
 from __future__ import annotations
 
 import math
@@ -15,14 +15,14 @@ SURE = 0.2  # from this confidence on a joint is drawn full, below it hollow, wi
 GROUND, BORDER, WHITE = (0x44, 0x44, 0x44), (0, 0, 0), (255, 255, 255)  # BGR
 LEAST_SIZE = 480  # px of the longer side of what is drawn on
 SMALL = 200  # px: people with a smaller box are drawn with thinner lines
-REACH = 1000  # mm from the middle of a view in space to its edge
+REACH = 1000  # mm from the middle of a 3D view to its edge
 SHIFT = 4  # fractional bits of the coordinates that OpenCV draws at
 Colour = Tuple[int, int, int]
 Point = Union[Array, Tuple[float, float]]
 
 
-def overlay(seen: Seen, skeleton: Skeleton, in_space: bool) -> Array:
-    """The picture, BGR uint8, with its people drawn over it; `in_space`, two views beside it, of half its height.
+def overlay(seen: Seen, skeleton: Skeleton, in_3d: bool) -> Array:
+    """The picture, BGR uint8, with its people drawn over it; `in_3d`, two views beside it, of half its height.
 
     A small picture is drawn two or more times its size, for lines to be thin on it. Several people have their numbers.
     """
@@ -35,10 +35,10 @@ def overlay(seen: Seen, skeleton: Skeleton, in_space: bool) -> Array:
         _draw(drawn, (person.joints + 0.5) * times - 0.5, person.confidence, skeleton, thin)
         if len(seen.people) > 1:
             _write(drawn, str(number), person.box[:2] * times, 0.5 * width)
-    return np.hstack([drawn, _in_space(seen, skeleton, len(drawn))]) if in_space else drawn
+    return np.hstack([drawn, _in_3d(seen, skeleton, len(drawn))]) if in_3d else drawn
 
 
-def _in_space(seen: Seen, skeleton: Skeleton, height: int) -> Array:
+def _in_3d(seen: Seen, skeleton: Skeleton, height: int) -> Array:
     """Two squares, one above the other, (height, height // 2, 3): as the camera sees people, and from beside them.
 
     Each person is in a cell of their own, 2 m wide, with the root in its middle.

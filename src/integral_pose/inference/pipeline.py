@@ -43,14 +43,14 @@ class Task:
     of_boxes: Sequence[str] = ()  # what is to be said of the boxes' file, in sentences
 
     @property
-    def in_space(self) -> bool:
+    def in_3d(self) -> bool:
         """Whether the network gives joints in 3 coordinates."""
         return self.trained.run.coordinates == 3
 
     @property
     def notes(self) -> List[str]:
         """What goes with the numbers, in sentences."""
-        if not self.in_space:
+        if not self.in_3d:
             return [*self.trained.notes, *self.of_boxes]
         focal = f"{self.focal:g} px" if self.focal else f"{FOCAL} times the picture's longer side, which is assumed"
         return [
@@ -85,7 +85,7 @@ def on_pictures(task: Task, gathered: Gathered) -> Outcome:
         KeyboardInterrupt: it was stopped before anything was done.
     """
     def save(place: Path, seen: Seen) -> None:
-        output.write_picture(place / seen.picture.name, overlay(seen, estimator.skeleton, task.in_space))
+        output.write_picture(place / seen.picture.name, overlay(seen, estimator.skeleton, task.in_3d))
 
     estimator, paths = _estimator(task), gathered.pictures
     shown = chain(gathered.unread, media.pictures(paths, task.workers, task.most_pixels))
@@ -106,7 +106,7 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
             was cut short.
     """
     def save(place: Path, seen: Seen) -> None:
-        drawn.add(overlay(seen, estimator.skeleton, task.in_space))
+        drawn.add(overlay(seen, estimator.skeleton, task.in_3d))
 
     estimator = _estimator(task)
     with videos.opened(source) as video, output.draft(task.out) as place:
@@ -214,14 +214,14 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
         "box": "x, y, width and height in px, counted from the picture's top left edge",
         "confidence": meaning_of_confidence(run),
     }
-    if task.in_space:
+    if task.in_3d:
         units["x_mm, y_mm, z_mm"] = f"mm from the {skeleton.root}: to the right, down, away from the camera"
     return {
         "run": run.key, "data": f"{run.data}, {run.extra}" if run.extra else run.data,
         **(_of_video(video, task.overlays) if video else {}), "pictures": outcome.pictures,
         **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}), "boxes": task.boxes_from,
         "units": units, "notes": [*task.notes, *outcome.notes],
-        **({"focal_px": task.focal or f"{FOCAL} x the longer side"} if task.in_space else {}),
+        **({"focal_px": task.focal or f"{FOCAL} x the longer side"} if task.in_3d else {}),
         **output.described(skeleton),
         "failed": [unread.reason for unread in outcome.failed],
     }

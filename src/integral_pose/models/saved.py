@@ -9,9 +9,8 @@ from integral_pose import run
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
 from integral_pose.run import Run
-from integral_pose.run_folder import DONE, PARAMETERS
+from integral_pose.run_folder import DONE, PARAMETERS, SETTINGS
 
-SETTINGS = "run.json"
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"  # the folder of the networks that come with the program
 DEFAULT = "people"  # of those
 

@@ -59,16 +59,23 @@ def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[
     """GluonCV's ImageNet parameters, from a file already in `models` or downloaded there by GluonCV."""
     name = f"{backbone}_v1b"
     local = sorted(models.glob(f"{name}*.params"))
-    load(trunk, local[0] if local else _download(name, models), devices, REDOWNLOAD, ignore_extra=True)
+    load(trunk, local[0] if local else download(name, models), devices, REDOWNLOAD, ignore_extra=True)
 
 
-def _download(name: str, models: Path) -> Path:
-    from gluoncv.model_zoo.model_store import get_model_file
+def download(name: str, models: Path) -> Path:
+    """GluonCV's parameters of one of its networks, downloaded into `models`.
+
+    Raises:
+        InputError: they could not be downloaded; says where to fetch them and where to put them.
+    """
+    from gluoncv.model_zoo import model_store
 
     try:
-        return Path(get_model_file(name, root=str(models)))
+        return Path(model_store.get_model_file(name, root=str(models)))
     except Exception as error:  # GluonCV lets through whatever its download raises
+        file = f"{name}-{model_store.short_hash(name)}"
         raise InputError(
-            f"GluonCV could not download the ImageNet parameters {name} ({type(error).__name__}). Download "
-            f"{name}-….params on another machine and put it into {models}."
+            f"GluonCV could not download the weights of {name} ({type(error).__name__}). On a machine that can, fetch "
+            f"{model_store.apache_repo_url}gluon/models/{file}.zip and put the {file}.params that is in it into "
+            f"{models}."
         ) from error

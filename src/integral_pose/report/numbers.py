@@ -43,7 +43,7 @@ class Number(NamedTuple):
     commit: str
 
 
-class Verdict(NamedTuple):
+class PublishedVerdict(NamedTuple):
     """A claim on our numbers: whether it held, and by how much."""
 
     claim: Claim
@@ -63,7 +63,7 @@ class Numbers:
     table: Table
     measured: Dict[Where, Number] = field(default_factory=dict)
     costs: Sequence[Cost] = ()
-    verdicts: Sequence[Verdict] = ()
+    verdicts: Sequence[PublishedVerdict] = ()
     training: Sequence[curves.Validation] = ()
     pckh: Sequence[curves.Point] = ()
     picture: Optional[Path] = None
@@ -177,11 +177,11 @@ def _costs(table: Table, lines: Sequence[Dict[str, Any]], path: Path, remedy: st
     return [Cost(*(found[column, name] for name in COSTS)) for column in table.columns]
 
 
-def _verdicts(table: Table, path: Path, remedy: str) -> List[Verdict]:
+def _verdicts(table: Table, path: Path, remedy: str) -> List[PublishedVerdict]:
     claims = {claim.text: claim for claim in table.claims}
     found = []
     for text, *numbers in (line.values() for line in csv_files.read(path, VERDICT, remedy)):
         if text not in claims:
             raise InputError(f'{path}: {table.name} has no claim "{text}". {remedy}')
-        found.append(Verdict(claims[text], *numbers))
+        found.append(PublishedVerdict(claims[text], *numbers))
     return found

@@ -12,7 +12,7 @@ from integral_pose.errors import InputError
 from integral_pose.report import figures, layout, prose, rendering, text
 from integral_pose.report.charts import Interval
 from integral_pose.report.figures import Figure
-from integral_pose.report.numbers import Numbers, Verdict, order
+from integral_pose.report.numbers import Numbers, PublishedVerdict, order
 
 PAPER = "https://arxiv.org/abs/1711.08229"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -54,7 +54,7 @@ class Section:
     def beside(self) -> List[List[str]]:
         return layout.beside(self.numbers.table, self.numbers.shown)
 
-    def interval(self, verdict: Verdict) -> Interval:
+    def interval(self, verdict: PublishedVerdict) -> Interval:
         """A verdict's margin on the scale that all claims of the table share."""
         margins = [abs(verdict.margin) for verdict in self.numbers.verdicts]
         reach = min(max(margins) * 1.2, median(margins) * 4) or 1

@@ -27,7 +27,7 @@ from integral_pose.errors import InputError, RunFailed
 from integral_pose.geometry import Array
 from integral_pose.models import build, decode, float16, weights
 from integral_pose.run import Run
-from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, Site
+from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, SETTINGS, Site
 from integral_pose.runtime import commit
 from integral_pose.storage import array_files
 from integral_pose.storage.atomic import replacing
@@ -278,7 +278,7 @@ class _Training:
             writer.writerows(self.history)
 
     def _write_settings(self) -> None:
-        with replacing(self.folder / "run.json") as draft:
+        with replacing(self.folder / SETTINGS) as draft:
             draft.write_text(json.dumps({"key": self.run.key, "label": self.label, **self.run.settings}, indent=1))
 
     def _save(self) -> None:
