@@ -110,11 +110,11 @@ def _boxes(
     if args.boxes == "detect":
         detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
         name = f"found by {args.detector}"
-        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.least), name, []
+        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.min_score), name, []
     if args.boxes == "find":
         search = Search(Estimator(found, one_device(args.gpus), 1, 1))
         return search, "found by the network, which looked at the whole of each picture first", [ALWAYS_ONE]
-    file = boxes.read(Path(args.boxes), args.least)
+    file = boxes.read(Path(args.boxes), args.min_score)
     if source:
         return boxes.of_frames(file, args.first_frame), args.boxes, file.notes
     by_picture = boxes.of_pictures(file, pictures)
