@@ -10,7 +10,6 @@ from symbols.hourglass import CoarseToFine, Hourglass, Level, Residual
 from symbols.integral import Integral
 from tests.helpers.forms import IN_GRAPHS, run
 
-pytestmark = pytest.mark.memory
 N, K, D, SIZE, CELLS = 2, 5, 7, 64, 16
 WIDTH = 0.125
 
@@ -78,6 +77,7 @@ def close(found, expected):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.memory
 @every_kind
 def test_each_stack_has_an_output_at_a_quarter_of_the_patch(hybridize, make, leaving):
     outputs = initialised(make(), hybridize)(mx.nd.array(images()))
@@ -152,6 +152,7 @@ def empty_hourglass(x, levels):
     return x + empty_hourglass(maxima, levels - 1).repeat(2, axis=2).repeat(2, axis=3)
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("levels, before, after", [(1, 1, 1), (2, 3, 1), (4, 1, 2)])
 def test_an_hourglass_pools_adds_and_repeats(hybridize, levels, before, after):
     level = Level(levels, (6, 6, 6), before, after, None)
@@ -321,6 +322,7 @@ def test_joints_are_read_from_the_logits_and_not_handed_on(hybridize, tmp_path, 
         assert np.ptp(found) > 1e-3
 
 
+@pytest.mark.memory
 @both_networks
 def test_every_weight_has_a_gradient(hybridize, make):
     """Biases ahead of a batch normalisation have none."""

@@ -14,7 +14,6 @@ from symbols.pose_net import PoseNet
 from symbols.resnet import ResNet
 from tests.helpers.forms import IN_GRAPHS, run
 
-pytestmark = pytest.mark.memory
 N, K, D, SIZE, CELLS, STAGES = 2, 5, 6, 96, 12, 3
 WIDTH = 0.125
 
@@ -60,6 +59,7 @@ def images():
     return np.random.normal(0, 1, (N, 3, SIZE, SIZE)).astype(np.float32)
 
 
+@pytest.mark.memory
 @every_kind
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_each_stage_has_an_output(hybridize, make, leaving, stages):
@@ -153,6 +153,7 @@ def test_maps_act_on_the_first_convolution_and_the_shortcut_of_the_next_stage(hy
     assert tuple(np.flatnonzero(differences)) == changed
 
 
+@pytest.mark.memory
 @every_kind
 def test_every_parameter_has_a_gradient(hybridize, make, leaving):
     net = initialised(make())

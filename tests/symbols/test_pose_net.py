@@ -11,7 +11,6 @@ from symbols.pose_net import PoseNet
 from symbols.resnet import ResNet
 from tests.helpers.forms import IN_GRAPHS, Parent, run
 
-pytestmark = pytest.mark.memory
 N, K, SIZE, CELLS = 2, 5, 64, 8
 WIDTH = 0.125
 
@@ -72,6 +71,7 @@ def images():
     return np.random.normal(0, 1, (N, 3, SIZE, SIZE)).astype(np.float32)
 
 
+@pytest.mark.memory
 @every_kind
 def test_shapes(hybridize, make, leaving):
     net = initialised(make)
@@ -105,6 +105,7 @@ def test_an_integral_takes_over_a_heat_map_networks_file(hybridize, tmp_path, ma
     assert np.ptp(expected) > 0.01
 
 
+@pytest.mark.memory
 @every_kind
 def test_every_parameter_has_a_gradient(hybridize, make, leaving):
     net = initialised(make)
@@ -126,6 +127,7 @@ def test_refuses_another_patch(hybridize, make, leaving):
             run(net, np.ones((N, *shape)))
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("make", [integral, integral_3d, heat_vectors])
 @pytest.mark.parametrize("form", IN_GRAPHS)
 def test_a_graph_refuses_another_patch_at_its_readout(tmp_path, form, make):
@@ -139,6 +141,7 @@ def test_a_graph_refuses_another_patch_at_its_readout(tmp_path, form, make):
         np.testing.assert_array_equal(run(inside, x)[0], expected)
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("kind, depth", [(Integral, 1), (Integral, CELLS), (HeatVectors, CELLS)])
 def test_a_readout_of_another_size_is_found_when_the_network_is_first_used(kind, depth):
     trunk = ResNet(18, WIDTH)
