@@ -17,6 +17,7 @@ from integral_pose.datasets.human36m import read as read_human36m
 from integral_pose.metrics import average_precision, mpjpe
 from tests.helpers import coco_forms
 from tests.helpers import human36m_forms as forms
+from tests.helpers.printed import paragraph, words
 
 ROOT = Path(__file__).resolve().parents[2]
 PEOPLE = 3
@@ -73,7 +74,7 @@ def test_wrong_input_is_one_paragraph_and_exit_code_2(files, capsys, predictions
     (files / "half.json").write_text((files / "predictions.json").read_text()[:100])
     assert evaluate.main(command(files, predictions)) == 2
     printed = capsys.readouterr()
-    assert not printed.out and printed.err.count("\n") == 1 and predictions in printed.err
+    assert not printed.out and predictions in paragraph(printed.err)
 
 
 @pytest.mark.parametrize("how", [["-m", "scripts.evaluate"], ["scripts/evaluate.py"]])
@@ -192,7 +193,7 @@ def test_metres_are_scored_as_metres_and_not_taken_for_millimetres(human36m, cap
     assert found[0] == pytest.approx(found[1])
     for options in (["m.npy"], ["ours.npy", "--unit", "m"]):
         assert evaluate.main(command36(human36m, *options)) == 2
-        assert "with --unit" in capsys.readouterr().err
+        assert "with --unit" in words(capsys.readouterr().err)
 
 
 def test_3dmppes_own_results_are_scored(human36m, capsys):
@@ -218,7 +219,7 @@ def test_wrong_poses_are_one_paragraph_and_exit_code_2(human36m, capsys):
                           f"(the first: {NAMES[0]})"), ("ours.txt", "end in")]:
         assert evaluate.main(command36(human36m, name)) == 2
         printed = capsys.readouterr()
-        assert not printed.out and printed.err.count("\n") == 1 and message in printed.err
+        assert not printed.out and message in paragraph(printed.err)
 
 
 @pytest.mark.parametrize("write", [forms.write_json, forms.write_npz, forms.write_h5])
@@ -235,7 +236,7 @@ def test_predictions_go_by_the_listed_names_in_every_layout(tmp_path, capsys, wr
 
 def test_annotations_that_are_not_there_are_exit_code_2(human36m, capsys):
     assert evaluate.main(["human36m", "--annotations", str(human36m / "elsewhere"), "--list"]) == 2
-    assert "elsewhere" in capsys.readouterr().err
+    assert "elsewhere" in words(capsys.readouterr().err)
 
 
 def test_help_on_human36m_teaches_order_and_kinds(capsys):
@@ -306,7 +307,7 @@ def test_of_poses_in_all_of_coco_those_in_the_annotated_pictures_count(coco_file
     assert found[1].pop("protocol") == found[0].pop("protocol") + "|left out, in other images: 3"
     assert found[0] == found[1]
     assert evaluate.main(command_coco(coco_files, "all.json")) == 0
-    assert f"note: 3 of {3 + len(records)} poses are in images that" in capsys.readouterr().err
+    assert f"note: 3 of {3 + len(records)} poses are in images that" in words(capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("change, said", [
@@ -322,14 +323,14 @@ def test_annotations_with_nobody_to_be_found_are_refused(coco_files, capsys, cha
     path.write_text(json.dumps({**content, "annotations": people, "categories": [{"id": 2, "name": "horse"}]}))
     assert evaluate.main(command_coco(coco_files)) == 2
     printed = capsys.readouterr()
-    assert said in printed.err and not printed.out
+    assert said in words(printed.err) and not printed.out
 
 
 def test_results_of_other_categories_are_refused_with_their_names(coco_files, capsys):
     records = json.loads((coco_files / "ours.json").read_text())
     (coco_files / "other.json").write_text(json.dumps([{**one, "category_id": 3} for one in records]))
     assert evaluate.main(command_coco(coco_files, "other.json")) == 2
-    assert "`category_id` must be 1, which is people; in the file: 3" in capsys.readouterr().err
+    assert "`category_id` must be 1, which is people; in the file: 3" in words(capsys.readouterr().err)
 
 
 def test_wrong_coco_files_are_one_paragraph_and_exit_code_2(coco_files, capsys):
@@ -343,9 +344,9 @@ def test_wrong_coco_files_are_one_paragraph_and_exit_code_2(coco_files, capsys):
                           ("annotations/person_keypoints_val2017.json", "holds no list of results")]:
         assert evaluate.main(command_coco(coco_files, name)) == 2
         printed = capsys.readouterr()
-        assert not printed.out and printed.err.count("\n") == 1 and message in printed.err
+        assert not printed.out and message in paragraph(printed.err)
     assert evaluate.main(["coco", "--annotations", str(coco_files / "ours.json"), *command_coco(coco_files)[3:]]) == 2
-    assert "no list `images`" in capsys.readouterr().err
+    assert "no list `images`" in words(capsys.readouterr().err)
 
 
 def test_help_on_coco_teaches_the_layout(capsys):

@@ -22,6 +22,7 @@ from integral_pose.errors import InputError
 from integral_pose.inference import detector, output, pipeline
 from integral_pose.models import saved
 from tests.helpers import clips, trained_forms
+from tests.helpers.printed import words
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"a.jpg": (80, 120), "b.png": (90, 70), "c.webp": (64, 64)}
@@ -114,7 +115,7 @@ def test_in_3d_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFix
     found = content(tmp_path)
     assert found["focal_px"] == 90 and not any("assumed" in note for note in found["notes"])
     assert found["people"] != before
-    said = capsys.readouterr().err
+    said = words(capsys.readouterr().err)
     assert "joints.json, joints.csv, overlays of an earlier prediction will be replaced" in " ".join(said.split())
 
 
@@ -254,7 +255,7 @@ def test_a_signal_before_anything_was_done_leaves_nothing(
     monkeypatch.setattr(predict.boxes, "whole", ended)
     monkeypatch.setattr("integral_pose.inference.pipeline._estimator", ended)
     assert predict.main(["photos", "--run", key(), "--out", str(tmp_path / "out")]) == 128 + signal.SIGTERM
-    assert "Stopped. Nothing was written." in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert "Stopped. Nothing was written." in words(capsys.readouterr().err) and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("boxes, exit_code, people, said", [
@@ -303,7 +304,7 @@ def test_boxes_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     command = ["photos", "--run", key(), "--boxes", str(tmp_path / "boxes.json"), "--out", str(tmp_path / "out")]
     assert predict.main(command) == 1
-    assert "a.jpg: the box" in capsys.readouterr().err
+    assert "a.jpg: the box" in words(capsys.readouterr().err)
     found = content(tmp_path / "out")
     assert [(one["image"], one["box"], one["score"]) for one in found["people"]] == [("b.png", [3, 4, 30, 50], 0.8)]
     assert found["pictures"] == 2
@@ -325,7 +326,7 @@ def test_without_the_detectors_weights_it_says_how_to_get_them(
 
     monkeypatch.setattr(detector.Detector, "__init__", refuse)
     assert predict.main(["photos", "--run", key(), "--boxes", "detect", "--out", str(tmp_path / "out")]) == 2
-    assert "--weights" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert "--weights" in words(capsys.readouterr().err) and not (tmp_path / "out").exists()
 
 
 def commands(page: str) -> List[List[str]]:

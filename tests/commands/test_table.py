@@ -28,6 +28,7 @@ from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.run_folder import PARAMETERS, Site
 from tests.helpers import human36m_forms as forms
+from tests.helpers.printed import words
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -312,7 +313,7 @@ def test_the_loss_of_another_worker_is_told_and_ends_the_process(
     monkeypatch.setattr(os, "_exit", ended.append)
     with pytest.raises(SystemExit), console.told():
         raise mx.MXNetError(f"Traceback\n{distributed.LOST}. This was caused by")
-    assert ended == [1] and "Another worker of this job has ended" in capsys.readouterr().err
+    assert ended == [1] and "Another worker of this job has ended" in words(capsys.readouterr().err)
 
 
 def test_float16_has_runs_of_its_own() -> None:
@@ -325,7 +326,7 @@ def test_float16_has_runs_of_its_own() -> None:
 def test_rows_of_other_people_cannot_be_trained(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as left:
         command.main(table11.TABLE, arguments(tmp_path, tmp_path, "--rows", "Fang[56]"))
-    assert left.value.code == 2 and "table11 has the rows Ours." in capsys.readouterr().err
+    assert left.value.code == 2 and "table11 has the rows Ours." in words(capsys.readouterr().err)
 
 
 def test_a_missing_second_data_set_is_told_before_anything_is_trained(
@@ -336,7 +337,7 @@ def test_a_missing_second_data_set_is_told_before_anything_is_trained(
     monkeypatch.setattr(reproduce, "train", lambda *args: pytest.fail("trained"))
     with pytest.raises(SystemExit) as left:
         command.main(table7.TABLE, [*arguments(tmp_path, tmp_path), "--profile", "paper"])
-    message = capsys.readouterr().err
+    message = words(capsys.readouterr().err)
     assert left.value.code == 2 and str(tmp_path / "mpii") in message and "there is no data set there" in message
 
 

@@ -29,6 +29,7 @@ from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.storage import array_files
 from tests.commands.test_table import arguments
+from tests.helpers.printed import words
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ def test_missing_detections_are_found_before_training(tmp_path: Path, capsys: py
         path.unlink()
     with pytest.raises(SystemExit) as left:
         command.main(table6.TABLE, arguments(root, tmp_path))
-    assert left.value.code == 2 and "detections" in capsys.readouterr().err
+    assert left.value.code == 2 and "detections" in words(capsys.readouterr().err)
     assert not list((tmp_path / "runs").glob("smoke/*/run.json"))
     with pytest.raises(InputError, match="person_detection_results"):
         Catalogue(root).of(smoke(table6.H1)).candidates("detected")

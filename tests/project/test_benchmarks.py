@@ -14,6 +14,7 @@ from benchmarks import evaluation, memory, ours, run
 from benchmarks.authors import Loader
 from benchmarks.contest import Contender, Contest, Figure, measure
 from integral_pose.datasets.batches import Batch
+from tests.helpers.printed import words
 
 HERE = "tests.helpers.contenders"
 
@@ -105,5 +106,5 @@ def test_rivals_that_are_no_python_are_refused_before_anything_is_measured(
     python: str, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     assert run.main(["--rivals", python, "--results", str(tmp_path / "results")]) == 2
-    assert f"benchmark: --rivals {python}: is no Python that runs." in capsys.readouterr().err
+    assert f"benchmark: --rivals {python}: is no Python that runs." in words(capsys.readouterr().err)
     assert not (tmp_path / "results").exists()
