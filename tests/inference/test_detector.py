@@ -272,13 +272,14 @@ def test_one_bad_picture_loses_nothing_and_photographs_are_upright(tmp_path, mon
         "one.png": [70, 90], "turned.jpg": [30, 40]}
     said = capsys.readouterr()
     assert "2 people in 2 pictures, 2 could not be used" in said.out
-    assert "cut.png: is a PNG picture that cannot be decoded" in said.err and "a.heic: is a HEIC" in said.err
+    told = " ".join(said.err.split())
+    assert "cut.png: is a PNG picture that cannot be decoded" in told and "a.heic: is a HEIC" in told
     (tmp_path / "val2017").mkdir()
     (tmp_path / "turned.jpg").rename(tmp_path / "val2017" / "000000000785.jpg")
     assert command.main(["--coco", str(tmp_path), "--out", str(out)]) == 0  # COCO's joints are of what is stored
     assert json.loads(out.read_text())[0]["bbox"][2:] == [40, 30]
     assert command.main([str(tmp_path / "one.png"), "--out", str(out), "--max-pixels", "6299"]) == 2
-    assert "one.png: is 70 x 90 px" in capsys.readouterr().err
+    assert "one.png: is 70 x 90 px" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("after", [0, 2])
@@ -334,7 +335,7 @@ def test_wrong_input_is_one_paragraph_and_exit_code_2(
     words = [str(models) if word == "MODELS" else word for word in arguments]
     assert command.main(["--out", "boxes.json", "--detector", LIGHTEST, *words]) == 2
     printed = capsys.readouterr().err
-    assert said in printed and printed.rstrip().count("\n") == printed.count("\r\n")
+    assert said in " ".join(printed.split()) and "\n\n" not in printed
     assert not (tmp_path / "boxes.json").exists()
 
 
