@@ -12,6 +12,7 @@
 ## make test            the test suite, with at least 98 % of the lines of src/ and symbols/ covered
 ## make test-horovod    what several workers do, on this machine; builds Horovod on first use
 ## make check           ruff, mypy and the order of the layers
+## make api             pages for all public functions and classes, in build/api/
 ## make bench           time and memory beside those of rivals, into results/bench.csv and a picture
 ## make setup           only the set-up: .venv with the packages of requirements/
 ##
@@ -79,6 +80,15 @@ check: environment $(VENV)/ready-dev
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(PYTEST) -q tests/project/test_layers.py
+
+# ---------------------------------------------------------------- pages of the Python API
+BLOCKS := $(patsubst %.py,%,$(filter-out __init__.py,$(notdir $(wildcard symbols/*.py))))
+PAGES := $(addprefix integral_pose.,api run methods skeletons geometry samples errors) $(addprefix symbols.,$(BLOCKS))
+
+.PHONY: api
+api: environment $(VENV)/ready-dev
+	@$(VENV)/bin/pdoc --math --output-directory build/api $(PAGES)
+	@echo "build/api/index.html lists all pages."
 
 # ---------------------------------------------------------------- a look at it
 .PHONY: demo

@@ -50,8 +50,8 @@ SPELLINGS = (
 
 
 def load(
-    network: Name = "people", *, device: Union[str, mx.Context] = "cpu", flip: bool = False, focal: float = 0.0,
-    runs: Name = "runs", batch: int = 8, max_pixels: int = image_files.MOST_PIXELS,
+    network: Name = "people", *, device: Union[str, mx.Context] = "cpu", flip: Optional[bool] = None,
+    focal: float = 0.0, runs: Name = "runs", batch: int = 8, max_pixels: int = image_files.MOST_PIXELS,
 ) -> PoseNetwork:
     """A trained network, ready to be called with images.
 
@@ -59,7 +59,8 @@ def load(
         network: the name of a network that comes with the program, such as "people"; a run's key, its beginning or the
             run's folder; or a file of parameters, `net.params`, with run.json beside it.
         device: "cpu", "gpu", "gpu:1" or an `mx.Context`.
-        flip: average with the prediction for the mirrored image; takes twice the time.
+        flip: whether to average with the prediction for the mirrored image, which takes twice the time; None: as the
+            network's own settings say.
         focal: of the camera, px, for 3D networks; 0: 1.15 times the image's longer side, which is assumed.
         runs: the folder of trained runs, where a run is given by its key.
         batch: people that the network predicts together. For a live camera, 1 gives each frame at once.
@@ -72,7 +73,8 @@ def load(
         raise InputError(f"focal={focal}: a focal length is a number of px, or 0 for the assumed one.")
     with _arguments_named():
         found = _found(network, Path(runs))
-        found = found._replace(run=replace(found.run, flip_test=flip))
+        if flip is not None:
+            found = found._replace(run=replace(found.run, flip_test=flip))
         return PoseNetwork(found, Estimator(found, _device(device), batch, min(cores(), 8), focal), max_pixels)
 
 
