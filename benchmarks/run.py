@@ -21,8 +21,10 @@ from benchmarks import evaluation, memory, networks, ours, people
 from benchmarks.contest import ROOT, Contest, Figure, measure
 from integral_pose.errors import InputError
 from integral_pose.storage.atomic import replacing
+from integral_pose.synthetic.folder import place as synthetic_place
 from integral_pose.training.loop import commit
 
+DATA = Path("data")  # unless the user names another folder
 TOPICS = ("integral", "step", "loader", "inference", "evaluation", "people", "memory")
 COLUMNS = (*Figure._fields, "images_per_s", "memory_growth_mb", "machine", "cores", "commit")
 EXAMPLE = """example:
@@ -38,12 +40,21 @@ def main(argv: Optional[List[str]] = None) -> int:
     args = _parser().parse_args(argv)
     try:
         _check_rivals(args.rivals)
+        args.data = _free_of_real_data(args.data)
         _measure(args)
     except (InputError, RuntimeError) as error:
         print(f"benchmark: {error}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     _say(f"{args.results / 'bench.csv'} has these numbers, {args.results / 'bench.png'} the ratios.")
     return 0
+
+
+def _free_of_real_data(asked: Path) -> Path:
+    """Where synthetic people are made: never among other data."""
+    place = synthetic_place(asked, DATA)
+    if place != asked:
+        _say(f"--data {asked} (DATA=) is not used: benchmarks use synthetic people, which are made in {place}/.")
+    return place
 
 
 def _check_rivals(python: str) -> None:
@@ -191,8 +202,8 @@ def _parser() -> argparse.ArgumentParser:
                         help="measure processor time everywhere, as for the loader: for a machine that others use too")
     parser.add_argument("--steps", type=int, default=5000, metavar="N",
                         help="number of small steps during which memory is watched")
-    parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
-                        help="folder in which synthetic people are generated")
+    parser.add_argument("--data", type=Path, default=DATA, metavar="DIR",
+                        help="folder in which synthetic people are generated, unless it holds other data")
     parser.add_argument("--results", type=Path, default=Path("results"), metavar="DIR", help="output folder")
     return parser
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 import csv
+import hashlib
 import json
 import re
 import shlex
@@ -288,6 +289,14 @@ def test_a_run_brings_its_skeleton_and_only_with_own_data() -> None:
     for wrong in ({"data": "own-1"}, {"skeleton": "a|a"}):
         with pytest.raises(ValueError, match="need a skeleton"):
             Run(**wrong)
+
+
+def test_networks_of_earlier_versions_keep_their_keys_and_skeletons(tmp_path: Path) -> None:
+    settings = {"data": "own-1a2b3c4d5e", "skeleton": "nose,l_ear,r_ear|nose-l_ear,nose-r_ear", "width": 0.25}
+    key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+    (tmp_path / "run.json").write_text(json.dumps({"key": key, "label": "I1", **settings}))
+    of = runs.read(tmp_path / "run.json")
+    assert of.key == key and custom.CustomData.unread(of).skeleton.mirror == (0, 2, 1)
 
 
 @pytest.mark.parametrize("profile", train.BUDGETS)

@@ -108,3 +108,12 @@ def test_rivals_that_are_no_python_are_refused_before_anything_is_measured(
     assert run.main(["--rivals", python, "--results", str(tmp_path / "results")]) == 2
     assert f"benchmark: --rivals {python}: is no Python that runs." in words(capsys.readouterr().err)
     assert not (tmp_path / "results").exists()
+
+
+def test_people_are_not_made_among_real_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "real" / "annot").mkdir(parents=True)
+    (tmp_path / "made" / "synthetic-mpii-v2-60-12").mkdir(parents=True)
+    assert run._free_of_real_data(tmp_path / "real") == run.DATA
+    assert "is not used" in "".join(capsys.readouterr())
+    for fine in (tmp_path / "made", tmp_path / "absent", run.DATA):
+        assert run._free_of_real_data(fine) == fine
