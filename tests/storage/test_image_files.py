@@ -126,11 +126,14 @@ def test_what_follows_the_end_of_a_jpeg_is_no_damage(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tif", ".ppm"])
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.98])
-def test_a_truncated_image_is_refused(tmp_path: Path, suffix: str, share: float) -> None:
+def test_a_truncated_image_is_refused(
+    tmp_path: Path, suffix: str, share: float, capfd: pytest.CaptureFixture[str]
+) -> None:
     content = encoded(suffix)
     path = put(tmp_path / f"short{suffix}", content[: int(share * len(content))])
     with pytest.raises(InputError, match=rf"short\{suffix}: is a .*truncated.*Copy it again"):
         image_files.read(path)
+    assert capfd.readouterr().err == ""  # OpenCV says nothing itself
 
 
 def test_a_truncated_jpeg_with_a_whole_thumbnail_is_refused(tmp_path: Path) -> None:

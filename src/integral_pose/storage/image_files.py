@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import threading
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Iterator, Mapping, NamedTuple, Optional, Tuple
@@ -30,6 +31,8 @@ MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # of JPEG: neither a byte 
 START_OF_IMAGE, END_OF_IMAGE = 0xD8, 0xD9
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # of JPEG: the segments that have the picture's size
 _sizing = threading.Lock()
+cv2.setLogLevel(0)  # what OpenCV and Pillow print of a damaged file is said here, with the file's name
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Header(NamedTuple):
