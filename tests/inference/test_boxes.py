@@ -195,5 +195,6 @@ def test_frames_that_are_not_in_the_video_are_told() -> None:
     assert "1 of its 4 frames are not in the video, whose frames are 0 to 1: a." in boxes.after(2, False)[0]
     with pytest.raises(InputError, match=r"none of its 2 frames \(8, 9\) is in the video, whose frames are 0 to 4"):
         box_files.of_frames(file_of("8", "9")).after(5, True)
+    assert box_files.of_frames(file_of("0", 5000 * "1")).foreign == [5000 * "1"]
     with pytest.raises(InputError, match=r"its images \(a.jpg\) are no numbers"):
         box_files.of_frames(file_of("a.jpg"))

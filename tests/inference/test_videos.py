@@ -175,7 +175,8 @@ def test_pictures_are_no_videos_whatever_their_names(tmp_path: Path, capfd: pyte
 
 
 @pytest.mark.parametrize("word, said", [
-    ("camera:x", "name a camera as"), ("camera:", "name a camera as"), ("s3://bucket/a.mp4", "s3://: such addresses"),
+    ("camera:x", "name a camera as"), ("camera:", "name a camera as"),
+    ("camera:99999999999", "name a camera as"), ("s3://bucket/a.mp4", "s3://: such addresses"),
     ("https://me:secret@a.org/b.jpg?k=1", "https://a.org/b.jpg: is a picture's address"), ("http://[", "no address"),
 ])
 def test_words_that_cannot_be_opened_are_told(word: str, said: str) -> None:

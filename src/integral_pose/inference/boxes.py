@@ -25,7 +25,8 @@ KINDS = (
 )
 PERSON = ("1", "person")  # COCO's category, and its name
 NEARLY = 1e-3  # of a picture's side: how far a box in fractions may reach beyond the edge, by rounding
-SHOWN = 5  # names in a message
+SHOWN, LONG = 5, 80  # names in a message, and characters of each
+DIGITS = 18  # of a frame's number: Python refuses to read thousands
 
 
 class Boxes(NamedTuple):
@@ -136,7 +137,7 @@ def of_frames(file: BoxFile, first: Optional[int] = None) -> FrameBoxes:
     numbered: Dict[int, List[Boxes]] = {}
     foreign = []
     for name, boxes in file.boxes.items():
-        if name.isascii() and name.isdigit():
+        if name.isascii() and name.isdigit() and len(name) <= DIGITS:
             numbered.setdefault(int(name), []).append(boxes)
         else:
             foreign.append(name)
@@ -240,7 +241,7 @@ def _best(file: BoxFile, path: Path, matches: Sequence[Tuple[int, str]]) -> List
 
 def _first(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(name if len(name) <= LONG else f"{name[:LONG]}…" for name in names[:SHOWN]) + more
 
 
 def _joined(boxes: Sequence[Boxes]) -> Boxes:

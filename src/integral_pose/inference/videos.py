@@ -90,14 +90,14 @@ def source(word: str) -> Optional[Source]:
     if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+://", word):
         return _stream(word)
     path = Path(word)
-    if re.fullmatch(r"/dev/video\d+", word):
+    if re.fullmatch(r"/dev/video[0-9]{1,4}", word):
         return Source(int(word[len("/dev/video"):]), word, path.name)
     return Source(word, printable(word), printable(path.stem)) if _is_video(path) else None
 
 
 def _camera(word: str) -> Source:
     number = word[len(CAMERA) + 1:] or "0"
-    if not (number.isascii() and number.isdigit()) or word.endswith(":"):
+    if not re.fullmatch(r"[0-9]{1,4}", number) or word.endswith(":"):
         raise InputError(f"{word}: name a camera as {CAMERA}, {CAMERA}:1, {CAMERA}:2 and so on.")
     return Source(int(number), word, word.replace(":", ""))
 
