@@ -93,6 +93,15 @@ def test_it_gives_what_predict_writes_to_the_last_digit(changes: Any, options: A
             assert joint.xyz_mm and [round(value, 1) for value in joint.xyz_mm] == [entry[axis] for axis in output.MM]
 
 
+def test_it_finds_the_person_as_predict_does(pose: integral_pose.PoseNetwork, tmp_path: Path) -> None:
+    expected = written(tmp_path, "a.png", "b.png", "--run", pose.run.key, "--boxes", "find")["people"]
+    found = [people[0].to_dict() for people in pose(["a.png", "b.png"], boxes="find")]
+    for one, other in zip(found, expected):
+        assert (one["image"], len(one["joints"])) == (other["image"], 16)
+        np.testing.assert_allclose(one["box"], other["box"], atol=0.02)
+    assert found[0]["box"] != pose("a.png")[0].to_dict()["box"]
+
+
 def test_values_agree_and_are_frozen(pose: integral_pose.PoseNetwork) -> None:
     people = pose("a.png", boxes=BOXES)
     first, last = people[0], people[-1]
@@ -126,15 +135,16 @@ def test_what_is_printed_can_be_read(pose: integral_pose.PoseNetwork) -> None:
 @pytest.mark.parametrize("given", [
     lambda: [rgb(0), "b.png"], lambda: (Path("a.png"), rgb(1)), lambda: iter(["a.png", rgb(1)]),
 ], ids=["list", "tuple", "iterator"])
-@pytest.mark.parametrize("boxes", [None, [BOXES, []], lambda image: [[0, 0, image[0, 0, 0] / 255 * 60, 70]]],
-                         ids=["whole", "each", "function"])
+@pytest.mark.parametrize("boxes", [
+    None, [BOXES, []], np.array([BOXES, BOXES]), lambda image: [[0, 0, image[0, 0, 0] / 255 * 60, 70]],
+], ids=["whole", "each", "array", "function"])
 def test_several_images_give_what_each_gives(
     pose: integral_pose.PoseNetwork, given: Callable[[], Any], boxes: Any
 ) -> None:
     found = pose(given(), boxes=boxes)
     assert isinstance(found, list) or iter(found) is found
     for number, (people, name) in enumerate(zip(found, ("a.png", "b.png"))):
-        alone = pose(name, boxes=boxes[number] if isinstance(boxes, list) else boxes)
+        alone = pose(name, boxes=boxes[number] if isinstance(boxes, (list, np.ndarray)) else boxes)
         assert len(people) == len(alone)
         for person, same in zip(people, alone):
             np.testing.assert_allclose(person.xy, same.xy, atol=1e-3)
@@ -195,7 +205,7 @@ BAD: List[Any] = [
     ("a.png", "detect", "^a.png: boxes must be .* not 'detect'"), ("a.png", BOXES[0], "boxes must be"),
     ("a.png", [[500, 2, 3, 4]], "^a.png: the box .* nothing of the picture"),
     (["a.png", "b.png"], [BOXES], "^boxes: give a list of arrays .* one for each of the 2 images"),
-    (["a.png", "b.png"], np.zeros((2, 4)), "^boxes: give a list"),
+    (["a.png", "b.png"], np.zeros((2, 4)), "^boxes: give a list"), (iter(["a.png"]), 3, "^boxes: .* each image, or"),
 ]
 
 
@@ -205,6 +215,12 @@ def test_what_is_no_image_or_box_is_refused(
 ) -> None:
     with pytest.raises(integral_pose.InputError, match=message):
         pose(image, boxes=boxes)
+
+
+def test_each_image_of_an_iterator_needs_its_boxes(pose: integral_pose.PoseNetwork) -> None:
+    assert len(list(pose(iter(["a.png", "b.png"]), boxes=iter([BOXES, []])))) == 2
+    with pytest.raises(integral_pose.InputError, match="fewer arrays than images"):
+        list(pose(iter(["a.png", "b.png"]), boxes=[BOXES]))
 
 
 def test_messages_name_the_arguments(pose: integral_pose.PoseNetwork, place: Path) -> None:

@@ -12,7 +12,7 @@ import re
 import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple, Union, overload
 
@@ -27,6 +27,7 @@ from integral_pose.inference.boxes import NONE, Boxes, whole
 from integral_pose.inference.estimator import Estimator
 from integral_pose.inference.media import Picture, Unread
 from integral_pose.inference.people import Joint, People, Person
+from integral_pose.inference.search import Search
 from integral_pose.inference.videos import OpenVideo
 from integral_pose.models import saved
 from integral_pose.models.devices import one_device
@@ -41,6 +42,7 @@ __all__ = ["Joint", "People", "Person", "PoseNetwork", "load"]
 Name = Union[str, "os.PathLike[str]"]
 Image = Union[Name, Array]  # a file, or (h, w, 3) RGB uint8
 BoxesOf = Union[Any, Callable[[Array], Any], None]  # (N, 4) numbers, or what gives them for an image
+FIND = "find"  # has the network look at the whole image first, and box the person that it found
 KEY = re.compile(r"[0-9a-f]{1,10}")  # the beginning of a run's
 # Options of the commands, as messages have them -> arguments of `load`.
 SPELLINGS = (
@@ -83,6 +85,7 @@ class PoseNetwork:
 
     def __init__(self, trained: Trained, estimator: Estimator, max_pixels: int) -> None:
         self._trained, self._estimator, self._max_pixels = trained, estimator, max_pixels
+        self._search = Search(estimator)
 
     @property
     def run(self) -> Run:
@@ -124,7 +127,8 @@ class PoseNetwork:
                 iterator over its frames. To a type checker a file is an image: call `video` for a video.
             boxes: where the people are. None: all of the image is one person's box. An array (N, 4) of x, y, width and
                 height, px from the image's top left edge; for a list or an iterator of images, as many such arrays. Or
-                a function from an image (h, w, 3), RGB uint8, to such an array.
+                a function from an image (h, w, 3), RGB uint8, to such an array. "find": the network looks at the whole
+                image and boxes what it found, twice; one person an image, even if there is nobody.
 
         Raises:
             InputError: an image or the video is missing, damaged or of an unknown kind, or a box is not in its image.
@@ -163,9 +167,26 @@ class PoseNetwork:
 
     def _people(self, pictures: Iterable[Picture], boxes: Iterable[BoxesOf]) -> Iterator[People]:
         with _arguments_named():
-            views = ((picture, _boxes(picture, given)) for picture, given in zip(pictures, boxes))
+            views = ((picture, self._boxes(picture, given)) for picture, given in zip(pictures, boxes))
             for seen in self._estimator.seen(views):
                 yield People(seen, self.skeleton, self.run.coordinates == 3)
+
+    def _boxes(self, picture: Picture, given: BoxesOf) -> Boxes:
+        if given is None:
+            return whole(picture.pixels)
+        if isinstance(given, str) and given == FIND:
+            return self._search(picture)
+        edges = given(np.ascontiguousarray(picture.pixels[..., ::-1])) if callable(given) else given
+        try:
+            array = np.array(edges, float)
+        except (TypeError, ValueError):
+            array = np.empty(())
+        if array.ndim and not len(array):
+            return NONE
+        if array.ndim != 2 or array.shape[1] != 4:
+            raise InputError(f"{picture.name}: boxes must be an array (N, 4), with x, y, width and height in px for "
+                             f'each person, "{FIND}" or a function, not {edges!r:.80}.')
+        return Boxes(array, np.ones(len(array)))
 
     def _picture(self, image: Image, name: str) -> Picture:
         if not isinstance(image, (str, os.PathLike)):
@@ -216,30 +237,22 @@ def _of_array(image: Array, name: str) -> Picture:
     return Picture(name, np.ascontiguousarray(image[..., ::-1]))
 
 
-def _for_each(boxes: Any, images: Optional[int] = None) -> Iterable[BoxesOf]:
-    """The boxes of each of several images."""
-    if boxes is None or callable(boxes):
+def _for_each(boxes: Any, images: Optional[int] = None) -> Iterator[BoxesOf]:
+    """The boxes of each of several images, of which there are so many, if that is known."""
+    if boxes is None or isinstance(boxes, str) or callable(boxes):
         return repeat(boxes)
-    if images is not None and (isinstance(boxes, np.ndarray) or len(boxes) != images):
-        raise InputError(f"boxes: give a list of arrays (N, 4), one for each of the {images} images, or a function "
-                         "from an image to its boxes.")
-    return iter(boxes)
+    listed = isinstance(boxes, (list, tuple)) or (isinstance(boxes, np.ndarray) and boxes.ndim == 3)
+    fits = isinstance(boxes, Iterable) if images is None else listed and len(boxes) == images
+    if not fits:
+        each = "image" if images is None else f"of the {images} images"
+        raise InputError(f"boxes: give a list of arrays (N, 4), one for each {each}, or a function from an image to "
+                         "its boxes.")
+    return chain(boxes, _no_more())
 
 
-def _boxes(picture: Picture, given: BoxesOf) -> Boxes:
-    if given is None:
-        return whole(picture.pixels)
-    edges = given(np.ascontiguousarray(picture.pixels[..., ::-1])) if callable(given) else given
-    try:
-        array = np.array(edges, float)
-    except (TypeError, ValueError):
-        array = np.empty(())
-    if array.ndim and not len(array):
-        return NONE
-    if array.ndim != 2 or array.shape[1] != 4:
-        raise InputError(f"{picture.name}: boxes must be an array (N, 4), with x, y, width and height in px for each "
-                         f"person, not {edges!r:.80}.")
-    return Boxes(array, np.ones(len(array)))
+def _no_more() -> Iterator[BoxesOf]:
+    yield from ()
+    raise InputError("boxes: there are fewer arrays than images. Give an array (N, 4) for each image, [] for nobody.")
 
 
 def _readable(video: OpenVideo) -> Iterator[Picture]:
