@@ -1,6 +1,7 @@
 """Compiling and loading what the program has in C++, what happens where either fails, and the operator for MXNet."""
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from integral_pose.synthetic.drawing import capsules
 from scripts.compile import main as compile_all
 from symbols.integral import Integral
-from symbols.native import marginals
+from symbols.native import Library, marginals
 
 ROOT = Path(__file__).resolve().parents[2]
 LIBRARIES = [marginals.LIBRARY, capsules.LIBRARY]
@@ -29,20 +30,86 @@ def elsewhere(tmp_path):
     return replace(marginals.LIBRARY, source=Path(shutil.copy(marginals.LIBRARY.source, tmp_path)))
 
 
+@pytest.fixture
+def small(tmp_path):
+    """A library that compiles in no time."""
+    source = tmp_path / "small.cc"
+    source.write_text('extern "C" int one() { return 1; }')
+    return Library(source, "nothing counts to one")
+
+
 @needs_a_compiler
 @each_library
 def test_is_compiled_where_a_compiler_is(library):
     assert library.path.exists(), "`make setup` or `python -m scripts.compile` builds what this tests"
 
 
-def test_without_the_library_nothing_is_opened(elsewhere):
+@needs_a_compiler
+def test_first_use_compiles_and_prints_that_once(small, capsys):
+    assert small.opened(str) == str(small.path) and small.path.exists()
+    assert capsys.readouterr().err == "Compiling small.cc, once: some seconds.\n"
+    assert small.opened(str) == str(small.path) and capsys.readouterr().err == ""
+
+
+@needs_a_compiler
+def test_of_several_processes_one_compiles(small):
+    """All begin at once; those that wait find what the first has made."""
+    program = f"""
+from pathlib import Path
+from symbols.native import Library
+print(Library(Path({str(small.source)!r}), "nothing").opened(str))
+"""
+    together = [subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE,
+                                 stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    outputs = [process.communicate() for process in together]
+    assert len({path for path, _ in outputs}) == 1 and outputs[0][0].strip().endswith(".so")
+    assert sorted(said for _, said in outputs) == ["", "", "Compiling small.cc, once: some seconds.\n"]
+
+
+def test_without_a_compiler_a_sentence_is_printed_once(monkeypatch, elsewhere, capsys):
+    monkeypatch.setenv("PATH", "")
     assert elsewhere.opened(str) is None
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "MXNet's own operators take its place" in said and "apt-get install g++" in said
+    assert elsewhere.opened(str) is None and capsys.readouterr().err == ""
+
+
+@needs_a_compiler
+def test_a_compiler_that_was_installed_later_is_used(monkeypatch, small):
+    with monkeypatch.context() as without:
+        without.setenv("PATH", "")
+        assert small.opened(str) is None
+    assert small.opened(str)
+
+
+def test_a_failed_compilation_is_not_repeated(monkeypatch, small, capsys):
+    tries = []
+    monkeypatch.setattr(type(small), "_compile", lambda library: tries.append(library) or "it is too old")
+    assert small.opened(str) is small.opened(str) is None and len(tries) == 1
+    assert capsys.readouterr().err.endswith("it is too old.\n")
+    assert small.build() == "it is too old" and len(tries) == 2, "asked for, it is tried again"
+
+
+def test_where_the_program_is_read_only_the_cache_has_it(monkeypatch, small, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
+    assert small.path.parent == tmp_path / "cache" / "integral-pose"
+    monkeypatch.setattr(type(small), "_compile", lambda library: library.path.write_text("compiled") and None)
+    assert small.opened(str) == str(small.path)
+    assert not list(small.source.parent.glob("*.so"))
+
+
+def test_where_nothing_can_be_written_it_is_done_without(monkeypatch, small, capsys):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(small.source))  # a file
+    monkeypatch.setattr(os, "access", lambda folder, mode: False)
+    assert small.opened(str) is None and "cannot be written" in capsys.readouterr().err
+    assert "set XDG_CACHE_HOME" in small.build()
 
 
 def test_a_library_that_does_not_load_is_named(monkeypatch, elsewhere):
     elsewhere.path.write_bytes(b"of another machine")
     monkeypatch.setattr(marginals, "LIBRARY", elsewhere)
-    message = f"{re.escape(str(elsewhere.path))} does not load, so MXNet's own .*remove it and run .*scripts.compile"
+    message = f"{re.escape(str(elsewhere.path))} does not load, so MXNet's own .*remove it and run `integral-pose compile"
     with pytest.warns(RuntimeWarning, match=message) as caught:
         assert not marginals.loaded.__wrapped__()
     assert caught[0].filename == __file__
@@ -67,10 +134,10 @@ def test_without_a_compiler_nothing_is_built(monkeypatch, elsewhere):
 
 
 @needs_a_compiler
-def test_source_that_does_not_compile_is_no_traceback(elsewhere):
-    elsewhere.source.write_text("int main( {")
-    assert re.match(r"\S+ could not compile marginals.cc \(.*error", elsewhere.build())
-    assert list(elsewhere.source.parent.iterdir()) == [elsewhere.source]
+def test_source_that_does_not_compile_is_no_traceback(small):
+    small.source.write_text("int main( {")
+    assert re.match(r"\S+ could not compile small.cc \(.*error", small.build())
+    assert list(small.source.parent.iterdir()) == [small.source]
 
 
 @needs_a_compiler
@@ -78,7 +145,7 @@ def test_builds_a_library_that_another_process_loads(elsewhere):
     assert elsewhere.build() is None
     program = f"""
 import dataclasses, pathlib, mxnet as mx
-from symbols.native import marginals
+from symbols.native import Library, marginals
 marginals.LIBRARY = dataclasses.replace(marginals.LIBRARY, source=pathlib.Path({str(elsewhere.source)!r}))
 from scripts.compile import main as compile_all
 from symbols.integral import Integral
@@ -116,4 +183,5 @@ def test_set_up_says_what_is_compiled_and_why_something_is_not(monkeypatch, caps
     assert compile_all([]) == 0
     operator, painter = capsys.readouterr().out.splitlines()
     assert operator.startswith("marginals.cc is not compiled, so MXNet's own operators take its place: there is no g++")
-    assert painter == f"capsules.cc is compiled as {capsules.LIBRARY.path.name}." or not capsules.LIBRARY.path.exists()
+    compiled = f"capsules.cc is compiled as {capsules.LIBRARY.path.name}."
+    assert painter == compiled or not capsules.LIBRARY.path.exists()

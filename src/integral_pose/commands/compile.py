@@ -14,7 +14,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     """Prints for each library its compiled file, or why it is not compiled, which is not an error."""
     console.Parser(prog="python -m scripts.compile", description=__doc__).parse_args(argv)
     for library in (marginals.LIBRARY, capsules.LIBRARY):
-        reason = None if library.path.exists() else library.build()
+        reason = library.build()
         done = f"is not compiled, so {library.instead}: {reason}." if reason else f"is compiled as {library.path.name}."
         print(library.source.name, done, flush=True)
     return 0
