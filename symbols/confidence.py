@@ -1,4 +1,4 @@
-"""How sure a joint is that was read off a heat map as an expectation, which itself does not tell."""
+"""The confidence of a joint that is the expectation of a heat map, since the expectation itself gives none."""
 from __future__ import annotations
 
 from typing import Any
@@ -9,8 +9,8 @@ from symbols.maps import OnLogits, Tensor, centres, reshape_axes
 class MassNear(OnLogits):
     """Logits (N, K * D, H, W), joints (N, K, C) in fractions -> (N, K): the probability of the cells near each joint.
 
-    Near are cells whose centres lie within `radius` cells along each axis. A map with one sharp peak gives about 1; one
-    with two peaks has its expectation between them, where there is little: so it gives about 0.
+    A cell is near if its centre is lie within `radius` cells along each axis. A map with one sharp peak gives about 1;
+    one with two peaks has its expectation between them, where there is little: so it gives about 0.
 
     Raises:
         ValueError, mx.MXNetError: the map's size is not the one the block was built for.

@@ -1,4 +1,4 @@
-"""From features to logits of heat maps, or straight to joints (Sec. 5, Training)."""
+"""From features to logits of heat maps, or directly to joints (Sec. 5, Training)."""
 from __future__ import annotations
 
 from typing import Any

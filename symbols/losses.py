@@ -1,4 +1,4 @@
-"""What each method is trained with (Sec. 3).  Targets are built on the device from coordinates.
+"""The losses of the methods (Sec. 3).  Targets are built on the device from coordinates.
 
 Every loss is called as loss(output, joints, weights) and gives one number a person, (N,).  `joints` (N, K, C)
 are fractions of the patch; `weights` (N, K, C) are 1 where a coordinate is known.  Sums over cells, means over

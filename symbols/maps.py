@@ -12,7 +12,7 @@ Tensor = Any  # mx.nd.NDArray or mx.sym.Symbol
 
 
 class OnMaps(HybridBlock):
-    """What works on maps (N, channels, H, W) of a size that is fixed when it is built.
+    """A block on maps (N, channels, H, W) whose size is fixed when it is built.
 
     A call with arrays checks their size, since MXNet's reshape would take a wrong one and corrupt memory. In a graph,
     whose sizes come later, the contractions and `reshape_axes` raise.
@@ -33,7 +33,7 @@ class OnMaps(HybridBlock):
 
 
 class OnLogits(OnMaps):
-    """What works on the logits (N, K * D, H, W) of K joints' maps.
+    """A block on the logits (N, K * D, H, W) of K joints' maps.
 
     Args:
         fused: whether the compiled operator may be taken, where it is there and the logits are on the CPU. A symbol

@@ -1,4 +1,4 @@
-"""A whole network as a single HybridBlock: backbone, head and what reads the heat maps; in one stage or several."""
+"""A whole network as a single HybridBlock: backbone, head and readout of the heat maps; in one stage or several."""
 from __future__ import annotations
 
 from typing import Any, Iterable, List, Optional, Sequence, Tuple

@@ -169,7 +169,7 @@ def test_a_video_cut_short_gives_what_there_is_and_warns(pose: integral_pose.Pos
         warnings.simplefilter("always")
         count = len(list(pose(path)))
     assert [str(one.message) for one in told if one.category is UserWarning] == [
-        f"{path}: ends after {count} of 12 frames; it may be damaged."]
+        f"{path}: ends after {count} of 12 frames; the file may be damaged."]
     assert 0 < count < 12
 
 
@@ -185,8 +185,8 @@ def test_networks_are_found_by_name_key_folder_and_file(place: Path) -> None:
 
 @pytest.mark.parametrize("network, options, message", [
     ("poeple", {}, r"'poeple': there is no such network.*people.*a run's key or folder"),
-    ("0a0a", {}, "^0a0a: no run matches"), ("0a0a", {"runs": "empty"}, "or name another folder with runs"),
-    ("none.params", {}, "^none.params: there is no such file"), (".", {}, "no such file.*Name the folder"),
+    ("0a0a", {}, "^0a0a: no run matches"), ("0a0a", {"runs": "empty"}, "runs gives another folder"),
+    ("none.params", {}, "^none.params: there is no such file"), (".", {}, "no such file.*Give the folder"),
     ("people", {"device": "gpu:7"}, '^device="gpu:7": MXNet .*eave out device'),
     ("people", {"device": "cuda"}, "^device='cuda': give"), ("people", {"focal": -1}, "^focal=-1"),
 ], ids=str)

@@ -237,5 +237,5 @@ def test_a_damaged_or_edited_run_json_is_refused(content, said, tmp_path):
 
 
 def test_a_missing_run_json_is_named(tmp_path):
-    with pytest.raises(InputError, match="Name the folder of a trained run"):
+    with pytest.raises(InputError, match="Give the folder of a trained run"):
         read(tmp_path)

@@ -280,7 +280,7 @@ class Run:
         for word in words:
             name, equals, text = word.partition("=")
             _demand(bool(equals), f"{word}: write FIELD=VALUE, as in batch=64")
-            _demand(name in defaults, f"{name}: there is no such field. There are {', '.join(defaults)}")
+            _demand(name in defaults, f"{name}: there is no such field. The fields are {', '.join(defaults)}")
             found[name] = _parsed(name, text, type(defaults[name]))
         return found
 
@@ -306,7 +306,7 @@ def read(path: Path) -> Run:
         run = Run.from_settings({name: value for name, value in stored.items() if name not in ("key", "label")})
     except OSError:
         raise InputError(
-            f"{path}: there is no such file. Name the folder of a trained run, such as runs/quick/1a2b3c4d5e."
+            f"{path}: there is no such file. Give the folder of a trained run, such as runs/quick/1a2b3c4d5e."
         ) from None
     except (ValueError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: does not describe a run of this version of the program ({error}).") from error

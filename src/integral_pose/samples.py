@@ -1,4 +1,4 @@
-"""One annotated person, and the way from a picture on disk to what a network sees.
+"""One annotated person, and the steps from an image on disk to the network's input.
 
 A `Jitter` is drawn first and applied once: it only moves the patch, so pixels are resampled a
 single time and joints cannot drift from them.
@@ -136,7 +136,7 @@ _TABLES = _tables(NO_GAINS)
 
 
 def encode(sample: Sample, patch: Patch, skeleton: Skeleton, coordinates: int = 2) -> Tuple[Array, Array]:
-    """The joints as the network should say them, in C = 2 or 3 coordinates.
+    """The joints as the network should predict them, in C = 2 or 3 coordinates.
 
     Returns:
         fractions of the patch (K, C) float32, and weights (K, C) float32, 1 where a coordinate is known: the joint was

@@ -45,12 +45,12 @@ def test_the_written_size_tells_which_picture_was_annotated(tmp_path: Path, orie
 @pytest.mark.parametrize("size, orientation", [((40, 40), 6), ((40, 40), 3), ((40, 24), 3), ((40, 24), 2)])
 def test_where_it_cannot_tell_the_user_is_asked(tmp_path: Path, size: Tuple[int, int], orientation: int) -> None:
     sizes: Dict[Path, Tuple[float, float]] = {photo(tmp_path, "a.jpg", size, orientation): size}
-    with pytest.raises(InputError, match=r"ann.json: 1 pictures.*a\.jpg.*--labels-of seen or --labels-of stored"):
+    with pytest.raises(InputError, match=r"ann.json: 1 images.*a\.jpg.*--labels-of seen or --labels-of stored"):
         checked(tmp_path, sizes)
     for labels_of, upright in (("seen", True), ("stored", False)):
         assert [image.upright for image in checked(tmp_path, sizes, labels_of).values()] == [upright]
     sizes[photo(tmp_path, "b.jpg", (40, 24), 6)] = (24, 40)
-    with pytest.raises(InputError, match="1 other pictures of the file are annotated as they are seen"):
+    with pytest.raises(InputError, match="1 other images of the file are annotated as displayed"):
         checked(tmp_path, sizes)
 
 
@@ -89,7 +89,7 @@ def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "3.jpg").write_bytes(cut[: len(cut) // 2])
     (tmp_path / "5.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(40))
     (tmp_path / "7.jpg").unlink()
-    with pytest.raises(InputError, match=r"3 of its pictures.*3\.jpg.*damaged.*5\.jpg.*HEIC.*7\.jpg.*missing"):
+    with pytest.raises(InputError, match=r"3 of its images.*3\.jpg.*damaged.*5\.jpg.*HEIC.*7\.jpg.*missing"):
         checked(tmp_path, dict(sizes))
 
 

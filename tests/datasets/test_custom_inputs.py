@@ -159,7 +159,7 @@ def test_who_is_left_out_is_counted_and_named(place: Path) -> None:
 
 def test_a_file_of_nobody_says_why(place: Path) -> None:
     written(place, changed(annotations(), lambda person: person.update(iscrowd=1)))
-    with pytest.raises(InputError, match="nobody has a joint there.*13 marked as crowds"):
+    with pytest.raises(InputError, match="no annotation has a joint.*13 marked as crowds"):
         register(place)
 
 
@@ -221,7 +221,7 @@ def test_the_largest_picture_is_the_users_choice(
     monkeypatch.setattr(batches.PICTURES, "most_pixels", 1)  # which the command changes, and the test undoes
     assert train.main([*command(place), "--max-pixels", "7999"]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert "12 of its pictures cannot be used" in said and "0.jpg: is 100 x 80 px" in said and "And 7 more" in said
+    assert "12 of its images cannot be used" in said and "0.jpg: is 100 x 80 px" in said and "And 7 more" in said
     assert batches.PICTURES.most_pixels == 7999
 
 
@@ -247,7 +247,7 @@ def test_width_and_height_tell_whether_a_turned_photograph_was_annotated_as_seen
 
 def test_where_sizes_do_not_tell_the_user_is_asked(place: Path) -> None:
     tagged(place / "images" / "4.jpg", 3)
-    with pytest.raises(InputError, match=r"1 pictures have an EXIF tag .*4\.jpg.*--labels-of"):
+    with pytest.raises(InputError, match=r"1 images have an EXIF tag .*4\.jpg.*--labels-of"):
         register(place)
     names = set()
     for labels_of in ("seen", "stored"):
@@ -291,7 +291,7 @@ def test_sizes_that_are_not_in_the_file_are_the_pictures(none: Any, place: Path)
     written(place, content)
     assert [sample.box for sample in everybody(place, register(place).name)] == [sample.box for sample in truth]
     tagged(place / "images" / "3.jpg", 6)
-    with pytest.raises(InputError, match=r"3\.jpg: an EXIF tag turns it, .* has no width and height .*--labels-of"):
+    with pytest.raises(InputError, match=r"3\.jpg: an EXIF tag rotates it, .* has no width and height .*--labels-of"):
         register(place)
     seen = register(place, labels_of="seen")
     assert [sample.image.name for sample in everybody(place, seen.name) if sample.upright] == ["3.jpg"]
@@ -347,7 +347,7 @@ def test_a_picture_keeps_its_part_in_any_order_and_when_others_join() -> None:
 @pytest.mark.parametrize("names, pattern, said", [
     (["a.jpg", "b.jpg"], None, "joints in 2 images, and 3 are needed"),
     ([f"frame_{i:04}.jpg" for i in range(50)], None, "frames or copies of 1, and 3 are needed.*--group"),
-    (FORMS["numbers"], "x", "--group x: does not match the picture p000.jpg"),
+    (FORMS["numbers"], "x", "--group x: does not match the image p000.jpg"),
     (FORMS["numbers"], "p", "--group keeps the 12 pictures together as 1"),
 ])
 def test_what_cannot_be_divided_gets_a_sentence(names: List[str], pattern: Any, said: str) -> None:
@@ -419,12 +419,12 @@ def test_files_of_ones_own_parts_are_taken_as_they_are(place: Path) -> None:
     assert sizes == [9, 2, 4]  # two in the first picture
     assert "The same picture is in more than one part: 0.jpg (train), 0.jpg (test)." in data.notes[-1]
     (place / "test.json").write_text(json.dumps(part_of(annotations(), [])))
-    with pytest.raises(InputError, match="test.json: nobody has a joint there"):
+    with pytest.raises(InputError, match="test.json: no annotation has a joint"):
         custom.register(custom.find(place / "train.json", test=place / "test.json"), place / "data")
     other = part_of(annotations(), [1])
     other["categories"][0]["keypoints"] = [*other["categories"][0]["keypoints"][:6], "bell"]
     (place / "test.json").write_text(json.dumps(other))
-    with pytest.raises(InputError, match="its joints are not those of"):
+    with pytest.raises(InputError, match="its joints differ from those of"):
         custom.find(place / "train.json", test=place / "test.json")
 
 

@@ -343,7 +343,7 @@ def test_other_mat_files_are_refused(tmp_path):
     with pytest.raises(InputError, match="a.mat: holds no RELEASE"):
         mpii.read_truth(tmp_path / "a.mat")
     scipy.io.savemat(tmp_path / "b.mat", {"pos_gt_src": np.zeros((14, 2, 3))})
-    with pytest.raises(InputError, match="b.mat: is not laid out as gt_valid.mat"):
+    with pytest.raises(InputError, match="b.mat: is not in the format of gt_valid.mat"):
         mpii.read_truth(tmp_path / "b.mat")
 
 

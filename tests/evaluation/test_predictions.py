@@ -77,7 +77,7 @@ def test_axes_are_told_by_their_sizes(tmp_path, name, order, count):
 
 def test_axes_that_their_sizes_do_not_tell_are_asked_about(tmp_path):
     np.save(tmp_path / "a.npy", np.zeros((16, 2, 16)))
-    with pytest.raises(InputError, match=r"of shape \(16, 2, 16\), whose axes cannot be told apart"):
+    with pytest.raises(InputError, match=r"of shape \(16, 2, 16\), whose axes are ambiguous"):
         predictions.read(tmp_path / "a.npy", 16)
 
 
@@ -230,7 +230,7 @@ def test_frames_that_lack_are_counted_and_named(tmp_path, name):
 @pytest.mark.parametrize("name", ["named.json", "paths.json", "a.csv"])
 def test_images_that_are_no_test_frames_are_counted_and_named(tmp_path, name):
     POSE_WRITERS[name](tmp_path / name, POSES)
-    with pytest.raises(InputError, match=r"no test frames, .*: 2 \(the first: .*_000065.jpg"):
+    with pytest.raises(InputError, match=r"not test frames, .*: 2 \(the first: .*_000065.jpg"):
         predictions.read_poses(tmp_path / name, [image for image in IMAGES if "000065" not in image.name])
 
 
@@ -241,7 +241,7 @@ def test_names_shared_by_several_images_need_their_folders(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(by_path))
     np.testing.assert_array_equal(predictions.read_poses(tmp_path / "a.json", images), POSES[:, :17])
     (tmp_path / "a.json").write_text(json.dumps(by_name))
-    with pytest.raises(InputError, match="do not tell apart: 1 .*img_000001"):
+    with pytest.raises(InputError, match="ambiguous: 1 .*img_000001"):
         predictions.read_poses(tmp_path / "a.json", images)
 
 
@@ -295,7 +295,7 @@ def test_ids_that_tell_nothing_are_refused(tmp_path):
     with pytest.raises(InputError, match="several test frames"):
         predictions.read_poses(path, IMAGES, data=write_data(tmp_path, [0, 64, 128, 0, 64, 128]))
     write_results(path, relative, [400, 464, 528, 10, 75, 138])
-    with pytest.raises(InputError, match=r"no test frames, .*: 1 \(the first: 75\)"):
+    with pytest.raises(InputError, match=r"not test frames, .*: 1 \(the first: 75\)"):
         predictions.read_poses(path, IMAGES, data=write_data(tmp_path))
 
 

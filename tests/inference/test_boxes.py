@@ -90,8 +90,8 @@ def test_fractions_are_recognised_and_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name, content, said", [
-    ("b.json", "{", "cannot be read as a JSON"), ("b.json", "3", "is no list of boxes"),
-    ("b.json", '{"images": [], "annotations": []}', "is no list of boxes"),
+    ("b.json", "{", "cannot be read as a JSON"), ("b.json", "3", "is not a list of boxes"),
+    ("b.json", '{"images": [], "annotations": []}', "is not a list of boxes"),
     ("b.json", '[{"image_id": "a", "bbox": [1, 2, 3]}]', "box 0 .*`bbox` must be 4 finite numbers"),
     ("b.json", '[{"image_id": "a", "bbox": [1, 2, -1, 4]}]', "width and height must not be below 0"),
     ("b.json", '[{"image_id": "a", "bbox": [0, 0, 0, 0]}]', "none of its 1 boxes of people has a width and a height"),
@@ -158,7 +158,7 @@ def test_a_misspelt_name_and_its_picture_are_both_told() -> None:
     boxes = box_files.of_pictures(file_of("a", "bb.jpg"), paths)
     assert widths(boxes, paths) == [[1], []]
     assert "1 of its 2 images are none of the pictures given: bb.jpg." in boxes.notes[0]
-    assert "has no box for 1 of 2 pictures, in which nobody is looked for: b.jpg." in boxes.notes[1]
+    assert "has no box for 1 of 2 images; nobody is predicted there: b.jpg." in boxes.notes[1]
 
 
 def test_two_names_of_one_picture_are_put_together() -> None:
@@ -196,5 +196,5 @@ def test_frames_that_are_not_in_the_video_are_told() -> None:
     with pytest.raises(InputError, match=r"none of its 2 frames \(8, 9\) is in the video, whose frames are 0 to 4"):
         box_files.of_frames(file_of("8", "9")).after(5, True)
     assert box_files.of_frames(file_of("0", 5000 * "1")).foreign == [5000 * "1"]
-    with pytest.raises(InputError, match=r"its images \(a.jpg\) are no numbers"):
+    with pytest.raises(InputError, match=r"its images \(a.jpg\) are not numbers"):
         box_files.of_frames(file_of("a.jpg"))

@@ -196,7 +196,7 @@ def test_folders_give_their_pictures_by_name(tmp_path: Path) -> None:
     assert "is empty" in found.unread[0].reason and "heif-convert photo.HEIC photo.jpg" in found.unread[2].reason
     folder, notes, clips = sorted(found.skipped)
     assert "left out 5 that are each a video: clip0.mp4, clip1.mp4, clip2.mp4, …. Give it to predict" in clips
-    assert "1 that is a text: notes.txt." in notes and "1 that is a folder: sub. Name it too" in folder
+    assert "1 that is a text: notes.txt." in notes and "1 that is a folder: sub. Give it too" in folder
 
 
 def test_one_name_that_is_not_utf_8_does_not_end_a_folder(tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_runs_are_found_by_folder_and_by_the_beginning_of_their_key(tmp_path: Pa
     (twin / "net.params").unlink()
     with pytest.raises(InputError, match="has no parameters yet"):
         saved.find(str(twin), tmp_path)
-    with pytest.raises(InputError, match="holds no trained runs"):
+    with pytest.raises(InputError, match="contains no trained runs"):
         saved.find("a", tmp_path / "elsewhere")
 
 

@@ -340,7 +340,7 @@ def test_an_integral_goes_on_from_heat_vectors_as_their_expectation(tmp_path: Pa
 
 
 def test_a_split_without_people_is_refused() -> None:
-    with pytest.raises(InputError, match="the held-out split of .* has no people"):
+    with pytest.raises(InputError, match="the held-out split of .* has no annotated people"):
         loader.batches(TINY, "held-out", Given([]))
 
 

@@ -27,8 +27,8 @@ def test_other_columns_are_left_out_and_order_is_that_of_the_kinds(tmp_path: Pat
 @pytest.mark.parametrize("content, said", [
     (b"", "line 1: there is no column name"),
     (b"name,size\na,1\n", "line 1: there is no column share"),
-    (b"name,size,share\na,1,0.5\nb,2\n", "line 3: there are not as many cells"),
-    (b"name,size,share\na,1,0.5,7\n", "line 2: there are not as many cells"),
+    (b"name,size,share\na,1,0.5\nb,2\n", "line 3: the number of cells differs"),
+    (b"name,size,share\na,1,0.5,7\n", "line 2: the number of cells differs"),
     (b"name,size,share\na,1,0.5\nb,2,0.1", "line 3: the last line is cut short"),
     (b"name,size,share\na,one,0.5\n", "line 2: 'one' cannot stand in column size"),
     (b"name,size,share\n\xff\xfe,1,0.5\n", "x.csv, line 1"),

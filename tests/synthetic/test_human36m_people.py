@@ -327,5 +327,5 @@ def test_a_killed_call_is_taken_up_again(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_folder_with_other_data_is_refused(made: Path) -> None:
-    with pytest.raises(InputError, match="holds other data"):
+    with pytest.raises(InputError, match="contains other data"):
         make(made, 1, 2, 2, seed=SEED)

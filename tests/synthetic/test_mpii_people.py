@@ -281,12 +281,12 @@ def test_a_complete_folder_is_left_as_it_is(made: Path, monkeypatch: pytest.Monk
 
 
 def test_a_folder_with_other_data_is_refused(made: Path) -> None:
-    with pytest.raises(InputError, match="holds other data"):
+    with pytest.raises(InputError, match="contains other data"):
         make(made, 4, 2, seed=8)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(made: Path) -> None:
-    with pytest.raises(InputError, match="cannot be made"):
+    with pytest.raises(InputError, match="cannot be created"):
         make(made / "annot" / "train.json" / "deeper" / "mpii", 4, 3, seed=8)
 
 

@@ -33,9 +33,9 @@ EXAMPLE = f"""examples:
 
 The output is a JSON list with a record for each person found:
   {{"image_id": 785, "category_id": 1, "bbox": [277.12, 45.7, 225.09, 333.56], "score": 0.99997}}
-bbox is x, y, width and height in px, counted from the picture's top left edge. image_id is COCO's number where the
-file's name ends in its 12 digits (000000000785.jpg), and the file's name where it does not (photo.jpg). Both COCO's own
-tools and `--boxes FILE` take the file.
+bbox is x, y, width and height in px, from the image's top left corner. image_id is COCO's number where the file's name
+ends in its 12 digits (000000000785.jpg), and the file's name where it does not (photo.jpg). Both COCO's own tools and
+`--boxes FILE` take the file.
 
 Detectors, all trained on COCO by GluonCV's authors, the most accurate first; the last ones are for CPUs:
   {(chr(10) + "  ").join(DETECTORS)}
@@ -152,7 +152,7 @@ def _write(path: Path, found: List[Dict[str, Any]]) -> None:
         with replacing(path) as draft:
             draft.write_text("[" + ",\n".join(map(json.dumps, found)) + "]\n")
     except OSError as error:
-        raise InputError(f"--out {path}: cannot be written ({error.strerror}). Name another file.") from error
+        raise InputError(f"--out {path}: cannot be written ({error.strerror}). Choose another file.") from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -53,7 +53,8 @@ def _export(args: argparse.Namespace) -> str:
             export.write_mxnet(graph, stem)
             lines.append(f"{stem}-symbol.json, {stem}-0000.params, {stem}.json")
     except OSError as error:
-        raise InputError(f"--out {args.out}: cannot be written to ({error.strerror}). Name another folder.") from error
+        raise InputError(f"--out {args.out}: cannot be written to ({error.strerror}). Choose another "
+                         "folder.") from error
     return "\n".join(lines)
 
 

@@ -139,7 +139,7 @@ def _check(args: argparse.Namespace) -> None:
     if not 0 <= args.focal < float("inf"):
         raise InputError(f"--focal {args.focal}: must be a number of px, or 0 for the assumed focal length.")
     if args.out.exists() and not args.out.is_dir():
-        raise InputError(f"--out {args.out}: is a file. Name a folder.")
+        raise InputError(f"--out {args.out}: is a file. Give a folder.")
 
 
 def _summary(outcome: Outcome, args: argparse.Namespace) -> str:

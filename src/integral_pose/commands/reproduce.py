@@ -134,7 +134,8 @@ def _data(options: argparse.Namespace) -> Path:
 def _tell_unused(options: argparse.Namespace, site: Site) -> None:
     if site.data != options.data:
         print(f"--data {options.data} (DATA=) is not used: the {options.profile} profile trains on synthetic people, "
-              f"which are made in {site.data}/ and not among other data. The paper profile uses it.", file=sys.stderr)
+              f"which are generated in {site.data}/, apart from other data. The paper profile uses "
+              "it.", file=sys.stderr)
 
 
 def _own_devices(gpus: Sequence[mx.Context], own: distributed.Crew) -> Sequence[mx.Context]:

@@ -122,12 +122,13 @@ def _notes(notes: Sequence[str], run: Run, skeleton: Skeleton) -> List[str]:
     """What the user ought to look at before trusting the numbers, a line each."""
     pairs = _pairs(skeleton)
     if run.steps < ENOUGH:
-        notes = [*notes, f"{run.steps} steps show that everything runs; the numbers below say nothing."]
+        notes = [*notes, f"{run.steps} steps only show that everything runs; the numbers below mean nothing."]
     if pairs:
         sides = f"Left and right: {', '.join(pairs)}."
     elif run.mirror and len(skeleton.joints) > 1:
-        sides = ("No joint's name tells a side, and pictures are mirrored in training. If some joints change places in "
-                 "a mirror, name them with --pairs LEFT=RIGHT; if mirrored pictures are wrong, give --no-mirror.")
+        sides = ("No joint's name has a side (left or right), and images are mirrored in training. If some joints "
+                 "must be swapped in a mirrored image, give them with --pairs LEFT=RIGHT; if mirrored images would be "
+                 "wrong, use --no-mirror.")
     else:
         return [f"- {note}" for note in notes]
     return [f"- {note}" for note in (sides, *notes)]
@@ -144,7 +145,7 @@ def _pattern(text: str) -> Pattern[str]:
     try:
         return re.compile(text)
     except re.error as error:
-        raise argparse.ArgumentTypeError(f"{text} is no regular expression: {error}") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a regular expression: {error}") from None
 
 
 def _table(result: pck.PCK, skeleton: Skeleton) -> List[str]:
@@ -180,11 +181,11 @@ def _parser() -> argparse.ArgumentParser:
                         "groups: '^[^/]*' keeps folders together, '(.*)_[0-9]*' all that differ in their last number; "
                         "'.*' takes each picture by itself")
     parser.add_argument("--pairs", nargs="+", metavar="LEFT=RIGHT",
-                        help="joints that change places in a mirror, where their names do not tell; NAME by itself has "
-                        "no side")
+                        help="joints that are swapped in mirrored images, if their names do not show it; NAME alone "
+                        "has no side")
     parser.add_argument("--labels-of", choices=custom_images.LABELS_OF, default="",
-                        help="whether joints are px of photographs as they are seen, or as they are stored before "
-                        "their EXIF tag turns them (default: as each picture's width and height in the file tell)")
+                        help="whether joints are in px of images as displayed (seen), or before the rotation in their "
+                        "EXIF tag (stored) (default: as each image's width and height in the file show)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
     parser.add_argument("--category", default="", metavar="NAME",

@@ -1,4 +1,4 @@
-"""Samples to mini-batches: batch number `step` of a run is always the same, whoever makes it and when."""
+"""Samples to mini-batches: batch number `step` of a run is always the same, in any process and at any time."""
 from __future__ import annotations
 
 import os
@@ -28,7 +28,7 @@ Stamp = Tuple[int, ...]
 class Pictures:
     """Decoded pictures, kept until they fill `most` bytes: all of a small data set, a few of a large one.
 
-    None gives way to another, since in a shuffled order none is asked for sooner than the rest.
+    None is evicted, since in a shuffled order all are equally likely to be needed next.
     """
 
     def __init__(self, most: int) -> None:
@@ -62,7 +62,7 @@ class Pictures:
 
 
 def _stamp(path: Path) -> Stamp:
-    """What tells a file from one that took its place; nothing for a file that is missing."""
+    """What distinguishes a file from its replacement; nothing for a missing file."""
     with suppress(OSError):
         status = path.stat()
         return status.st_mtime_ns, status.st_size
@@ -78,7 +78,7 @@ PICTURES = Pictures(room())  # of this process
 
 
 class Batch(NamedTuple):
-    """What a network sees and should say."""
+    """The network's input and target."""
 
     images: Array  # (N, 3, size, size) float32, normalised
     joints: Array  # (N, K, C) float32, fractions of the patch
@@ -123,7 +123,7 @@ class Batches:
         return self._made(self.draws(step))
 
     def draws(self, step: int) -> List[Tuple[Sample, Jitter]]:
-        """Who is in the mini-batch of a training step, or in this process's part, and how each is moved."""
+        """The people of a training step's mini-batch, or of this process's part, and their augmentation."""
         epoch, place = divmod(step, self.per_epoch)
         order = self._rng(epoch, 0).permutation(len(self.samples))
         chosen = order[place * self.size : (place + 1) * self.size][self.own]
@@ -139,7 +139,7 @@ class Batches:
         return ahead(self.batch, start, None, workers)
 
     def once(self, workers: int) -> Iterator[Batch]:
-        """Everybody once, in order."""
+        """All people once, in order."""
         return ahead(self.in_order, 0, -(-len(self.samples) // self.size), workers)
 
     def _jitter(self, epoch: int, index: int) -> Jitter:

@@ -102,7 +102,7 @@ def _class(name: str) -> Type[DataSet]:
         return CustomData
     kind = (name[len(SYNTHETIC):] if name.startswith(SYNTHETIC) else name).split("-")[0]
     if kind not in KINDS:
-        raise InputError(f"{name}: there is no such data set. There are {', '.join(KINDS)}, and custom data.")
+        raise InputError(f"{name}: there is no such data set. Known are {', '.join(KINDS)}, and custom data.")
     return KINDS[kind]
 
 

@@ -107,7 +107,7 @@ def read(folder: Path, split: str) -> List[Sample]:
             Held-out people serve to choose checkpoints and learning-rate drops only.
 
     Raises:
-        InputError: the folder is not laid out so, or the annotation file is wrong.
+        InputError: the folder does not have this layout, or the annotation file is wrong.
     """
     if split not in ("train", "held-out", "test"):
         raise ValueError(f"no such split: {split}")
@@ -162,7 +162,7 @@ def known(path: Path, images: Array, annotated: Collection[int]) -> Array:
     inside = np.array([image in annotated for image in images.tolist()], bool)
     if len(inside) and not inside.any():
         raise InputError(f"{path}: none of its {len(inside)} records is in one of the {len(annotated)} annotated "
-                         f"images: the first is in image {images[0]}. Name the file that is of these images.")
+                         f"images: the first is in image {images[0]}. Give the file for these images.")
     return inside
 
 
@@ -197,7 +197,7 @@ def check_truth(path: Path) -> Collection[int]:
     records.refuse(records.numbers("area") < 0, "`area` must not be below 0")
     records.numbers("num_keypoints")
     ids = records.integers("id")
-    records.refuse(ids == 0, "`id` must not be 0, which pycocotools takes for nobody")
+    records.refuse(ids == 0, "`id` must not be 0, which pycocotools treats as no person")
     _demand_labelled(path, content, records)
     records.refuse(_repeated(ids), "`id` is another annotation's too")
     return pictures.paths.keys()
@@ -279,7 +279,7 @@ def _annotations(folder: Path, part: str) -> Path:
             )
     path = folder / "annotations" / PARTS[part].annotations
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file. Put it there, from 2017's annotations on COCO's site.")
+        raise InputError(f"{path}: there is no such file. Copy it there from the 2017 annotations on COCO's site.")
     return path
 
 
@@ -289,8 +289,8 @@ def _detections(folder: Path, part: str) -> Path:
         if (folder / place / name).is_file():
             return folder / place / name
     raise InputError(
-        f"{folder / 'person_detection_results' / name}: there is no such file. Put it there, as SimpleBaseline's and "
-        "HRNet's authors offer it, or name another list of detections."
+        f"{folder / 'person_detection_results' / name}: there is no such file. Download it there from SimpleBaseline's "
+        "or HRNet's authors, or give another list of detections."
     )
 
 
@@ -302,7 +302,7 @@ def content_of(path: Path) -> Dict[str, Any]:
     """
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("images"), list):
-        raise InputError(f"{path}: has no list `images`, so it is not laid out as COCO's. Take it from its source.")
+        raise InputError(f"{path}: has no list `images`, so it is not in COCO's format. Copy it again from its source.")
     return content
 
 

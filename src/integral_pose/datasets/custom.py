@@ -107,8 +107,8 @@ def find(
         files[0] = files[0]._replace(part="")
     for other in files[1:]:
         if other.category["keypoints"] != files[0].category["keypoints"]:
-            raise InputError(f"{other.path}: its joints are not those of {files[0].path}. Name them alike, in one "
-                             "order.")
+            raise InputError(f"{other.path}: its joints differ from those of {files[0].path}. Use the same names in "
+                             "the same order.")
     return Custom(tuple(files))
 
 
@@ -123,7 +123,7 @@ def _file(place: Path, category: str, images: Optional[Path], part: str) -> File
     if len(named) != 1:
         names = ", ".join(str(one.get("name")) for one in posed) or "none"
         what = f"no category {category}" if category and not named else f"{len(named)} categories with keypoints"
-        raise InputError(f"{path}: has {what}. Name one of those that have, with --category: {names}.")
+        raise InputError(f"{path}: has {what}. Choose one that has keypoints with --category: {names}.")
     Records(path, "category", named, [categories.index(named[0])]).integers("id")
     return File(path, content, named[0], images or _images(path), part)
 
@@ -132,7 +132,7 @@ def _annotations(folder: Path) -> Path:
     found = sorted([*folder.glob("*.json"), *folder.glob("annotations/*.json")])
     if len(found) != 1:
         names = ", ".join(path.name for path in found[:5]) or "none"
-        raise InputError(f"{folder}: has {len(found)} JSON files here and in annotations/ ({names}). Name the one to "
+        raise InputError(f"{folder}: has {len(found)} JSON files here and in annotations/ ({names}). Give the one to "
                          "train on.")
     return found[0]
 
@@ -232,7 +232,7 @@ def register(
     division: Dict[str, str] = {}
     for file, names in zip(custom.files, named):
         if not names:
-            raise InputError(f"{file.path}: nobody has a joint there. {' '.join(notes)}")
+            raise InputError(f"{file.path}: no annotation has a joint. {' '.join(notes)}")
         if not file.part:
             made = custom_split.divide(file.path, names, group, tested_elsewhere=len(custom.files) > 1)
             division, notes = made.parts, notes + made.notes
@@ -357,7 +357,7 @@ def _checked(
     absent = [path for path in sizes if not path.is_file()]
     if absent:
         more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
-        raise InputError(f"{absent[0]}: {custom.path} names this image, and it is missing{more}. Put it there, or name "
+        raise InputError(f"{absent[0]}: {custom.path} names this image, and it is missing{more}. Put it there, or give "
                          "the images' folder with --images.")
     reaches: Dict[Path, custom_images.Size] = {}
     for sample in (sample for people in everybody for sample in people.samples):
@@ -376,7 +376,7 @@ def _below(custom: Custom, image: Path) -> str:
         below = Path("..")
     if ".." in below.parts:
         raise InputError(f"{custom.path}: names the image {image}, which is not below the images' folder, "
-                         f"{custom.root}. Name images by their paths below it, or name another folder with --images.")
+                         f"{custom.root}. Use paths below it, or give another folder with --images.")
     return below.as_posix()
 
 

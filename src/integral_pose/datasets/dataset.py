@@ -58,7 +58,7 @@ class DataSet(ABC):
 
     @classmethod
     def unread(cls, run: Run) -> DataSet:
-        """The data set in no folder: for what can be known without one."""
+        """The data set in no folder: for properties that need no files."""
         return cls(Path())
 
     def people(self, split: str) -> List[Sample]:
@@ -88,7 +88,7 @@ class DataSet(ABC):
         Raises:
             InputError: the detections are missing or malformed, or nobody has to be found.
         """
-        raise InputError(f"{self.folder}: the people of this data set are known, so there are no boxes to look in.")
+        raise InputError(f"{self.folder}: the boxes of this data set's people are annotated, so it has no detections.")
 
     @property
     def truth_file(self) -> Path:

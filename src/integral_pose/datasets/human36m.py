@@ -1,6 +1,6 @@
-"""Human3.6M as people have it: 3DMPPE's JSON, mmpose's npz, h36m-fetch's h5.
+"""Readers of Human3.6M: 3DMPPE's JSON, mmpose's npz, h36m-fetch's h5.
 
-One kind of sample comes out, in one order, whichever of the three it was read from.
+Samples and their order are the same, whichever of the three was read.
 """
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _views(folder: Path, wanted: Wanted) -> Views:
         subject = min(missing)
         raise InputError(
             f"{folder}: holds no frame of subject {subject}, and {wanted.reason(subject)} (every {wanted.every}th "
-            "frame of each clip). Add the subject, or name another folder with --data."
+            "frame of each clip). Add the subject, or give another folder with --data."
         )
     return kept
 
@@ -129,7 +129,7 @@ def _format(folder: Path) -> _Format:
         if candidate.found(folder):
             return candidate
     raise InputError(
-        f"{folder}: {'holds no Human3.6M' if folder.is_dir() else 'there is no such folder'}. Looked for were "
+        f"{folder}: {'holds no Human3.6M' if folder.is_dir() else 'there is no such folder'}. Expected were "
         "annotations/Human36M_subject*_data.json (3DMPPE; also in annot/ or in the folder itself), annotation_body3d/ "
         "(mmpose) and processed/S*/*/annot.h5 (h36m-fetch). Put one of them there; --data names the folder above "
         "human36m/ and mpii/."

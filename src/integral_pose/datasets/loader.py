@@ -54,7 +54,7 @@ def in_batches(run: Run, samples: Sequence[Sample], what: str, size: int) -> Bat
         InputError: there is nobody; `what` says where.
     """
     if not samples:
-        raise InputError(f"Nobody is annotated: {what} has no people.")
+        raise InputError(f"{what} has no annotated people.")
     if run.coordinates == 3:
         samples = [replace(s, box=s.box.around_cell(run.cells)) if s.pose else s for s in samples]
     return Batches(

@@ -188,8 +188,8 @@ def _check_images(path: Path, images: Path, names: Sequence[str]) -> None:
         raise InputError(f"{images / missing[0]}: {path} has {len(names)} people, and {len(missing)} of their pictures "
                          "are missing. Copy images/ and joints.mat from the same archive.")
     if extra:
-        raise InputError(f"{images / extra[0]}: {path} has {len(names)} people, and {len(extra)} pictures here are of "
-                         "nobody among them. Copy images/ and joints.mat from the same archive.")
+        raise InputError(f"{images / extra[0]}: {path} has {len(names)} people, and {len(extra)} images here show none "
+                         "of them. Copy images/ and joints.mat from the same archive.")
 
 
 def _check_sizes(path: Path, people: People, images: Sequence[Path]) -> None:

@@ -1,6 +1,6 @@
-"""MPII as people have it: the official .mat, the SimpleBaseline/HRNet JSON, the stacked hourglass's h5.
+"""Readers of MPII: the official .mat, the JSON of SimpleBaseline and HRNet, the h5 of the stacked hourglass.
 
-All three are 1-based and hold the same people; one kind of sample comes out, 0-based.
+All three are 1-based and hold the same people; samples are 0-based, whichever was read.
 """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ LARGEST = 1e6  # scale that is taken for a person's
 
 
 class Truth(NamedTuple):
-    """What N predictions are scored against."""
+    """The annotation that N predictions are scored against."""
 
     joints: Array  # (N, 16, 2), image px, 0-based
     annotated: Array  # (N, 16), 1 where the joint counts
@@ -91,7 +91,7 @@ def read(folder: Path, split: str, everybody: bool = False) -> List[Sample]:
         everybody: "train" and "held-out" divide all annotated people, those of "test" among them (Table 5).
 
     Raises:
-        InputError: the folder is not laid out so, or the annotation file is wrong.
+        InputError: the folder does not have this layout, or the annotation file is wrong.
     """
     if split not in ("train", "held-out", "test"):
         raise ValueError(f"no such split: {split}")
@@ -191,7 +191,7 @@ def _read_people(path: Path, part: str) -> People:
         return _read_h5(path)
     if path.suffix == ".mat":
         return _from_mat(path, read_mat(path), part)
-    raise InputError(f"{path}: MPII's annotations end in .json, .mat or .h5. Name such a file.")
+    raise InputError(f"{path}: MPII's annotation files end in .json, .mat or .h5. Give such a file.")
 
 
 def _from_mat(path: Path, variables: Dict[str, Any], part: str) -> People:
@@ -274,7 +274,7 @@ def _read_gt(path: Path, variables: Dict[str, Any]) -> Truth:
         boxes = numbers(variables["headboxes_src"]).reshape(2, 2, len(joints))
     except (KeyError, ValueError, TypeError) as error:
         raise InputError(
-            f"{path}: is not laid out as gt_valid.mat: jnt_missing (16, N), pos_gt_src (16, 2, N), headboxes_src "
+            f"{path}: is not in the format of gt_valid.mat: jnt_missing (16, N), pos_gt_src (16, 2, N), headboxes_src "
             "(2, 2, N). Take the file from SimpleBaseline's or HRNet's archive."
         ) from error
     _refuse(path, ~np.isfinite(joints).all(axis=2) & annotated, "has a joint that is not finite")
@@ -308,7 +308,7 @@ def _checked(path: Path, people: People) -> People:
     _refuse(path, ~np.isfinite(people.joints), "has a joint that is not finite")
     _refuse(path, ~np.isfinite(people.centre), "has a centre that is not finite")
     _refuse(path, ~(people.scale > 0), "has a scale that is not above 0")
-    _refuse(path, ~(people.scale < LARGEST), "has a scale that nobody has")
+    _refuse(path, ~(people.scale < LARGEST), "has an implausible scale")
     return people
 
 

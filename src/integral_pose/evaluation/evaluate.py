@@ -190,7 +190,7 @@ def _trained_by(path: Path) -> str:
     try:
         return str(json.loads(path.read_text())["commit"])
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"{path}: this file is damaged. Move its folder away to have the run trained anew.") from None
+        raise InputError(f"{path}: this file is damaged. Move its folder away, and the run is trained again.") from None
 
 
 def _flip(run: Run) -> str:

@@ -1,4 +1,5 @@
-"""Anyone's predictions, from the files they are published in: `read` for MPII people, `read_poses` for Human3.6M.
+"""Predictions of other programs, from the files they are published in: `read` for MPII people, `read_poses` for
+Human3.6M.
 
 MPII:
 
@@ -65,7 +66,7 @@ def read(path: Path, people: int, base: Optional[int] = None, joints: int = JOIN
         InputError: the file is missing, unreadable, or holds something else.
     """
     if path.suffix.lower() not in _READERS:
-        raise InputError(f"{path}: predictions end in {', '.join(_READERS)}. Name such a file.")
+        raise InputError(f"{path}: files of predictions end in {', '.join(_READERS)}. Give such a file.")
     reader, implied = _READERS[path.suffix.lower()]
     predictions = _as_people(path, reader(path, joints), joints, people)
     if len(predictions) != people:
@@ -99,7 +100,7 @@ def read_poses(path: Path, images: Sequence[Path], unit: str = "mm", data: Seque
 
 
 def _demand_finite(path: Path, predictions: Array, name: Callable[[int, int], str]) -> None:
-    """Refuses the first joint of (N, K, C) that is nowhere; `name` says which it is to the user."""
+    """Refuses the first joint of (N, K, C) that is not finite; `name` describes it for the user."""
     bad = np.argwhere(~np.isfinite(predictions).all(axis=2))
     if len(bad):
         raise InputError(
@@ -137,7 +138,7 @@ def _turned(path: Path, array: Array, shapes: Sequence[Tuple[int, int]], people:
     chosen = (exact or fitting)[0]
     documented = 2 if path.suffix.lower() == ".mat" else 1
     if len(exact) > 1 and chosen >= documented:
-        raise InputError(f"{path}: holds an array of shape {array.shape}, whose axes cannot be told apart. {wanted}")
+        raise InputError(f"{path}: holds an array of shape {array.shape}, whose axes are ambiguous. {wanted}")
     return turned[chosen]
 
 
@@ -215,7 +216,7 @@ _READERS: Dict[str, Tuple[Callable[[Path, int], Any], int]] = {
 def _poses_array(path: Path, images: Sequence[Path]) -> Array:
     readers: Dict[str, Callable[[Path], Any]] = {".npy": _npy, ".npz": _npz, ".h5": read_h5, ".mat": _arrays}
     if path.suffix.lower() not in readers:
-        raise InputError(f"{path}: predictions end in {', '.join(readers)}, .json or .csv. Name such a file.")
+        raise InputError(f"{path}: files of predictions end in {', '.join(readers)}, .json or .csv. Give such a file.")
     content = readers[path.suffix.lower()](path)
     poses = _as_poses(path, _only(path, content) if isinstance(content, dict) else content, len(images))
     if len(poses) != len(images):
@@ -288,8 +289,8 @@ def _in_order(
     unknown = [name for name in names if name not in frames]
     if unknown:
         raise InputError(
-            f"{path}: images that are no test frames, or that their names do not tell apart: {len(unknown)} "
-            f"({_first(unknown)}). Give the frames that --list prints, by the names it prints."
+            f"{path}: image names that are not test frames, or are ambiguous: {len(unknown)} ({_first(unknown)}). Use "
+            "the frames and the names that --list prints."
         )
     where = np.array([frames[name] for name in names], int)
     counts = np.bincount(where, minlength=len(images))
@@ -320,8 +321,8 @@ def _frames(images: Sequence[Path]) -> Dict[str, int]:
 def _frames_by_id(path: Path, images: Sequence[Path], data: Sequence[Path]) -> Dict[int, int]:
     if not data:
         raise InputError(
-            f"{path}: goes by `image_id`, which only 3DMPPE's Human36M_subject*_data.json explains, and the "
-            "annotations are of another kind. Write the predictions by image name."
+            f"{path}: uses `image_id`, which only 3DMPPE's Human36M_subject*_data.json explains, and the annotations "
+            "are of another kind. Write the predictions by image name."
         )
     frames = _frames(images)
     records = [Records.of(file, "image", read_json(file)["images"]) for file in data]
@@ -330,8 +331,8 @@ def _frames_by_id(path: Path, images: Sequence[Path], data: Sequence[Path]) -> D
     by_id = {number: frame for number, frame in named if frame is not None}
     if len(by_id) < sum(frame is not None for _, frame in named):
         raise InputError(
-            f"{path}: goes by `image_id`, and in {data[0].parent} one id stands for several test frames. "
-            "Write the predictions by image name."
+            f"{path}: uses `image_id`, and in {data[0].parent} one id stands for several test frames. Write the "
+            "predictions by image name."
         )
     return by_id
 

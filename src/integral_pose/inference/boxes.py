@@ -142,7 +142,7 @@ def of_frames(file: BoxFile, first: Optional[int] = None) -> FrameBoxes:
         else:
             foreign.append(name)
     if foreign and not numbered:
-        raise InputError(f"{file.path}: its images ({_first(foreign)}) are no numbers. Of a video, the image is the "
+        raise InputError(f"{file.path}: its images ({_first(foreign)}) are not numbers. For a video, the image is the "
                          "frame's number, counted from 0.")
     return FrameBoxes(file, {number: _joined(boxes) for number, boxes in numbered.items()}, first, foreign)
 
@@ -182,7 +182,7 @@ def _halves(file: BoxFile, missed: Sequence[str], bare: Sequence[str], pictures:
         notes.append(f"{file.path}: {len(missed)} of its {len(file.boxes)} images are none of the pictures given: "
                      f"{_first(missed)}.")
     if bare:
-        notes.append(f"{file.path}: has no box for {len(bare)} of {pictures} pictures, in which nobody is looked for: "
+        notes.append(f"{file.path}: has no box for {len(bare)} of {pictures} images; nobody is predicted there: "
                      f"{_first(bare)}.")
     return notes
 
@@ -339,7 +339,7 @@ def _json_rows(path: Path) -> List[Any]:
     by_name = isinstance(content, dict) and all(isinstance(boxes, list) for boxes in content.values())
     if by_name and not {"images", "annotations"} <= set(content):
         return [{"image_id": name, "bbox": box} for name, boxes in content.items() for box in boxes]
-    raise InputError(f"{path}: is no list of boxes. {KINDS}")
+    raise InputError(f"{path}: is not a list of boxes. {KINDS}")
 
 
 def _csv_rows(path: Path) -> Tuple[List[Any], List[str]]:

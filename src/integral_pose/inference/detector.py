@@ -1,4 +1,4 @@
-"""People in pictures, found by GluonCV's detectors: where a network for poses is to look when nobody says."""
+"""Detects people in images with GluonCV's detectors, for poses without given boxes."""
 from __future__ import annotations
 
 import re
@@ -25,7 +25,7 @@ OTHER_FILE = "Give --weights a file that GluonCV's save_parameters wrote of this
 
 @dataclass(frozen=True)
 class View:
-    """What a detector is shown of a picture: all of it, of the size the detector was tested with in GluonCV."""
+    """The detector's input: the whole image, resized to the size the detector was tested with in GluonCV."""
 
     shorter: int  # px, the shorter side, unless the longer one
     longer: int  # px, would be more than this
@@ -82,7 +82,7 @@ class Detector:
         self._net.hybridize()
 
     def people(self, image: Array) -> Tuple[Array, Array]:
-        """The people in a picture (h, w, 3), BGR uint8, the surest first.
+        """The people in an image (h, w, 3), BGR uint8, by falling score.
 
         Returns:
             boxes (N, 4), x, y, width and height in COCO's coordinates, which count px from the picture's top left edge;
@@ -108,7 +108,7 @@ def network(name: str, device: mx.Context) -> Any:
 def boxes_of(
     classes: Array, scores: Array, corners: Array, scale: Tuple[float, float], size: Tuple[int, int]
 ) -> Tuple[Array, Array]:
-    """What GluonCV's networks say of one picture, as boxes in that picture.
+    """The output of GluonCV's networks for one image, as boxes in that image.
 
     Args:
         classes: (1, n) or (1, n, 1); 0 for a person, -1 for nothing.

@@ -1,8 +1,8 @@
 """A trained network on pictures of any origin: boxes to people, with joints in px and, of 3D networks, in mm.
 
-Nothing is annotated here. In space the network says where a joint is in a cube of 2 m around the root, of which the box
-shows the front; how far away the cube is follows from a focal length. Where nobody gives one it is taken to be 1.15
-times the picture's longer side, which is about that of Human3.6M's cameras.
+Nothing is annotated here. A 3D network predicts where a joint is in a cube of 2 m around the root, whose front is the
+box; the distance of the cube follows from the focal length. The default focal length is 1.15 times the image's longer
+side, about that of Human3.6M's cameras.
 """
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_BYTES = 256 << 20  # of pictures that wait to be looked at together
 
 
 class Person(NamedTuple):
-    """What the network says of one box."""
+    """The prediction for one box."""
 
     box: Array  # (4,): x, y, width and height, px counted from the picture's edge
     score: float  # of the box
@@ -39,14 +39,14 @@ class Person(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A picture and its people."""
+    """An image and its people."""
 
     picture: Picture
     people: List[Person]
 
 
 class Estimator:
-    """A trained network, ready to look at boxes."""
+    """A trained network, ready for prediction in boxes."""
 
     def __init__(
         self, trained: Trained, device: mx.Context, batch: int = 8, workers: int = 2, focal: float = 0.0
@@ -54,7 +54,7 @@ class Estimator:
         """Builds the network and reads its parameters.
 
         Args:
-            batch: boxes that the network looks at together.
+            batch: boxes per mini-batch.
             workers: threads that cut them out.
             focal: px; 0: the assumed one.
 
@@ -66,7 +66,7 @@ class Estimator:
         self._batch, self._pool, self._focal = batch, ThreadPoolExecutor(workers), focal
 
     def seen(self, views: Iterable[Tuple[Picture, Boxes]]) -> Iterator[Seen]:
-        """The people in each picture, in order; the network looks at the boxes of several pictures together.
+        """The people in each image, in order; a mini-batch has the boxes of several images.
 
         Raises:
             InputError: a box has nothing of its picture.
@@ -89,7 +89,7 @@ class Estimator:
         return [Seen(picture, list(islice(scored, len(boxes.scores)))) for picture, boxes in views]
 
     def _people_in(self, looked_at: Sequence[Tuple[Picture, Array]]) -> List[Person]:
-        """What the network says of a batch of boxes."""
+        """The predictions for a batch of boxes."""
         patches = [Patch(square(picture, box, self.run), self.run.patch) for picture, box in looked_at]
         pixels = [picture.pixels for picture, _ in looked_at]
         images = list(self._pool.map(lambda of, patch: normalise(cut(of, patch)), pixels, patches))
@@ -125,7 +125,7 @@ def camera(pixels: Array, focal: float = 0.0) -> Camera:
 
 
 def square(picture: Picture, box: Array, run: Run) -> Box:
-    """The square that the network looks at, for a box (4,) that just holds a person.
+    """The square that the network sees, for a box (4,) that just holds a person.
 
     A box that is all of the picture gets no margin: the picture has its own.
 
@@ -150,9 +150,9 @@ def from_root(space: Array, root: int) -> Array:
 
 
 def meaning_of_confidence(run: Run) -> str:
-    """What a joint's confidence is, for those who read it (`build.scored_readout`)."""
+    """Describes a joint's confidence for users (`build.scored_readout`)."""
     if run.output == "direct":
-        return "1 for every joint: a direct regression does not tell how sure it is"
+        return "1 for every joint, since direct regression gives no confidence"
     if run.output == "integral" or run.decoder == "window":
         return ("the share of the joint's heat map within two cells of it along each axis, 0 to 1; low where the map "
                 "is spread out or has several peaks; not a probability of being right")

@@ -1,4 +1,4 @@
-"""What a prediction leaves: joints.json, joints.csv and overlays/, all of them or none."""
+"""The output of a prediction: joints.json, joints.csv and overlays/, all of them or none."""
 from __future__ import annotations
 
 import csv
@@ -37,7 +37,7 @@ def draft(folder: Path) -> Iterator[Path]:
     try:
         (place / OVERLAYS).mkdir(parents=True)
     except OSError as error:
-        raise InputError(f"--out {folder}: cannot be written into ({error.strerror}). Name another folder.") from error
+        raise InputError(f"--out {folder}: cannot be written to ({error.strerror}). Choose another folder.") from error
     try:
         yield place
         _put(place, folder)
@@ -62,7 +62,7 @@ def replaced(folder: Path) -> List[str]:
     """
     there = [name for name in (JSON, CSV, OVERLAYS) if (folder / name).exists()]
     if OVERLAYS in there and JSON not in there:
-        raise InputError(f"{folder / OVERLAYS}: is there already, and not from an earlier prediction. Name another "
+        raise InputError(f"{folder / OVERLAYS}: exists already, and is not from an earlier prediction. Choose another "
                          "folder with --out.")
     return there
 

@@ -39,7 +39,7 @@ def overlay(seen: Seen, skeleton: Skeleton, in_3d: bool) -> Array:
 
 
 def _in_3d(seen: Seen, skeleton: Skeleton, height: int) -> Array:
-    """Two squares, one above the other, (height, height // 2, 3): as the camera sees people, and from beside them.
+    """Two squares, one above the other, (height, height // 2, 3): as the camera sees people, and from the side.
 
     Each person is in a cell of their own, 2 m wide, with the root in its middle.
     """

@@ -44,12 +44,12 @@ class Task:
 
     @property
     def in_3d(self) -> bool:
-        """Whether the network gives joints in 3 coordinates."""
+        """Whether the network predicts joints in 3 coordinates."""
         return self.trained.run.coordinates == 3
 
     @property
     def notes(self) -> List[str]:
-        """What goes with the numbers, in sentences."""
+        """Notes about the numbers, in sentences."""
         if not self.in_3d:
             return [*self.trained.notes, *self.of_boxes]
         focal = f"{self.focal:g} px" if self.focal else f"{FOCAL} times the picture's longer side, which is assumed"
@@ -162,7 +162,7 @@ def _look(
     if not outcome.pictures and outcome.stopped:
         raise KeyboardInterrupt(128 + outcome.stopped)
     if not outcome.pictures:
-        raise InputError(" ".join([unread.reason for unread in outcome.failed][:3]) or "There is nothing to look at.")
+        raise InputError(" ".join([unread.reason for unread in outcome.failed][:3]) or "There is nothing to predict.")
 
 
 def _draw(save: Save, place: Path, seen: Seen, outcome: Outcome) -> None:
@@ -210,8 +210,8 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
     run, skeleton = task.trained.run, estimator.skeleton
     units = {
         **({"seconds": "s, the frame's own time in the video; of a camera from its first frame on"} if video else {}),
-        "x, y": "px of the picture as it is seen, to the right and down; the middle of the first pixel is 0",
-        "box": "x, y, width and height in px, counted from the picture's top left edge",
+        "x, y": "px of the image as displayed, to the right and down; the centre of the first pixel is 0",
+        "box": "x, y, width and height in px, from the image's top left corner",
         "confidence": meaning_of_confidence(run),
     }
     if task.in_3d:

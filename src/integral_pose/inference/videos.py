@@ -107,14 +107,14 @@ def _stream(address: str) -> Source:
     try:
         parts = urlsplit(address)
     except ValueError as error:
-        raise InputError(f"This is no address ({error}): check it.") from None
+        raise InputError(f"This is not a valid address ({error}); check it.") from None
     if parts.scheme not in STREAMS:
-        raise InputError(f"{parts.scheme}://: such addresses cannot be opened; {', '.join(STREAMS)} can. Download "
-                         "the video and give the file.")
+        raise InputError(f"{parts.scheme}://: such addresses are not supported; {', '.join(STREAMS)} are. Download the "
+                         "video and give the file.")
     path = Path(parts.path)
     name = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     if path.suffix.lower() in PICTURES:
-        raise InputError(f"{name}: is a picture's address. Download the picture and give the file.")
+        raise InputError(f"{name}: is the address of an image. Download the image and give the file.")
     return Source(address, name, path.stem or parts.hostname or "stream")
 
 
@@ -196,7 +196,7 @@ def frames(video: OpenVideo, most: int = 0) -> Iterator[Shown]:
     elif isinstance(video.source.what, int):
         yield Unread(name, f"{name}: the camera gave no more pictures after {number}. Was it unplugged?")
     elif number < 0.98 * video.frames:  # containers miscount by a frame or two
-        yield Unread(name, f"{name}: ends after {number} of {video.frames} frames; it may be damaged.")
+        yield Unread(name, f"{name}: ends after {number} of {video.frames} frames; the file may be damaged.")
 
 
 def _seconds(video: OpenVideo, number: int) -> float:
@@ -216,15 +216,15 @@ def _unopened(of: Source) -> str:
         return (f"{of.name}: no camera answers at /dev/video{of.what}. Plug one in, let your user use it (group "
                 "`video`), or give pictures or a video.")
     if "://" in of.what:
-        return (f"{of.name}: nothing that is a video answers at this address. Try it in a player such as VLC; of a web "
-                "page that shows a video, download the video and give the file.")
+        return (f"{of.name}: there is no video at this address. Try it in a player such as VLC; of a web page that "
+                "shows a video, download the video and give the file.")
     path, remedy = Path(of.what), CONVERT.format(name=printable(Path(of.what).name))
     kind = image_files.kind(path)
     if kind is not VIDEO:
         return f"{of.name}: is {kind.name}, and no video. Check which file you meant, or copy it again."
     tracks = _mp4_tracks(path)
     if tracks == []:
-        return (f"{of.name}: lacks its index (`moov`), so the recording or the copy was broken off. Copy it again, or "
+        return (f"{of.name}: lacks its index (`moov`), so the recording or the copy was interrupted. Copy it again, or "
                 "repair it, for example with untrunc.")
     if tracks and not any(handler == "vide" for handler, _ in tracks):
         return f"{of.name}: is a sound file, without pictures. Give a video."

@@ -97,7 +97,7 @@ def score(arrays: Mapping[str, Array]) -> Dict[str, float]:
 
 
 def protocol(arrays: Mapping[str, Array]) -> str:
-    """The line that goes with a number: everything that could have made it another one."""
+    """The line that goes with a number: everything that it depends on."""
     return (
         f"coco|images:{len(arrays['image_ids'])}|people:{arrays['positives'][0].sum()} (with labelled joints, no crowd)"
         f"|OKS 0.50:0.05:0.95|detections:{len(arrays['scores'])} (at most {MOST} an image)|pycocotools"

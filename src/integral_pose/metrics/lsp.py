@@ -82,7 +82,7 @@ def score(predictions: Array, joints: Array, annotated: Array) -> Scores:
     """
     torso, head = torsos(joints, annotated), heads(joints, annotated)
     if np.isnan(torso).all():
-        raise InputError("Nobody has a shoulder and the opposite hip annotated, so PCK has no unit. Check the "
+        raise InputError("No person has a shoulder and the opposite hip annotated, so PCK has no unit. Check the "
                          "annotation file.")
     in_torsos, in_heads = (distances(predictions, joints, annotated, unit) for unit in (torso, head))
     of_joints = dict(zip(LSP.joints, pckh.pckh(in_torsos, TORSO).tolist()))
@@ -107,7 +107,7 @@ def _groups(of_joints: Dict[str, float]) -> Dict[str, float]:
 
 
 def protocol(people: int, torsos: int, heads: int) -> str:
-    """The line that goes with a number: everything that could have made it another one."""
+    """The line that goes with a number: everything that it depends on."""
     return (
         f"lsp|people:{people}|joints:14, person-centric|PCK: distance <= 0.2 x l_shoulder to r_hip, or r_shoulder to "
         f"l_hip ({torsos} people)|PCKh: distance <= t x neck to head top ({heads} people)"

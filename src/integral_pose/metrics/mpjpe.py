@@ -81,7 +81,7 @@ def aligned_errors(predictions: Array, truth: Array, scale: bool = False) -> Arr
 
 
 def protocol(frames: int, number: int = 2, data: str = "human36m") -> str:
-    """The line that goes with a number: everything that could have made it another one.
+    """The line that goes with a number: everything that it depends on.
 
     Args:
         number: of the protocol, 1 or 2, which says who the test people are.

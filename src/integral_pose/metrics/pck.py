@@ -46,5 +46,5 @@ def score(normalised: Array, sides: Array) -> PCK:
 
 
 def protocol(people: int) -> str:
-    """The line that goes with a number: everything that could have made it another one."""
+    """The line that goes with a number: everything that it depends on."""
     return f"custom|people:{people}|correct: distance <= t x the box's longer side|counted: annotated"

@@ -1,4 +1,4 @@
-"""PCKh: the share of joints predicted within a fraction of the head's size (Andriluka et al., CVPR 2014)."""
+"""PCKh: the share of joints predicted within a fraction of the head size (Andriluka et al., CVPR 2014)."""
 from __future__ import annotations
 
 from typing import Dict, NamedTuple, Tuple
@@ -106,7 +106,7 @@ def _mean(percentages: Array) -> float:
 
 
 def protocol(people: int, counted: str = "annotated") -> str:
-    """The line that goes with a number: everything that could have made it another one."""
+    """The line that goes with a number: everything that it depends on."""
     return (
         f"mpii|people:{people}|joints:14 (no pelvis, thorax)|correct: distance <= t x 0.6 head-box diagonal"
         f"|counted: {counted}"

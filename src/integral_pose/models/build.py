@@ -40,9 +40,9 @@ PLACES = {"centre": 0.5, "index": 0.0}  # of a cell's coordinate within the cell
 
 
 def network(run: Run) -> OnPatches:
-    """The run's network, without values yet; an hourglass or several stages give a list of each stage's output.
+    """The run's network, not yet initialised; an hourglass or several stages give a list of each stage's output.
 
-    With a regulariser the list is of the logits, which that is about, and of the joints.
+    With a regulariser the list has the logits, which the regulariser needs, and the joints.
     """
     return _network(run, _readout)
 
@@ -80,7 +80,7 @@ def _hourglass(
 
 
 def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
-    """What follows the logits of heat maps: nothing, Eq. 5, or Eq. 4."""
+    """The block after the logits of heat maps: none, Eq. 5, or Eq. 4."""
     if run.output != "integral":
         return HeatVectors(joints, run.cells, run.cells, depth) if run.on_vectors else None
     if run.compensated or run.compensated_test:
@@ -89,7 +89,7 @@ def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
 
 
 def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
-    """What reads a `maps_network`'s output: joints (N, K, C), fractions, and how sure each is (N, K).
+    """A function of a `maps_network`'s output: joints (N, K, C), fractions, and their scores (N, K).
 
     That is a heat map's highest value, the highest values of heat vectors on average, or what an integral's map, or one
     that is read in a window, holds near the joint; 1 where the run says so.
@@ -174,7 +174,7 @@ def hybridize(net: OnPatches, run: Run) -> None:
 
 
 def fuse(net: OnPatches, run: Run, device: mx.Context) -> None:
-    """Makes a graph of a network that is not trained any more.
+    """Makes a graph of a network whose training is finished.
 
     On a CPU oneDNN takes convolution, batch normalisation, sum and ReLU as one operator, which takes a third off the
     time. It takes some of the sums of two hourglasses for others, so what it made is compared with the network first.

@@ -12,12 +12,12 @@ from integral_pose.run import Run
 
 
 def joints_of(output: Any, run: Run) -> Array:
-    """A network's output, an NDArray or a list of each stage's, to what its last stage says: joints (N, K, C)."""
+    """A network's output, an NDArray or a list of each stage's, to the joints of its last stage (N, K, C)."""
     return decode(last_stage(output).asnumpy(), run)
 
 
 def last_stage(output: Any) -> mx.nd.NDArray:
-    """A network's output, if it has several stages the last one's."""
+    """A network's output; of several stages, the last one's."""
     return output[-1] if isinstance(output, (list, tuple)) else output
 
 

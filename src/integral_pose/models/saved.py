@@ -56,11 +56,11 @@ def find(name: str, runs: Path, option: str = "--run ") -> Trained:
     if name and Path(name).is_dir() and not chosen:
         return _of(Path(name))  # which says what is missing there
     if not there:
-        raise InputError(f"{option}{name}: {runs} holds no trained runs. `make table1` trains some, or name another "
-                         "folder with --runs.")
+        raise InputError(f"{option}{name}: {runs} contains no trained runs. `make table1` trains some; --runs gives "
+                         "another folder.")
     what = "several runs match" if chosen else "no run matches"
     lines = "; ".join(f"{folder} ({_label(folder)})" for folder in chosen or there)
-    raise InputError(f"{option}{name}: {what}. Name one of: {lines}.")
+    raise InputError(f"{option}{name}: {what}. Choose one of: {lines}.")
 
 
 def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
@@ -76,7 +76,7 @@ def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
     if not parameters.exists():
         parameters = shipped().get(str(parameters), parameters)
     if not parameters.is_file():
-        raise InputError(f"{option}{parameters}: there is no such file. Name a file such as "
+        raise InputError(f"{option}{parameters}: there is no such file. Give a file such as "
                          f"runs/quick/1a2b3c4d5e/{PARAMETERS}, or a network that comes with the program: "
                          f"{', '.join(shipped())}.")
     own = parameters.with_suffix(".json")

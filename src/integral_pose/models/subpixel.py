@@ -1,4 +1,4 @@
-"""Where within a cell the joint of a 2D heat map lies: what later work made of the integer argmax.
+"""Where within a cell the joint of a 2D heat map lies: later alternatives to the integer argmax.
 
 All begin at the highest cell, and count on maps that are Gaussians of the standard deviation that H1 is trained with.
 """

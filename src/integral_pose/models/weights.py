@@ -13,7 +13,7 @@ from integral_pose.errors import InputError
 from integral_pose.storage.atomic import replacing
 from symbols.resnet import ResNet
 
-RETRAIN = "Copy it again from its source. A run is trained anew if its folder is moved away."
+RETRAIN = "Copy it again from its source. If it belongs to a run, move the run's folder away, and it is trained again."
 REDOWNLOAD = "Move it away to have GluonCV download it again."
 
 

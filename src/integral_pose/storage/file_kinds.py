@@ -52,7 +52,7 @@ WEB_PAGE = Kind("a web page", "Its download probably failed. Download the pictur
 LFS = Kind("a Git LFS pointer, not the file itself", "Fetch the file with `git lfs pull`.")
 TEXT = Kind("a text", "Give a picture.")
 APPLE_DOUBLE = Kind("a macOS file of attributes, without a picture in it", "Give the file without `._` in its name.")
-FOLDER = Kind("a folder", "Name it too, to have its pictures looked at.")
+FOLDER = Kind("a folder", "Give it too, if you want predictions for its images.")
 UNOPENED = Kind("a file or link that does not open", "Check that it is there and who may read it.", photograph=True)
 UNKNOWN = Kind("of a kind that is not known here", "If it is a picture, convert it to JPEG or PNG.")
 _ARCHIVE = "Unpack it and give what is in it."

@@ -124,12 +124,12 @@ def kind(path: Path) -> Kind:
 def _opened(path: Path) -> BinaryIO:
     if not path.is_file():
         raise InputError(
-            f"{printable(path)}: the image is missing. Put the data set's images there, or name its folder with --data."
+            f"{printable(path)}: the image is missing. Put the data set's images there, or give its folder with --data."
         )
     try:
         return open(path, "rb")
     except OSError as error:
-        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror}). Check who may read it.") from error
+        raise InputError(f"{printable(path)}: cannot be opened ({error.strerror}). Check its permissions.") from error
 
 
 def _refuse_foreign(path: Path, start: bytes) -> Kind:

@@ -74,7 +74,7 @@ def demand(images: Iterable[Path]) -> None:
         named = ", ".join(map(printable, bad[1 : 1 + NAMED])) + (", …" if len(bad) > 1 + NAMED else "")
         more = f" So are {len(bad) - 1} others of {len(wanted)}: {named}." if len(bad) > 1 else ""
         raise InputError(f"{printable(bad[0])}: the image is missing or empty.{more} Put the data set's images there, "
-                         "or name its folder with --data.")
+                         "or give its folder with --data.")
 
 
 def _size(image: Path) -> int:

@@ -1,4 +1,4 @@
-"""What COCO's annotators would write about the people of a photograph: keypoints, box, area and outline."""
+"""Annotations as COCO's annotators would make them: keypoints, box, area and outline."""
 from __future__ import annotations
 
 from typing import Any, Dict, List, Sequence
@@ -72,7 +72,7 @@ def _shows(photo: Photo, index: int, place: Array, depth: float) -> bool:
 
 
 def annotation(photo: Photo, person: Person, index: int) -> Dict[str, Any]:
-    """What is said of a person, but for ids; nothing of one of whom there is hardly anything to be seen."""
+    """A person's annotation without ids; None for a person who is hardly visible."""
     mask, keypoints = mask_of(photo, [index]), keypoints_of(photo, person, index)
     visible = int((keypoints[:, 2] == 2).sum())
     outlines = polygons(mask)

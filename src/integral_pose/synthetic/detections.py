@@ -1,4 +1,4 @@
-"""What a person detector might have said of a picture: boxes that miss, double and invent people."""
+"""A simulated person detector: boxes that miss, double and invent people."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -14,7 +14,8 @@ _LEAST_SIDE = 3.0  # px of a box
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What of one person a detector could see: two corners (2, 2) in px, pixels, and the part of the joints, 0 to 1."""
+    """The part of one person that a detector could see: two corners (2, 2) in px, pixels, and the part of the joints, 0
+    to 1."""
 
     corners: Array
     area: int

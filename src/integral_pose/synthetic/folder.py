@@ -72,7 +72,7 @@ def make(folder: Path, module: str, recipe: Recipe, workers: int) -> Path:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{folder}: the folder cannot be made ({error.strerror}). Name one that can.") from error
+        raise InputError(f"{folder}: the folder cannot be created ({error.strerror}). Choose another one.") from error
     with only_here(folder.with_name(f".{folder.name}.lock")):
         if not folder.exists():
             with naming(folder):
@@ -115,8 +115,8 @@ def _refuse_other(maker: Maker, folder: Path, recipe: Recipe) -> None:
         found = None
     if found != recipe:
         raise InputError(
-            f"{folder}: this folder holds other data than the synthetic people asked for ({recipe}). "
-            "Name another folder, or move this one away."
+            f"{folder}: this folder contains other data than the requested synthetic people ({recipe}). Choose another "
+            "folder, or move this one away."
         )
 
 
@@ -169,14 +169,14 @@ def _received(process: Popen[bytes], part: Path) -> Any:
     line = process.stdout.readline()
     if not line.endswith(b"\n"):
         raise InputError(
-            f"{part}: a process that makes pictures there ended early, {_ending(process.wait())}. There may be no "
-            "space or memory left. Free some and run again: what is made is kept."
+            f"{part}: a process that generates images there ended early, {_ending(process.wait())}. Disk space or "
+            "memory may have run out. Free some and run the command again; finished images are kept."
         )
     said = json.loads(line)
     if "failed" in said:
         raise InputError(
-            f"{said['failed']}. Pictures are made there: make that possible, or name another folder with --data, and "
-            "run again: what is made is kept."
+            f"{said['failed']}. Images are generated there. Fix this, or choose another folder with --data, and run "
+            "the command again; finished images are kept."
         )
     return said["made"]
 

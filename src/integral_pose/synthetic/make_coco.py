@@ -121,7 +121,7 @@ def _all_seen(photo: Photo, gathering: Gathering) -> List[Seen]:
 def make(folder: Path, train: int, val: int, seed: int, workers: int = CORES) -> Path:
     """Make `train` and `val` pictures of none to six people each in `folder`, unless it is there; returns `folder`.
 
-    Pictures depend on the seed, the split and their index alone. A killed call is taken up again.
+    Pictures depend on the seed, the split and their index alone. A killed call is resumed.
 
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.

@@ -5,9 +5,10 @@
     FOLDER/annotations/Human36M_subject1_camera.json    {camera: {R, t, f, c}}, X_camera = R X + t
     FOLDER/annotations/Human36M_subject1_joint_3d.json  {action: {sub-action: {frame: (17, 3) mm in the world}}}
 
-Seven subjects do fifteen things in two ways each in one room before four cameras. A clip is a film at 50 Hz of which
-every 320th frame is written: a multiple of the 5 by which readers thin training clips and of the 64 of test clips. Of
-the two test subjects every 64th is. Frames count from 0 in the files, and from 1 in the names of the pictures.
+Seven subjects perform fifteen actions in two ways each, in one room, in front of four cameras. A clip has 50 frames a
+second, of which every 320th is written: a multiple of the 5 by which readers thin training clips and of the 64 of test
+clips. Of the two test subjects every 64th is. Frames count from 0 in the files, and from 1 in the names of the
+pictures.
 """
 from __future__ import annotations
 
@@ -58,7 +59,7 @@ def _generator(seed: int, *key: int) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Clip:
-    """One subject's film of one sub-action; `action` is 2 to 16, `subaction` 1 or 2."""
+    """One subject's clip of one sub-action; `action` is 2 to 16, `subaction` 1 or 2."""
 
     seed: int
     subject: int
@@ -159,7 +160,7 @@ def make(folder: Path, subactions: int, cameras: int, frames: int, seed: int, wo
 
     Of each action the first `subactions` of 2 are made, of the four cameras the first `cameras`, and of each clip
     `frames` frames, for the test subjects with those in between. What they show depends on the seed alone. A killed
-    call is taken up again.
+    call is resumed.
 
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.

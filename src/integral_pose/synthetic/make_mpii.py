@@ -104,7 +104,7 @@ def make_one(job: Job) -> Tuple[Record, List[List[float]]]:
 def make(folder: Path, train: int, valid: int, seed: int, workers: int = CORES) -> Path:
     """Make `train` and `valid` pictures of one person each in `folder`, unless it is there; returns `folder`.
 
-    Pictures depend on the seed, the split and their index alone. A killed call is taken up again.
+    Pictures depend on the seed, the split and their index alone. A killed call is resumed.
 
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.

@@ -191,7 +191,7 @@ def test_points_may_come_in_any_order(written: Path, subjects: Subjects) -> None
 
 @pytest.mark.parametrize(("change", "message"), [
     (lambda release: release.pop("single_person"), "single_person are needed"),
-    (lambda release: release.update(img_train=np.ones(6)), "nobody in its test images"),
+    (lambda release: release.update(img_train=np.ones(6)), "no person in its test images"),
     (lambda release: release.update(img_train=np.ones(5)), "differ in length"),
     (lambda release: put(release["single_person"], (2, 0), np.array([4])), "person 4 of image 3.*3 rectangles"),
     (lambda release: put(release["single_person"], (2, 0), np.array([0])), "person 0 of image 3"),
@@ -200,7 +200,7 @@ def test_points_may_come_in_any_order(written: Path, subjects: Subjects) -> None
     (lambda release: put(release["annolist"][0, 2]["annorect"]["scale"], (0, 0), 0), "scale is not above 0"),
     (lambda release: put(release["annolist"][0, 2]["annorect"]["objpos"], (0, 0), structs({"x": 3})), "of image 3"),
     (lambda release: put(release["annolist"]["image"], (0, 3), structs({"nom": "b"})), "of its test is damaged"),
-    (lambda release: release.update(annolist=np.zeros(6)), "not laid out"),
+    (lambda release: release.update(annolist=np.zeros(6)), "not in the format"),
 ])
 def test_a_damaged_release_is_refused(tmp_path: Path, change: Callable[[Dict[str, Any]], Any], message: str) -> None:
     with pytest.raises(InputError, match=message):

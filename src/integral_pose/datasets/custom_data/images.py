@@ -74,8 +74,8 @@ def check(
     _refuse(path, [(image, fault) for image, fault in found.items() if isinstance(fault, str)])
     good = {image: one for image, one in found.items() if isinstance(one, Image)}
     _refuse(path, [
-        (image, f"{printable(image)}: is {_written(one.size)} px, and {path.name} says {_written(sizes[image])}. Give "
-                "the pictures that were annotated, or scale the annotations with them.")
+        (image, f"{printable(image)}: is {_written(one.size)} px, and {path.name} says {_written(sizes[image])}. Use "
+                "the images that were annotated, or scale the annotations accordingly.")
         for image, one in good.items() if sizes[image] not in (one.size, one.seen)
     ])
     told = {image: _told(one, sizes[image]) for image, one in good.items()}
@@ -104,9 +104,9 @@ def with_sizes(path: Path, content: Dict[str, Any], folder: Path, labels_of: str
     for number, image in zip(bare, image_paths.below(path, folder, list(bare.values()))):
         known = image_files.header(image, most)
         if known.orientation > 1 and not labels_of:
-            raise InputError(f"{printable(image)}: an EXIF tag turns it, and {path} has no width and height of it, so "
-                             "it cannot be told whether joints are px of the picture as it is seen or as it is stored. "
-                             "Say which: --labels-of seen or --labels-of stored.")
+            raise InputError(f"{printable(image)}: an EXIF tag rotates it, and {path} has no width and height for it. "
+                             "So it is unknown whether joints are in px of the image as displayed or as stored. "
+                             "Choose one: --labels-of seen or --labels-of stored.")
         width, height = known.seen if labels_of == SEEN else known.stored
         sized[number] = {**rows[number], "width": width, "height": height}
     return {**content, "images": sized}
@@ -147,12 +147,11 @@ def _ask(path: Path, told: Mapping[Path, str]) -> None:
     if not asked:
         return
     sure = sum(which == SEEN for which in told.values())
-    hint = f" {sure} other pictures of the file are annotated as they are seen." if sure else ""
+    hint = f" {sure} other images of the file are annotated as displayed." if sure else ""
     raise InputError(
-        f"{path}: {len(asked)} pictures have an EXIF tag that turns or mirrors them and leaves their width and height "
-        f"as they are, the first: {printable(asked[0])}. So it cannot be told whether they were annotated as they are "
-        f"seen, as in CVAT and Label Studio, or as they are stored.{hint} Say which: --labels-of seen or --labels-of "
-        "stored."
+        f"{path}: {len(asked)} images have an EXIF tag that rotates or mirrors them without changing their width and "
+        f"height, the first: {printable(asked[0])}. So it is unknown whether they were annotated as displayed, as in "
+        f"CVAT and Label Studio, or as stored.{hint} Choose one: --labels-of seen or --labels-of stored."
     )
 
 
@@ -162,7 +161,7 @@ def _refuse(path: Path, faults: Sequence[Tuple[Path, str]]) -> None:
         return
     said = " ".join(fault for _, fault in faults[:NAMED])
     more = f" And {len(faults) - NAMED} more." if len(faults) > NAMED else ""
-    raise InputError(f"{path}: {len(faults)} of its pictures cannot be used. {said}{more}")
+    raise InputError(f"{path}: {len(faults)} of its images cannot be used. {said}{more}")
 
 
 def _written(size: Size) -> str:
@@ -205,7 +204,7 @@ def _opened(image: Path, most: int) -> Found:
 
 
 def _stamp(image: Path) -> List[int]:
-    """What tells a file from one that took its place; nothing for a file that is missing."""
+    """What distinguishes a file from its replacement; nothing for a missing file."""
     try:
         status = image.stat()
     except OSError:

@@ -1,8 +1,8 @@
-"""Custom joints: which are left and right, told by their names in any of several languages, or by the user.
+"""Custom joints: left and right are recognised by names in several languages, or given by the user.
 
 Two joints are a pair if their names differ in a side alone, wherever in the name it stands: left_ear and right_ear,
-LKNE and RKNE, kneeL and kneeR, mixamorig:LeftArm and mixamorig:RightArm, links_Ohr and rechts_Ohr. A name that tells a
-side and has no partner is refused: mirrored pictures would be trained on with wrong labels.
+LKNE and RKNE, kneeL and kneeR, mixamorig:LeftArm and mixamorig:RightArm, links_Ohr and rechts_Ohr. A name with a side
+but without a partner is refused, since mirrored images would get wrong labels.
 """
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ VAGUE = {"der", "dx", "sx", "lew", "lft", "rgt"}  # these tell a side only if th
 GLUED = ("left", "right", "左", "右", "왼", "오른")  # these tell a side also without a separator
 NO_SIDES = {"upright", "bright", "cleft", "alright"}
 TOKEN = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|[^\W\d_A-Za-z]+")
-REMEDY = "Rename it, name its partner with --pairs LEFT=RIGHT, or say with --pairs NAME that it has no side."
+REMEDY = "Rename it, give its partner with --pairs LEFT=RIGHT, or use --pairs NAME if it has no side."
 
 
 class Side(NamedTuple):
@@ -58,7 +58,7 @@ def joints(path: Path, names: Sequence[str], given: Sequence[Sequence[str]] = ()
     where = {normalised(name): number for number, name in enumerate(names)}
     for number, name in enumerate(names):
         if where[normalised(name)] != number:
-            raise InputError(f"{path}: several joints are called `{name}`. Give each a name of its own.")
+            raise InputError(f"{path}: several joints are called `{name}`. Give each joint its own name.")
     told = _given(path, where, given)
     settled = frozenset(number for numbers in told for number in numbers)
     pairs = [(numbers[0], numbers[1]) for numbers in told if len(numbers) == 2]
@@ -122,7 +122,7 @@ def _found(
 
 
 def _sides(name: str) -> List[Side]:
-    """Where a name may tell a side: by words or, where no word does, by a letter at the edge of a word."""
+    """Where a name may contain a side: by words or, where no word does, by a letter at the edge of a word."""
     name = unicodedata.normalize("NFKC", name).strip()
     return list(_words(name)) or list(_letters(name))
 
@@ -151,7 +151,7 @@ def _side(name: str, start: int, end: int, other: str, right: bool, style: str) 
 
 
 def _demand_partners(path: Path, names: Sequence[str], settled: FrozenSet[int], styles: Set[str]) -> None:
-    """Refuses a name that tells a side and has no partner.
+    """Refuses a name with a side but without a partner.
 
     What is written as the sides of pairs are, such as RBAK beside LKNE and RKNE, tells one too.
     """

@@ -1,7 +1,7 @@
-"""The people of a custom file of annotations: what is certain is read, and said; what is not is refused.
+"""The people of a custom annotation file: what is certain is read and reported; what is ambiguous is refused.
 
-Numbers may be text, boxes may be missing or empty, and joints or boxes may be fractions of their pictures. Whoever
-cannot be trained on is counted and named.
+Numbers may be text, boxes may be missing or empty, and joints or boxes may be fractions of their pictures. People who
+cannot be trained on are counted and named.
 """
 from __future__ import annotations
 

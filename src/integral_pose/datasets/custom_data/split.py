@@ -90,14 +90,14 @@ def _given(names: Sequence[str], pattern: Pattern[str]) -> Dict[str, str]:
     for name in names:
         match = pattern.search(name)
         if not match:
-            raise InputError(f"--group {pattern.pattern}: does not match the picture {name}, so it is not told what "
-                             "that belongs to. Give a pattern that matches every picture's path.")
+            raise InputError(f"--group {pattern.pattern}: does not match the image {name}. Give a pattern that matches "
+                             "every image's path.")
         groups[name] = "\n".join(text or "" for text in match.groups()) or match[0]
     return groups
 
 
 def _guessed(path: Path, names: Sequence[str], least: int, needed: str) -> Tuple[Dict[str, str], List[str]]:
-    """Groups that names tell, and what to say of them.
+    """Groups that follow from the names, and notes about them.
 
     Raises:
         InputError: nearly all are frames of one or two videos.

@@ -95,7 +95,7 @@ def _read_images(path: Path, every: int) -> Tuple[List[str], Array]:
     content = read_json(path)
     records = content.get("images") if isinstance(content, dict) else None
     if not isinstance(records, list):
-        raise InputError(f"{path}: holds no list `images`, so it is not laid out as 3DMPPE's. {REMEDY}")
+        raise InputError(f"{path}: has no list `images`, so it is not in 3DMPPE's format. {REMEDY}")
     try:
         chosen = [record for record in records if record["frame_idx"] % every == 0]
     except (KeyError, TypeError, ValueError) as error:
@@ -143,7 +143,7 @@ def _joints(path: Path, content: Any, key: Sequence[int], frames: List[int], nam
     clip = content.get(str(action), {}) if isinstance(content, dict) else None
     entries = clip.get(str(subaction), {}) if isinstance(clip, dict) else None
     if not isinstance(entries, dict):
-        raise InputError(f"{path}: is not laid out as action, sub-action, frame, as 3DMPPE's. {REMEDY}")
+        raise InputError(f"{path}: is not organised by action, sub-action and frame, as in 3DMPPE's format. {REMEDY}")
     for frame, name in zip(frames, names):
         if str(frame) not in entries:
             raise InputError(

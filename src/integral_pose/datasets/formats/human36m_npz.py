@@ -124,8 +124,8 @@ def _key(path: Path, stem: str, name: str) -> Key:
 
 def _bad_name(path: Path, name: str) -> InputError:
     return InputError(
-        f"{path}: the image name {name} is none of Human3.6M's, such as {NAME} (subject, action, camera, frame). Make "
-        "the file again with mmpose's preprocess_h36m.py."
+        f"{path}: the image name {name} is not in Human3.6M's form, such as {NAME} (subject, action, camera, frame). "
+        "Make the file again with mmpose's preprocess_h36m.py."
     )
 
 

@@ -90,7 +90,7 @@ def read_single_people(path: Path, variables: Dict[str, Any]) -> SinglePeople:
             position = _position(path, row, annolist["annorect"][row], number)
             people += [((image, int(number) - 1), position)] if position else []
     if not people:
-        raise InputError(f"{path}: nobody in its test images is in single_person. {AS_IT_IS}")
+        raise InputError(f"{path}: no person in its test images is in single_person. {AS_IT_IS}")
     places, positions = zip(*people)
     return SinglePeople(annolist[rows], places, np.array(positions)[:, :2], np.array(positions)[:, 2])
 
@@ -103,7 +103,7 @@ def _parts(path: Path, variables: Dict[str, Any], *names: str) -> List[Array]:
             raise ValueError("annolist has no images or no rectangles")
     except (KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
         raise InputError(
-            f"{path}: RELEASE is not laid out as in MPII's release ({', '.join(names)} are needed). {AS_IT_IS}"
+            f"{path}: RELEASE is not in the format of MPII's release ({', '.join(names)} are needed). {AS_IT_IS}"
         ) from error
     return parts
 
@@ -121,7 +121,7 @@ def read_split(folder: Path) -> List[Pair]:
         names = ("RELEASE_img_index", "RELEASE_person_index")
         return _pairs(detections, read_mat(detections), names, first=1)
     raise InputError(
-        f"{folder}: MPII's .mat does not say who is in the validation set. Put valid.h5 (1.3 MB; annot/ of "
+        f"{folder}: MPII's .mat does not define the validation set. Put valid.h5 (1.3 MB; annot/ of "
         "princeton-vl/pose-hg-demo) or detections.mat (1.8 MB; evaluation/data/ of bearpaw/pytorch-pose) beside it."
     )
 
@@ -226,7 +226,7 @@ def _number(value: Any) -> float:
 
 def _columns(path: Path, people: Sequence[_Person]) -> People:
     if not people:
-        raise InputError(f"{path}: holds nobody of the wanted part of the split. Use MPII's complete file.")
+        raise InputError(f"{path}: contains no person of this part of the split. Use MPII's complete file.")
     images, *columns = zip(*people)
     joints, annotated, centre, scale, head_size = (np.array(column) for column in columns)
     return People(images, joints, annotated, centre, scale, head_size)

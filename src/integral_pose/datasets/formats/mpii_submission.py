@@ -52,7 +52,8 @@ def read_subjects(folder: Path) -> Subjects:
     """
     path = folder / "annot" / RELEASE
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file, and only MPII's own names its test people. Put it there.")
+        raise InputError(f"{path}: there is no such file, and only MPII's official file lists its test people. Put it "
+                         "there.")
     people = read_single_people(path, read_mat(path))
     try:
         names = [name for name, _ in _layout(people.annolist)]

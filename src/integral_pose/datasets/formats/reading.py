@@ -1,4 +1,4 @@
-"""Opening .mat, .h5, .npz, .json and .pkl files: whatever is wrong with one, the user reads one sentence."""
+"""Opens .mat, .h5, .npz, .json and .pkl files; every problem gives one clear sentence."""
 from __future__ import annotations
 
 import json
@@ -115,8 +115,8 @@ def read_pickle(path: Path) -> Any:
         return safe_pickle.loads(path.read_bytes())
     except safe_pickle.Refused as error:
         raise InputError(
-            f"{path}: asks to run {error}, which values and arrays do not need, so it was not read. It is of another "
-            "kind or made to do harm: take the file from its source."
+            f"{path}: calls {error}, which values and arrays do not need, so it was not read. It has another format or "
+            "is malicious: copy it again from its source."
         ) from error
     except Exception as error:  # a damaged file makes pickle raise almost anything
         raise _unreadable(path, "pickle", error) from error
@@ -146,6 +146,6 @@ def _must_exist(path: Path) -> None:
 def _unreadable(path: Path, kind: str, error: Exception) -> InputError:
     reason = " ".join(str(error).split())[:120] or type(error).__name__
     return InputError(
-        f"{path}: cannot be read as a {kind} file ({reason}). It may be truncated or of another kind: "
-        "copy it again from its source."
+        f"{path}: cannot be read as a {kind} file ({reason}). It may be truncated or in another format: copy it again "
+        "from its source."
     )

@@ -1,4 +1,4 @@
-"""Records of a JSON list, read field by field into arrays; what is wrong with one is said by its number in the list."""
+"""Records of a JSON list, read field by field into arrays; errors name a record by its number in the list."""
 from __future__ import annotations
 
 from itertools import compress
@@ -62,7 +62,7 @@ class Records(NamedTuple):
         return np.array(values, int)
 
     def refuse(self, bad: Union[Array, Sequence[bool]], what: str) -> None:
-        """Says what is wrong with the first bad one.
+        """Reports the first wrong record.
 
         Raises:
             InputError: any is bad.

@@ -1,4 +1,4 @@
-"""Reading a pickle that holds plain values and NumPy arrays, without running anything that it names.
+"""Reads a pickle of plain values and NumPy arrays without running anything that it names.
 
 A pickle is a program: it may call whatever can be imported. This one may call nothing, not even NumPy's own part in
 it, which trusts what it is given (a forged dtype makes it read any memory); the few calls that arrays are written
@@ -18,7 +18,7 @@ KINDS = "biuf"  # of dtypes: truth values and numbers
 
 
 class Refused(Exception):
-    """The pickle asks for something that values and arrays do not need."""
+    """The pickle calls something that values and arrays do not need."""
 
 
 def loads(content: bytes) -> Any:

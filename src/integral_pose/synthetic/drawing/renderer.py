@@ -38,8 +38,8 @@ def render(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng:
 def photograph(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng: np.random.Generator) -> Photo:
     """People in one scene; `size` is (width, height) px.
 
-    Whoever is nearer hides who is farther. The generator draws everything but the people: light, room, clutter,
-    and what stands in front of the first of them.
+    Nearer people hide those behind them. The generator draws everything but the people: light, room, clutter, and what
+    stands in front of the first of them.
     """
     light = _draw_light(rng, camera)
     wide = (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING)

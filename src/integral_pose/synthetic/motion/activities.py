@@ -1,7 +1,7 @@
-"""What people do: each activity is a distribution of joint angles around a few key poses.
+"""Activities: each is a distribution of joint angles around a few key poses.
 
 Walking or running passes through its keys in turn, so a draw between two of them is a moment of the gait, and a
-sequence of phases is a film. Angles that a key does not name are 0, which is standing upright with hanging arms.
+sequence of phases is a video clip. Angles that a key does not name are 0, which is standing upright with hanging arms.
 """
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person on film: pose, place and heading as smooth functions of time, drawn once for a clip."""
+"""A moving person: pose, place and heading as smooth functions of time, drawn once for a clip."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -76,7 +76,7 @@ def _draw_path(rng: np.random.Generator, walks: bool) -> Union[Round, Spot]:
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """One person doing one thing. A pass through the activity's keys takes `pace` seconds, unevenly."""
+    """One person and one activity. A pass through the activity's keys takes `pace` seconds, unevenly."""
 
     activity: Activity
     pace: float
@@ -95,7 +95,7 @@ class Film:
 
 
 def draw_film(rng: np.random.Generator, activity: Activity, walks: bool) -> Film:
-    """A film of an activity; who walks passes through its keys at every double step."""
+    """A clip of an activity; a walking person passes through its keys at every double step."""
     pace = rng.uniform(1.0, 1.3) if walks else rng.uniform(14, 21)
     path = _draw_path(rng, walks)
     wander = draw_wander(rng, len(ANGLES) + 1, (4, 25))

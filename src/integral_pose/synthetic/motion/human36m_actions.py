@@ -1,4 +1,4 @@
-"""The fifteen things that Human3.6M's subjects do, each in two ways: its two sub-actions."""
+"""The fifteen actions of Human3.6M's subjects, each in two variants: its two sub-actions."""
 from __future__ import annotations
 
 from typing import Dict, Tuple
