@@ -20,12 +20,13 @@ from mxnet.gluon import SymbolBlock
 from integral_pose.commands import export as command
 from integral_pose.geometry import Box, Patch
 from integral_pose.models import build, export, saved
+from integral_pose.models.subpixel import in_window
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS
 from integral_pose.samples import cut, normalise
 from integral_pose.skeletons import HUMAN36M, MPII
 from integral_pose.training.loop import Schedule
-from symbols.argmax import HighestCell
+from symbols.argmax import AroundHighestCell, HighestCell
 from tests.helpers.printed import paragraph
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -198,6 +199,19 @@ def test_the_command_writes_both_forms_and_the_card(tmp_path, capsys, onnx):
     card = json.loads(entries["integral_pose"])
     assert card == json.loads((tmp_path / "out" / f"{TINY.key}.json").read_text())
     assert card["commit"] == "0123456789"
+
+
+def test_the_window_around_the_highest_cell_is_that_of_numpy():
+    logits = np.random.default_rng(0).normal(0, 3, (4, 5, 11, 14)).astype(np.float32)
+    logits[0, 0, 0, 13] = logits[1, 1, 10, 0] = 30  # in corners
+    found = AroundHighestCell(5, 11, 14)(mx.nd.array(logits)).asnumpy()
+    np.testing.assert_allclose(found, in_window(logits), atol=1e-5)
+
+
+def test_maps_read_in_a_window_are_exported(tmp_path, capsys, onnx):
+    cells = replace(TINY, output="heat map", loss="softmax-ce", decoder="window", start=None)
+    assert command.main([str(trained(cells, tmp_path / "runs")), "--out", str(tmp_path / "out")]) == 0
+    assert ".onnx: joints agree with the network's to " in paragraph(capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("name", ["people", "people-3d"])

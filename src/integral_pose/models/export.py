@@ -2,7 +2,8 @@
 
 The graph takes images (N, 3, size, size), RGB, less the mean and divided by the deviation, and gives the joints (N, K,
 C) of its last stage as fractions of the patch: integrals and direct regression as they were trained, heat maps by their
-highest cell. Everything else that a user of it needs is in the card, a JSON object that goes with it.
+highest cell, or the 3 x 3 cells around it where the run says so. Everything else that a user of it needs is in the
+card, a JSON object that goes with it.
 """
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ from integral_pose.run import Run
 from integral_pose.run_folder import DONE
 from integral_pose.samples import DEVIATION, MEAN
 from integral_pose.storage.atomic import replacing
-from symbols.argmax import HighestCell, HighestOfVectors
+from symbols.argmax import AroundHighestCell, HighestCell, HighestOfVectors
 from symbols.maps import portable
 from symbols.pose_net import OnPatches
 
@@ -95,7 +96,8 @@ def _decoder(of: Run) -> Optional[HybridBlock]:
         return None
     if of.on_vectors:
         return HighestOfVectors(of.cells)
-    return HighestCell(len(catalogue.skeleton(of).joints), of.cells, of.cells, of.depth)
+    decoder = AroundHighestCell if of.decoder == "window" else HighestCell
+    return decoder(len(catalogue.skeleton(of).joints), of.cells, of.cells, of.depth)
 
 
 def card(of: Run, commit: str) -> Dict[str, Any]:
