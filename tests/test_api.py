@@ -28,6 +28,17 @@ import sys, integral_pose
 assert {'load', 'People', 'InputError'} <= set(dir(integral_pose))
 assert not {'mxnet', 'numpy', 'cv2'} & set(sys.modules), sorted(sys.modules)
 """
+NO_MXNET = """
+import sys
+sys.modules['mxnet'] = None
+import integral_pose
+try:
+    integral_pose.load
+except ModuleNotFoundError as error:
+    assert 'pip install mxnet==1.9.1' in str(error)
+else:
+    sys.exit('nothing was raised')
+"""
 
 
 def rgb(seed: int = 0, height: int = 80, width: int = 120) -> Array:
@@ -70,7 +81,8 @@ def written(out: Path, *arguments: str) -> Any:
 
 
 def test_importing_is_cheap_and_shows_the_names() -> None:
-    subprocess.run([sys.executable, "-c", CHEAP], check=True, timeout=60)
+    for program in (CHEAP, NO_MXNET):
+        subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
     with pytest.raises(AttributeError, match="no attribute 'lod'"):
         integral_pose.lod  # type: ignore[attr-defined]  # noqa: B018
 

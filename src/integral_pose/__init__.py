@@ -12,7 +12,7 @@ imports MXNet; `symbols`, the bottom layer, cannot do that for them.
 import importlib
 from typing import TYPE_CHECKING, Any, List
 
-from integral_pose.runtime import VERSION, prepare
+from integral_pose.runtime import NO_MXNET, VERSION, prepare
 
 if TYPE_CHECKING:
     from integral_pose.api import Joint, People, Person, PoseNetwork, load
@@ -28,7 +28,12 @@ def __getattr__(name: str) -> Any:
     """The public names, which import MXNet, when they are first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{'errors' if name == 'InputError' else 'api'}"), name)
+    try:
+        return getattr(importlib.import_module(f"{__name__}.{'errors' if name == 'InputError' else 'api'}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "mxnet":
+            raise
+        raise ModuleNotFoundError(NO_MXNET, name="mxnet") from None
 
 
 def __dir__() -> List[str]:

@@ -19,6 +19,8 @@ VERSION = "0.1.0"
 ROOT = Path(__file__).resolve().parents[2]  # of a checkout
 CODE = ("--", ":/src", ":/symbols", ":/experiments", ":/requirements")
 MOST_THREADS = 16
+NO_MXNET = ("MXNet is not installed. Install it with `pip install mxnet==1.9.1`, or for NVIDIA GPUs with "
+            "`pip install mxnet-cu112==1.9.1`; never both.")
 
 # The CUDA libraries libmxnet.so names, each after those it needs itself.
 CUDA_LIBRARIES = (

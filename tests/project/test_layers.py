@@ -153,6 +153,14 @@ def test_an_upward_import_is_found(tmp_path: Path, statement: str) -> None:
     assert violations(tmp_path) == ["integral_pose.geometry imports integral_pose.tables, which is not below it"]
 
 
+def test_what_only_a_type_checker_imports_is_no_import(tmp_path: Path) -> None:
+    lines = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from integral_pose.tables import fit\n"
+    write(tmp_path, {"src/integral_pose/geometry.py": lines, "src/integral_pose/tables.py": "def fit(): ..."})
+    assert violations(tmp_path) == []
+    (tmp_path / "src/integral_pose/geometry.py").write_text(f"{lines}else:\n    import integral_pose.tables")
+    assert len(violations(tmp_path)) == 1
+
+
 def test_modules_of_one_layer_are_apart_and_modules_of_one_folder_are_not(tmp_path: Path) -> None:
     apart = write(tmp_path, {"src/integral_pose/samples.py": "import integral_pose.metrics.pckh"})
     write(apart, {"src/integral_pose/metrics/pckh.py": "from .curves import area"})

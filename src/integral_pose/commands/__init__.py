@@ -10,7 +10,7 @@ import importlib.util
 import sys
 from typing import List, Optional
 
-from integral_pose.runtime import described
+from integral_pose.runtime import NO_MXNET, described
 
 NAME = "integral-pose"
 GROUPS = {
@@ -40,8 +40,6 @@ EXAMPLES = """Examples:
   integral-pose table table1 --profile smoke
 
 `integral-pose COMMAND --help` explains a command and its options."""
-NO_MXNET = ("MXNet is not installed. Install it with `pip install mxnet==1.9.1`, or for NVIDIA GPUs with "
-            "`pip install mxnet-cu112==1.9.1`; never both.")
 MXNET = "mxnet"
 
 
