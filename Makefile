@@ -1,20 +1,20 @@
-## make demo            shows in seconds what two small networks that come with the program say of pictures
+## make demo            shows predictions of the two pretrained networks, in seconds
 ## make table1          sets everything up on first use, trains what is missing, prints Table 1 beside the paper's
 ## make table1 … table12, figure2
 ##                      the same for any other table or figure
-## make table6_stages   what each stage of COCO's evaluation is worth
+## make table6_stages   the effect of each stage of COCO's evaluation
 ## make beyond          what the paper leaves open: beyond_decoders, beyond_hand_over, beyond_bias, beyond_regularisers
 ##                      and beyond_grid
-## make tables          all of the paper's; a run that several need is trained once
-## make smoke           these and beyond with two training steps on a handful of images, to see that they run
+## make tables          all tables of the paper; a run that several need is trained once
+## make smoke           all tables with two training steps on a handful of images, as a check
 ## make report          RESULTS.md and one HTML page, results/report/index.html, from what is in results/; PROFILE=smoke
 ##                      and PROFILE=paper have pages of their own, in results/report/PROFILE/
 ## make test            the test suite, with at least 98 % of the lines of src/ and symbols/ covered
-## make test-horovod    what several workers do, on this machine; builds Horovod on first use
+## make test-horovod    tests several workers on this machine; builds Horovod on first use
 ## make check           ruff, mypy and the order of the layers
 ## make api             pages for all public functions and classes, in build/api/
-## make bench           time and memory beside those of rivals, into results/bench.csv and a picture
-## make setup           only the set-up: .venv with the packages of requirements/
+## make bench           compares time and memory with other libraries: results/bench.csv and a figure
+## make setup           only sets up .venv with the packages of requirements/
 ##
 ## Variables, all optional:
 ##   PROFILE=quick      smoke, quick (synthetic people, a laptop) or paper (the paper's data and networks, GPUs)
@@ -22,14 +22,16 @@
 ##   GPUS=0,1,2,3       GPUs to train on
 ##   ROWS="H1 I1"       only these rows of the table
 ##   SEEDS=3            seeds per row
-##   RESULTS=results    folder of the CSV files and pictures
-##   EXPORT=1           with setup: what scripts/export.py needs for ONNX
-##   CUDA=1             MXNet for NVIDIA GPUs; CUDA=0 goes back to the CPU. The choice is remembered
-##   HOROVOD=1          with `setup`: Horovod too, for several machines (docs/scaling.md)
+##   SET="batch=64 rate=5e-4"  changes fields of every run; such runs and CSV files are kept apart
+##   STATUS=1           trains nothing: shows what is trained, what is missing, and how long the rest takes
+##   RESULTS=results    folder of the CSV files and figures
+##   EXPORT=1           with `setup`: also the packages for the export to ONNX
+##   CUDA=1             MXNet for NVIDIA GPUs; CUDA=0 switches back to the CPU. The choice is remembered
+##   HOROVOD=1          with `setup`: also Horovod, for several machines (docs/scaling.md)
 ##   AMP=1              float16 on the GPUs
 ##   RIVALS=/env/bin/python  Python of an environment with requirements/rivals.txt, for make bench
 ##   TESTERS=2          processes that run the tests side by side, each with one thread
-##   PYTHON=python3.10  the Python, 3.8 to 3.11, that .venv is made with
+##   PYTHON=python3.10  the Python (3.8 to 3.11) for .venv
 .PHONY: help
 help:
 	@sed -n 's/^## \{0,1\}//p' Makefile
