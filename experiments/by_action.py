@@ -1,4 +1,4 @@
-"""What Tables 10 to 12 have in common: a line per method, a column per action of Human3.6M, other work above ours."""
+"""Shared by Tables 10 to 12: a line per method, a column per action of Human3.6M, other work above ours."""
 from __future__ import annotations
 
 from dataclasses import replace

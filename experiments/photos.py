@@ -95,7 +95,7 @@ def measure(network: Trained, data: Path, device: mx.Context, boxes: str = "anno
 
 
 def boxed(network: Trained, samples: List[Sample], boxes: str, device: mx.Context) -> List[Sample]:
-    """The people with the boxes that `predict` would look at, where nobody gives it the annotated ones."""
+    """The people with the boxes that `predict` would use if no annotated boxes were given."""
     if boxes == "annotated":
         return samples
     search = Search(Estimator(network, device, 1, 1))

@@ -1,4 +1,4 @@
-"""Creates the virtual environment and installs the locked packages, or says in one sentence why it cannot.
+"""Creates the virtual environment and installs the locked packages, or prints in one sentence why it cannot.
 
 `make setup` runs it with the machine's Python. It uses the standard library only, and is written so that Python 3.6
 can read it, because an unsuitable Python should hear what to do instead of printing a syntax error.

@@ -1,4 +1,4 @@
-"""What the operators on maps share: sizes that are checked, reshaping, the compiled path."""
+"""Shared by the operators on maps: size checks, reshaping, the compiled path."""
 from __future__ import annotations
 
 from typing import Any, List, Tuple

@@ -104,7 +104,7 @@ class PoseNetwork:
 
     @property
     def notes(self) -> List[str]:
-        """What somebody who uses its predictions ought to know, in sentences."""
+        """Notes for users of its predictions, in sentences."""
         return self._trained.notes
 
     @overload

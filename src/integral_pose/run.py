@@ -265,7 +265,7 @@ class Run:
         return cls(**values)
 
     def everywhere(self, **changes: Any) -> Run:
-        """The run with changes that what it starts from has too."""
+        """The run with changes, made also in the runs that it starts from."""
         return replace(self, start=self.start.everywhere(**changes) if self.start else None, **changes)
 
     @classmethod

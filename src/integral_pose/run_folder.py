@@ -18,7 +18,7 @@ SETTINGS, DONE, PARAMETERS, CHECKPOINT = "run.json", "trained.json", "net.params
 
 @dataclass(frozen=True)
 class Site:
-    """Where and on what runs are trained: nothing here may change a number."""
+    """Folders and devices of the training: nothing here may change a number."""
 
     data: Path  # the folder of the data sets
     runs: Path
@@ -43,7 +43,7 @@ class Site:
 
     @contextmanager
     def held(self, run: Run, wait: bool = True) -> Iterator[None]:
-        """The run's lock: who holds it is the only one to write into its folder. A crew's leader holds it for all."""
+        """The run's lock: only its holder writes into the folder. A crew's leader holds it for all."""
         lock = only_here(self.folder(run).with_suffix(".lock"), wait)
         with ExitStack() as stack:
             self.crew.first(lambda: stack.enter_context(lock))

@@ -1,4 +1,4 @@
-"""A table of the paper as data: its rows, its numbers, and what it claims."""
+"""A table of the paper as data: its rows, its numbers and its claims."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -160,7 +160,7 @@ class Table:
 
     @property
     def heading(self) -> str:
-        """What its claims are: the paper's, or, where it prints no such numbers, one's expectations."""
+        """The heading of its claims: the paper's or, if it prints no such numbers, expectations."""
         quoted = any(claim.in_paper is not None for claim in self.claims)
         return "What the paper says" if quoted else "What one would expect"
 

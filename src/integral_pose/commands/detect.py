@@ -33,9 +33,9 @@ EXAMPLE = f"""examples:
 
 The output is a JSON list with a record for each person found:
   {{"image_id": 785, "category_id": 1, "bbox": [277.12, 45.7, 225.09, 333.56], "score": 0.99997}}
-bbox is x, y, width and height in px, from the image's top left corner. image_id is COCO's number where the file's name
-ends in its 12 digits (000000000785.jpg), and the file's name where it does not (photo.jpg). Both COCO's own tools and
-`--boxes FILE` take the file.
+bbox is x, y, width and height in px, from the image's top left corner. image_id is COCO's number if the file's name
+ends in its 12 digits (000000000785.jpg), and otherwise the file's name (photo.jpg). Both COCO's own tools and `--boxes
+FILE` take the file.
 
 Detectors, all trained on COCO by GluonCV's authors, the most accurate first; the last ones are for CPUs:
   {(chr(10) + "  ").join(DETECTORS)}
@@ -162,7 +162,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("pictures", nargs="*", type=Path, default=[], metavar="PICTURE",
-                      help="pictures, or folders of pictures")
+                      help="images, or folders of images")
     what.add_argument("--coco", type=Path, metavar="FOLDER", help="COCO's folder: all images of its val2017")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="output file")
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DEFAULT, metavar="NAME",

@@ -59,9 +59,9 @@ LSP_EXAMPLE = """example:
   python -m scripts.evaluate lsp --annotations lspet/joints.mat --predictions ours.csv --people all
 
 The annotations are joints.mat of Leeds Sports Pose, whose official test is its last 1,000 people, or of its Extended
-training set, of which whole blocks are the test here (docs/photos.md). Predictions are of just those people, in the
-order of the file:
-  .mat, .h5  `preds` or `pred`: people x 14 x (x, y), or in .mat the other way round, as MATLAB has it; .npy the same
+training set, of which whole blocks are the test here (docs/photos.md). Predictions must be for exactly these people, in
+the order of the file:
+  .mat, .h5  `preds` or `pred`: people x 14 x (x, y), or in .mat with reversed axes, as MATLAB writes it; .npy the same
   .json      a list of people, each a list of 14 joints [x, y], or a record with such a list as `joints`
   .csv       the header person,joint,x,y, then a line for each joint; both count from 0
 The joints are, in this order, person-centric (the person's own left and right):

@@ -44,15 +44,15 @@ Written to --out, everything at the end or nothing:
   joints.json   the network, the source and the units; then each person's box and joints, by name
   joints.csv    a line for each joint: image, or a video's frame and its time in seconds; person, joint, x, y, of
                 3D networks x_mm, y_mm, z_mm, and confidence
-  overlays/     the pictures, or an MP4 video, with limbs drawn over them: orange is the person's left, blue the right,
-                and hollow joints are unsure. Of 3D networks there is the view from beside too
+  overlays/     the images, or an MP4 video, with limbs drawn over them: orange is the person's left, blue the right,
+                and hollow joints have a low confidence; for 3D networks also the view from the side
 
 --boxes sets where the people are, since the network sees one person at a time:
   whole         the whole image is one person's box (the default)
-  find          the network looks at the whole image, boxes what it found, and looks again: one person an image
+  find          the network predicts on the whole image, then again in a box around that pose: one person per image
   detect        GluonCV's person detector finds them; its weights are downloaded on first use
   FILE          [{"image_id": "a.jpg", "bbox": [x, y, w, h], "score": 0.9}, ...], as COCO and scripts.detect write it;
-                or {"a.jpg": [[x, y, w, h], ...], ...}; or CSV with the header image,x,y,w,h. Of a video, the image is
+                or {"a.jpg": [[x, y, w, h], ...], ...}; or CSV with the header image,x,y,w,h. For a video, the image is
                 the frame's number, counted from 0"""
 
 
@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("what", nargs="+", metavar="IMAGE|FOLDER|VIDEO|camera",
-                        help="pictures, folders of pictures, one video, camera or camera:1 for the second one, or the "
+                        help="images, folders of images, one video, camera (or camera:1 for the second one), or the "
                         "address of a video or stream (https://, rtsp://)")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--run", metavar="RUN", help="a trained run: its folder, or the first digits of its key")
@@ -182,8 +182,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-overlays", action="store_true", help="write no overlays")
     parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a video")
     parser.add_argument("--first-frame", type=int, choices=(0, 1), metavar="0|1",
-                        help="what --boxes FILE calls a video's first frame (default: 0; where that is doubtful, it is "
-                        "asked)")
+                        help="number of a video's first frame in --boxes FILE (default: 0; if that is doubtful, the "
+                        "command asks)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
     parser.add_argument("--min-score", type=float, default=0.5, metavar="SCORE",

@@ -46,12 +46,12 @@ kneeL and kneeR. docs/custom_data.md has the smallest file that works.
 
 About a tenth of the images, by a hash of their paths below the images' folder, is the test; a twentieth of the others
 chooses the best weights. Frames of one video, and augmented copies of one image, are kept together if their names show
-it, or by --group. parts.csv in the run's folder lists who is where. What is measured is PCK, the share of joints within
-0.05 and 0.1 of the longer side of the person's box, and the mean distance in px.
+it, or by --group. parts.csv in the run's folder lists the part of each image. Accuracy is measured by PCK, the share of
+joints within 0.05 and 0.1 of the longer side of the person's box, and the mean distance in px.
 
-The profiles: quick is a quarter of the network's width and half its patch, trained from nothing in minutes on a CPU, to
-see that it works; paper is the paper's network, which starts from ImageNet and needs a GPU and hours; smoke is two
-steps, which show that the data are read. You can stop it at any moment: the same command resumes it."""
+The profiles: quick is a quarter of the network's width and half its patch, trained from scratch in minutes on a CPU, as
+a check; paper is the paper's network, which starts from ImageNet and needs a GPU and hours; smoke is two steps, which
+show that the data can be read. You can stop it at any moment: the same command resumes it."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -172,14 +172,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, required=True, metavar="FILE.json|DIR",
                         help="the annotations, or a folder with one JSON file, there or in annotations/")
     parser.add_argument("--images", type=Path, metavar="DIR",
-                        help="where the images are (default: images/ beside the annotations, or with them)")
+                        help="folder of the images (default: images/ beside the annotations, or their own folder)")
     parser.add_argument("--valid", type=Path, metavar="FILE.json",
-                        help="your own held-out people, who choose the best weights")
-    parser.add_argument("--test", type=Path, metavar="FILE.json", help="your own test people")
+                        help="your own held-out annotations, which choose the best weights")
+    parser.add_argument("--test", type=Path, metavar="FILE.json", help="your own test annotations")
     parser.add_argument("--group", type=_pattern, metavar="REGEX",
-                        help="keep pictures in one part whose paths have the same text where this matches, or in its "
-                        "groups: '^[^/]*' keeps folders together, '(.*)_[0-9]*' all that differ in their last number; "
-                        "'.*' takes each picture by itself")
+                        help="keep images in the same part if this pattern, or its groups, match the same text in "
+                        "their paths: '^[^/]*' keeps folders together, '(.*)_[0-9]*' images that differ only in their "
+                        "last number; '.*' treats each image separately")
     parser.add_argument("--pairs", nargs="+", metavar="LEFT=RIGHT",
                         help="joints that are swapped in mirrored images, if their names do not show it; NAME alone "
                         "has no side")
@@ -209,7 +209,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="folder for trained networks, in its subfolder custom/ (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("data"), metavar="DIR",
-                        help="where it is noted which data a run has, and ImageNet's weights are kept, in models/ "
+                        help="folder for notes on the data of each run, and for ImageNet weights, in models/ "
                         "(default: %(default)s)")
     parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
                         help="threads that prepare images (default: one per core)")

@@ -87,7 +87,7 @@ def metric(run: Run) -> str:
 
 
 def has_scenes(run: Run) -> bool:
-    """Whether the run's test pictures show several people, who have to be found first: COCO's do."""
+    """Whether the run's test images show several people, who must be detected first, as in COCO."""
     return metric(run) == OKS
 
 

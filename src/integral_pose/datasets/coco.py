@@ -128,7 +128,7 @@ def annotated(folder: Path) -> Candidates:
 
 
 def detected(folder: Path, detections: Optional[Path] = None, part: str = "val") -> Candidates:
-    """What a detector took for people, all of it, in the file's order; nothing is annotated in these samples.
+    """All detections of people, in the file's order; nothing is annotated in these samples.
 
     Of a file for all of COCO what is in the annotated images counts, where these are a part of them.
 
@@ -295,7 +295,7 @@ def _detections(folder: Path, part: str) -> Path:
 
 
 def content_of(path: Path) -> Dict[str, Any]:
-    """What a file of annotations holds.
+    """The content of an annotation file.
 
     Raises:
         InputError: it is missing, is not JSON, or lists no images.
@@ -369,7 +369,7 @@ def boxes(records: Records) -> Array:
 
 
 def squares(edges: Array, images: Array, pictures: Pictures) -> Tuple[List[List[float]], Array]:
-    """The squares to look at, (N) of centre x, y and side, and what the picture holds of the boxes, (N, 2).
+    """The squares for the network, (N) of centre x, y and side, and the extents of the boxes inside the image, (N, 2).
 
     A box of which the picture holds nothing gets a pixel, so that a detector's every box has its pose.
     """

@@ -215,7 +215,7 @@ def _paths(joints: Sequence[str], edges: Sequence[Tuple[int, int]]) -> Tuple[str
 def register(
     custom: Custom, data: Path, group: Optional[Pattern[str]] = None, labels_of: str = ""
 ) -> Registered:
-    """Notes in the folder of data sets where these people are and who is in which part.
+    """Records in the folder of data sets where these people are, and the part of each.
 
     Every picture is opened, unless that was done before and it has not changed.
 

@@ -1,4 +1,4 @@
-"""A data set as a value: who is in it, which joints they have, and how their joints are measured."""
+"""A data set as a value: its people, their joints, and the metric."""
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -83,7 +83,7 @@ class DataSet(ABC):
         return [samples[i * len(samples) // limit] for i in range(limit)]  # from everywhere: neighbours are alike
 
     def candidates(self, boxes: str) -> Candidates:
-        """The boxes of the test pictures, "annotated" or "detected", of data sets whose people have to be found first.
+        """The boxes of the test images, "annotated" or "detected", for data sets whose people must be detected first.
 
         Raises:
             InputError: the detections are missing or malformed, or nobody has to be found.

@@ -122,7 +122,7 @@ def read_file(path: Path, images: Path) -> List[Sample]:
 
 
 def read_truth(path: Path) -> Truth:
-    """What predictions for the people of one annotation file are scored against, in the file's order.
+    """The annotation that predictions for one file's people are scored against, in the file's order.
 
     Besides the files `read_file` takes, this takes the layout of gt_valid.mat, which names no images. In an h5 file
     joints with x > 1 and y > 1 count, as in the hourglass's own main.lua; elsewhere all that are annotated.

@@ -52,7 +52,7 @@ def cells(
 
 
 def changed(table: Table, rows: Sequence[str], changes: Mapping[str, Any]) -> Table:
-    """A variant of the table: some of its rows, with a name and a caption that say what is changed."""
+    """A variant of the table: some of its rows, with a name and a caption that name the changes."""
     words = [f"{name}={value}" for name, value in changes.items()]
     name = "+".join([table.name, *words])
     if len(name) > LONGEST_NAME:

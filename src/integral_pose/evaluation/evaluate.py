@@ -172,7 +172,7 @@ def _candidates(data_set: DataSet, boxes: str) -> List[Sample]:
 
 
 def fingerprint(samples: Sequence[Sample]) -> str:
-    """Eight digits of who the people are: their pictures, joints, and head sizes or 3D poses."""
+    """Eight digits that identify the people: their pictures, joints, and head sizes or 3D poses."""
     digest = hashlib.sha256("".join(sample.image.name for sample in samples).encode())
     poses = [pose.joints for pose in _poses(samples)]
     for array in [*_truth(samples)[:2], np.stack(poses)] if poses else _truth(samples):

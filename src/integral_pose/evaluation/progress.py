@@ -32,7 +32,7 @@ class Progress(NamedTuple):
 
 
 def of_run(run: Run, site: Site) -> Progress:
-    """What the run's folder tells. A file that is damaged counts as missing here; training tells of it."""
+    """The state of a run's folder. A damaged file counts as missing here; training reports it."""
     folder = site.folder(run)
     step, speed = _logged(folder / "log.csv")
     try:
@@ -58,7 +58,7 @@ def of_table(cells: Iterable[Cell], site: Site) -> List[Progress]:
 
 
 def seconds_left(runs: Sequence[Progress], processes: int = 1) -> Optional[float]:
-    """How long the training of these runs takes from here; None where that cannot be told.
+    """The remaining time of these runs' training; None if it is unknown.
 
     A run that has not begun is taken to be as fast as another of the same network, or else as its multiply-adds say.
     Tests of the trained networks are not counted.

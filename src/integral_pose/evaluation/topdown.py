@@ -39,7 +39,8 @@ def poses(run: Run, site: Site, found: Optional[Candidates] = None) -> Poses:
 
 
 def settled(run: Run, found: Candidates, joints: Array, joint_scores: Array) -> Poses:
-    """Scores the poses of all candidates, (N, 17, 2) and (N, 17), and leaves out duplicates, as the run says."""
+    """Scores the poses of all candidates, (N, 17, 2) and (N, 17), and removes duplicates, according to the run's
+    settings."""
     scores = oks.rescored(found.scores, joint_scores) if run.rescored else found.scores
     kept = np.arange(len(joints))
     if run.suppressed:
@@ -49,7 +50,7 @@ def settled(run: Run, found: Candidates, joints: Array, joint_scores: Array) -> 
 
 
 def protocol(run: Run) -> str:
-    """What of a run's scores does not follow from its network."""
+    """The settings of a run's scores that do not follow from its network."""
     what = {"mass": "the map's mass near it", "one": "1"}[run.joint_score] if run.output == "integral" else "its peak"
     scores = f"the box's x the mean over joints above {oks.LEAST} ({what})" if run.rescored else "the box's"
     return f"box: {run.boxes}|score: {scores}|OKS-NMS: {oks.ALIKE if run.suppressed else 'no'}"

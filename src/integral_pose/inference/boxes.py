@@ -1,4 +1,5 @@
-"""Boxes around people from a file: COCO's detections, {"image": [[x, y, w, h], ...]}, or CSV; and whose they are."""
+"""Boxes around people from a file: COCO's detections, {"image": [[x, y, w, h], ...]}, or CSV; and their matching with
+images."""
 from __future__ import annotations
 
 import csv
@@ -81,7 +82,7 @@ class FrameBoxes:
         return self.file.sized(self.by_number.get(number, NONE), picture.pixels)
 
     def before(self, frames: int) -> List[str]:
-        """What is to be said before a video of so many frames, 0 where that is not known, is looked at.
+        """Notes before the prediction of a video with so many frames; 0 if that is unknown.
 
         Raises:
             InputError: the file seems to count from 1, which only the user can tell.
@@ -99,7 +100,7 @@ class FrameBoxes:
                 "give --first-frame 1."]
 
     def after(self, frames: int, all_of_them: bool) -> List[str]:
-        """What is to be said after so many frames.
+        """Notes after so many frames.
 
         Args:
             all_of_them: whether the video has no more.

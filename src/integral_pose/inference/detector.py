@@ -129,7 +129,7 @@ def boxes_of(
 
 
 def image_id(path: Path) -> Union[int, str]:
-    """What a picture is called in a file of boxes: COCO's number, of the 12 digits its name ends in, or its name."""
+    """The image's id in a file of boxes: COCO's number, from the 12 digits at the end of its name, or its name."""
     number = NUMBERED.search(path.stem)
     return int(number.group(1)) if number else printable(path.name)
 

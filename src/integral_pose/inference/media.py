@@ -1,4 +1,4 @@
-"""Anyone's pictures, one after the other; what cannot be read is said."""
+"""Image files of any origin, one after the other; unreadable ones are reported."""
 from __future__ import annotations
 
 import re
@@ -28,7 +28,7 @@ class Picture(NamedTuple):
 
 
 class Unread(NamedTuple):
-    """What could not be read."""
+    """A file that could not be read."""
 
     name: str
     reason: str
@@ -38,7 +38,7 @@ Shown = Union[Picture, Unread]
 
 
 class Gathered(NamedTuple):
-    """What there is to look at."""
+    """The images to predict."""
 
     pictures: Sequence[Path]
     unread: Sequence[Unread] = ()  # pictures in folders, of kinds that cannot be read

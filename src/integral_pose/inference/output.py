@@ -25,7 +25,7 @@ MM = ("x_mm", "y_mm", "z_mm")
 
 @contextmanager
 def draft(folder: Path) -> Iterator[Path]:
-    """Gives a folder to write into; what was written takes its place in `folder` at the end, or never was.
+    """Gives a folder to write into; its files are moved to `folder` at the end, or discarded.
 
     Raises:
         InputError: `folder` cannot be written into, or holds overlays/ that no prediction wrote.
@@ -55,7 +55,7 @@ def _remove_left_over(folder: Path) -> None:
 
 
 def replaced(folder: Path) -> List[str]:
-    """What of an earlier prediction is in a folder, and will be replaced.
+    """The files of an earlier prediction in a folder, which will be replaced.
 
     Raises:
         InputError: overlays/ is there and joints.json is not, so another program may have written it.
@@ -126,7 +126,7 @@ def _values(person: Person, joint: int, skeleton: Skeleton) -> Dict[str, float]:
 
 
 def write_picture(path: Path, pixels: Array) -> None:
-    """A picture, in the format its name says, or with another ending where that cannot be written.
+    """Writes an image in the format of its name, or with another ending if that format cannot be written.
 
     Raises:
         InputError: it cannot be written.
@@ -167,7 +167,7 @@ class Video:
             self._writer.release()
 
     def check(self) -> None:
-        """That all frames are in the file, once it is closed: OpenCV does not say when a disk is full.
+        """Checks that all frames are in the closed file, since OpenCV does not report a full disk.
 
         Raises:
             InputError: they are not.

@@ -1,4 +1,4 @@
-"""What a network predicts for one image, as values: its people, and their joints by name."""
+"""Predictions for one image as values: its people, and their joints by name."""
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ Save = Callable[[Path, Seen], None]  # an overlay, into a folder
 
 @dataclass(frozen=True)
 class Task:
-    """What to look with, where, and where to put it."""
+    """The network, the device, the boxes and the output folder of a prediction."""
 
     trained: Trained
     device: mx.Context
@@ -75,7 +75,7 @@ class Outcome:
 
 
 def on_pictures(task: Task, gathered: Gathered) -> Outcome:
-    """Looks at pictures and writes the folder; what cannot be read is left out, and is in the outcome.
+    """Predicts images and writes the folder; unreadable images are skipped, and listed in the outcome.
 
     Ctrl-C or SIGTERM ends it: what was done so far is written.
 

@@ -1,4 +1,4 @@
-"""Boxes the person of a picture with the pose network itself, where nobody says where they are.
+"""Finds the box of an image's person with the pose network itself, if no boxes are given.
 
 The network looks at the whole picture and predicts joints; those it is surest of give a box, in which it looks again,
 and once more. It was trained on one person in the middle of each picture, so it finds one, and always one: how sure it

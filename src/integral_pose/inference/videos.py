@@ -57,7 +57,7 @@ class OpenVideo:
 
     @property
     def endless(self) -> bool:
-        """Whether it is a camera or stream that ends when somebody stops it."""
+        """Whether it is a camera or stream, which ends only when it is stopped."""
         return not self.frames and (isinstance(self.source.what, int) or "://" in self.source.what)
 
     @property

@@ -33,7 +33,7 @@ CHUNK = 2**20  # numbers held at a time for each detection of each resampling: 8
 
 
 def match(truth: Path, images: Array, joints: Array, scores: Array) -> Dict[str, Array]:
-    """What pycocotools makes of N poses.
+    """Matches N poses with the annotated people by pycocotools.
 
     A pose's own area, by which it belongs to a range if it matches nobody, is that of the box around its joints.
 
@@ -91,7 +91,7 @@ def average_precision(arrays: Mapping[str, Array], what: str, weights: Array) ->
 
 
 def score(arrays: Mapping[str, Array]) -> Dict[str, float]:
-    """Every metric by name, in percent; nan where nobody is there to be found."""
+    """Every metric by name, in percent; nan if there is no person to be found."""
     ones = np.ones((1, len(arrays["image_ids"])))
     return {what: 100 * float(average_precision(arrays, what, ones)[0]) for what in METRICS}
 

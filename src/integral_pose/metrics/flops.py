@@ -1,4 +1,4 @@
-"""What a network costs: multiply-adds and parameters, as Tables 2 and 3 count them.
+"""Cost of a network: multiply-adds and parameters, counted as in Tables 2 and 3.
 
 The paper does not say what it counts. Convolutions, deconvolutions and fully connected layers alone give 7.23 for
 Table 2(a), which would print as 7.2 and not as the paper's 7.3. With one multiply-add for each output of a batch

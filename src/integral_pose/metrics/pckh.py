@@ -62,7 +62,7 @@ def normalised_distances(predictions: Array, joints: Array, annotated: Array, he
 
 
 def pckh(distances: Array, threshold: float) -> Array:
-    """Percent of each joint's annotated people within the threshold, (K,); nan for a joint nobody has."""
+    """Percent of each joint's annotated people within the threshold, (K,); nan for a joint that no person has."""
     counts = (~np.isnan(distances)).sum(axis=0)
     hits = (distances <= threshold).sum(axis=0)
     return np.where(counts > 0, 100 * hits / np.maximum(counts, 1), np.nan)

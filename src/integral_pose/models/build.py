@@ -149,7 +149,7 @@ def _regulariser(run: Run) -> HybridBlock:
 
 
 def initialise(net: OnPatches, run: Run, devices: Sequence[mx.Context], root: Path) -> None:
-    """First values: a ResNet's from ImageNet or at random (He), other layers' as they say themselves."""
+    """Initial values: a ResNet's from ImageNet or random (He), other layers' by their own initialisers."""
     mx.random.seed(run.seed)
     net.initialize(mx.init.MSRAPrelu("in", 0), ctx=list(devices))
     for layer in net.last_layers if run.prior else ():

@@ -1,4 +1,4 @@
-"""From what a network gives to joints."""
+"""From a network's output to joints."""
 from __future__ import annotations
 
 from typing import Any

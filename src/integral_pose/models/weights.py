@@ -1,4 +1,4 @@
-"""Files of parameters: read with their errors told, written whole or not at all."""
+"""Parameter files: read with clear errors, written atomically."""
 from __future__ import annotations
 
 import errno

@@ -32,7 +32,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Has an OSError say that it was about `path`, where the system does not: it names what it cannot open only."""
+    """Adds `path` to an OSError that has no file name, since the system names only files that it cannot open."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a file is, told by its first bytes and not by its name, and what to do with one that is no readable picture."""
+"""The kind of a file, from its first bytes and not its name, and advice for files that are not readable images."""
 from __future__ import annotations
 
 import re
@@ -89,7 +89,7 @@ RAW_ENDINGS = (
 
 
 def kind_of(start: bytes, name: str = "") -> Kind:
-    """What a file is whose first `START` bytes these are.
+    """The kind of a file with these first `START` bytes.
 
     Args:
         name: the file's; its ending tells a camera's raw file from the TIFF that it is laid out as.
@@ -136,7 +136,7 @@ def printable(name: Union[str, PurePath]) -> str:
 
 
 def refusal(path: PurePath, kind: Kind) -> str:
-    """What is said of a file that is no readable picture: what it is and what to do."""
+    """The message about a file that is not a readable image: its kind and the remedy."""
     what = f"is {kind.name}" if kind is EMPTY else f"is {kind.name}, which cannot be read as a picture"
     return f"{printable(path)}: {what}. {advice(path, kind)}"
 

@@ -1,4 +1,4 @@
-"""Pictures from and to disk: as they are seen or as they are stored, and what is wrong with those that are not read.
+"""Reads and writes images, as displayed or as stored; errors name the problem and the remedy.
 
 A camera held upright stores a picture that lies on its side, with a tag that says how to turn it (EXIF's orientation).
 People, and the tools they annotate with, see the turned one. Names are opened by Python and never by OpenCV, which
@@ -36,7 +36,7 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 class Header(NamedTuple):
-    """What a picture's file says of it before its pixels."""
+    """The header of an image file."""
 
     kind: Kind
     stored: Tuple[int, int]  # width and height of the pixels as they are stored, px
@@ -44,7 +44,7 @@ class Header(NamedTuple):
 
     @property
     def seen(self) -> Tuple[int, int]:
-        """Width and height of the picture as it is seen, px."""
+        """Width and height of the image as displayed, px."""
         return self.stored[::-1] if self.orientation > 4 else self.stored
 
 
@@ -112,7 +112,7 @@ def write(path: Path, pixels: np.ndarray) -> Path:
 
 
 def kind(path: Path) -> Kind:
-    """What a file is, by its first bytes.
+    """The kind of a file, from its first bytes.
 
     Raises:
         InputError: the file is missing or cannot be opened.

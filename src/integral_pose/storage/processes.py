@@ -79,7 +79,7 @@ def started() -> None:
 
 @contextmanager
 def stoppable() -> Iterator[Callable[[], int]]:
-    """Gives what tells the number of the signal, Ctrl-C's or SIGTERM, that asked to stop; 0 for none.
+    """Gives a function that returns the number of the signal that asked to stop (Ctrl-C or SIGTERM), or 0.
 
     A second one does what it did before. Outside of the main thread, which alone receives signals, none comes.
     """

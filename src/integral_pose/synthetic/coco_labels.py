@@ -88,7 +88,7 @@ def annotation(photo: Photo, person: Person, index: int) -> Dict[str, Any]:
 
 
 def crowd_annotation(photo: Photo, indices: Sequence[int]) -> Dict[str, Any]:
-    """The region of people who are not told apart; nothing where they are hardly to be seen."""
+    """The region of a crowd; None if it is hardly visible."""
     mask = mask_of(photo, indices)
     if mask.sum() < LEAST_AREA:
         return {}

@@ -27,7 +27,7 @@ Recipe = Dict[str, int]
 
 
 class Maker(Protocol):
-    """What a module says of the data set it makes; worker processes find it by the module's name.
+    """The interface of a module that generates a data set; worker processes find it by the module's name.
 
     `ANNOTATIONS` names the folder of everything but pictures, `PICTURES` those of pictures, `UNIT` what one job makes.
     What `make_one` returns goes through JSON; `annotate` gets all of it in the order of the jobs and writes the files

@@ -71,7 +71,7 @@ class Job:
 
 
 def make_one(job: Job) -> Record:
-    """Write a job's picture, and say what is on it: its record, its annotations, and detections where it is for val.
+    """Write a job's image; returns its record, its annotations and, for val, its detections.
 
     What was said of a picture that is there already is read again.
     """
@@ -136,7 +136,7 @@ def jobs_of(part: Path, recipe: Recipe) -> List[Job]:
 
 
 def annotate(folder: Path, jobs: Sequence[Job], made: List[Any]) -> None:
-    """Write both splits' annotations, and the detections of val, from what `make_one` said of each job."""
+    """Write both splits' annotations, and the detections of val, from what `make_one` returned for each job."""
     for split in _SPLITS:
         mine = [said for job, said in zip(jobs, made) if job.split == split]
         content = {

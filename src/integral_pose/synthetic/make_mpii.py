@@ -91,7 +91,7 @@ def _scale(head: Array, body: Array) -> float:
 
 
 def make_one(job: Job) -> Tuple[Record, List[List[float]]]:
-    """Write a job's picture unless it is there already, and say what is annotated on it: a record and a head box."""
+    """Write a job's image unless it is there already; returns its annotation: a record and a head box."""
     cv2.setNumThreads(1)
     shot = job.shot()
     path = Path(job.folder) / "images" / job.image
@@ -119,7 +119,7 @@ def jobs_of(part: Path, recipe: Recipe) -> List[Job]:
 
 
 def annotate(folder: Path, jobs: Sequence[Job], made: List[Any]) -> None:
-    """Write train.json, valid.json and gt_valid.mat from what `make_one` said of each job."""
+    """Write train.json, valid.json and gt_valid.mat from what `make_one` returned for each job."""
     for split in _SPLITS:
         records = [record for job, (record, _) in zip(jobs, made) if job.split == split]
         (folder / ANNOTATIONS / f"{split}.json").write_text(json.dumps(records))

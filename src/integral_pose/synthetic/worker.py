@@ -14,7 +14,7 @@ from integral_pose.synthetic.folder import jobs_of, maker_of
 
 
 def main() -> None:
-    """Do jobs SHARE, SHARE + OF, … of the unfinished folder PART; ends quietly when nobody reads any more."""
+    """Do jobs SHARE, SHARE + OF, … of the unfinished folder PART; ends quietly when its output is no longer read."""
     maker, part, share, of = maker_of(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     try:
         started()

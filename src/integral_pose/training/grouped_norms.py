@@ -37,7 +37,7 @@ class Norms(gluon.Parameter):
 
 
 def gathered(parameters: gluon.ParameterDict) -> List[gluon.Parameter]:
-    """What a trainer is given to update a network's initialised parameters: those of batch normalisation as one."""
+    """The parameters that a trainer updates: those of batch normalisation gathered into one."""
     trained = [parameter for parameter in parameters.values() if parameter.grad_req != "null"]
     vectors = [parameter for parameter in trained if parameter.name.endswith(VECTORS)]
     others = [parameter for parameter in trained if parameter not in vectors]

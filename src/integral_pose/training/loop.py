@@ -73,7 +73,7 @@ class Schedule:
 
 
 def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
-    """Trains what the run starts from, then the run, unless they are; returns the run's folder.
+    """Trains the run and the runs it starts from, unless they are trained; returns the run's folder.
 
     Raises:
         InputError: bad data or a bad checkpoint.
@@ -89,7 +89,7 @@ def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
 
 
 def adam(net: Any, rate: float) -> gluon.Trainer:
-    """What updates a network's initialised parameters (Sec. 5, Training); gradients of its devices are added up."""
+    """The trainer of a network's initialised parameters (Sec. 5, Training); gradients of its devices are added up."""
     rates = {"learning_rate": rate}
     return gluon.Trainer(gathered(net.collect_params()), "adam", rates, kvstore="device", update_on_kvstore=False)
 

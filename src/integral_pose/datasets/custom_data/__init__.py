@@ -1,1 +1,1 @@
-"""What `datasets.custom` does with a file of keypoints: its pictures, its joints, its people and their split."""
+"""Parts of `datasets.custom`: the images, joints, people and split of a keypoint file."""

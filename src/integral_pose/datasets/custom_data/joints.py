@@ -30,7 +30,7 @@ REMEDY = "Rename it, give its partner with --pairs LEFT=RIGHT, or use --pairs NA
 
 
 class Side(NamedTuple):
-    """A place in a name where a side is told."""
+    """A place in a name that gives a side."""
 
     right: bool
     partner: str  # the name with the other side there, normalised
@@ -75,7 +75,7 @@ def normalised(name: str) -> str:
 
 
 def by_prefix(names: Sequence[str]) -> Tuple[Pair, ...]:
-    """The pairs that the prefixes l_ and r_ tell."""
+    """The pairs given by the prefixes l_ and r_."""
     where = {name: number for number, name in enumerate(names)}
     rights = ((number, where.get(f"r_{name[2:]}")) for name, number in where.items() if name.startswith("l_"))
     return tuple(sorted((left, right) for left, right in rights if right is not None))

@@ -1,4 +1,4 @@
-"""Who is trained on, held out and tested of custom data: a function of the pictures' paths below their folder.
+"""The split of custom data into training, held-out and test people, from the images' paths below their folder.
 
 It is the same in every process and in any order of the file. What is nearly one picture stays on one side: augmented
 copies, frames of a video, or whatever a pattern of the user says.
@@ -27,7 +27,7 @@ CAMERAS = re.compile(r"^(img|image|images|photo|picture|pic|pict|dscn?|dscf|pxl|
 
 
 class Division(NamedTuple):
-    """The part of each picture, and of what is kept together there."""
+    """The part of each image."""
 
     parts: Dict[str, str]  # by path below the images' folder
     notes: List[str]  # sentences

@@ -1,4 +1,4 @@
-"""What the readers of Human3.6M's formats have in common: who is wanted, and what they hand over."""
+"""Shared by the readers of Human3.6M's formats: the requested subjects and frames, and the result."""
 from __future__ import annotations
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""MPII's single-person test: who is predicted, and the file that its evaluation asks for.
+"""MPII's single-person test: its people, and the file that its evaluation server takes.
 
 `pred_keypoints_mpii.mat` holds RELEASE's test images with predictions in place of the joints that are not published:
 
@@ -93,7 +93,7 @@ def write_submission(path: Path, subjects: Subjects, joints: Array) -> None:
 
 
 def read_submission(path: Path, subjects: Subjects) -> Array:
-    """The joints of a submission file, (N, 16, 2), image px, 0-based, once it is known to hold what MPII asks for.
+    """The joints of a submission file, (N, 16, 2), image px, 0-based, after checking that it is what MPII asks for.
 
     Raises:
         InputError: the file is damaged, has other images or rectangles than the test, or lacks a joint of anybody.

@@ -164,7 +164,8 @@ class Posture:
 
 
 def pack(angles: Mapping[str, float]) -> Array:
-    """Named angles in degrees -> vector in the order of `ANGLES`, 0 where nothing is said, kept within `LIMITS`."""
+    """Named angles in degrees -> vector in the order of `ANGLES`, 0 for angles that are not named, kept within
+    `LIMITS`."""
     vector = np.zeros(len(ANGLES))
     for name, value in angles.items():
         vector[_SLOT[name]] = value

@@ -1,4 +1,4 @@
-"""Who stands where, and from where they are seen: people in world coordinates, what they sit on, and a camera.
+"""A scene: people in world coordinates, what they sit on, and a camera.
 
 The world's floor is z = 0, in mm.
 """
