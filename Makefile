@@ -45,7 +45,7 @@ PYTHONS := $(or $(PYTHON),python3.11 python3.10 python3.9 python3.8 python3)
 SUITS := import sys; sys.exit(not (3, 8) <= sys.version_info[:2] < (3, 12))
 COMPILED := src/integral_pose/commands/compile.py $(wildcard symbols/native/*.cc symbols/native/*.py src/integral_pose/synthetic/drawing/capsules.*)
 
-$(READY): requirements/$(MXNET).txt requirements/runtime.txt setup.py $(COMPILED)
+$(READY): requirements/$(MXNET).txt requirements/runtime.txt pyproject.toml setup.py $(COMPILED)
 	@for python in $(PYTHONS); do "$$python" -c '$(SUITS)' 2>/dev/null && break; done; \
 	if ! "$$python" --version >/dev/null 2>&1; then \
 	  echo "No Python was found as $(PYTHONS): install Python 3.11, or name yours with make setup PYTHON=/path/to/python3.11." >&2; \
