@@ -266,8 +266,8 @@ def _readable(video: OpenVideo) -> Iterator[Picture]:
             if not video.times:
                 raise InputError(frame.reason)
             warnings.warn(frame.reason, UserWarning, stacklevel=2)
-            return
-        yield frame
+        else:
+            yield frame
 
 
 @contextmanager
