@@ -214,7 +214,7 @@ def test_maps_read_in_a_window_are_exported(tmp_path, capsys, onnx):
     assert ".onnx: joints agree with the network's to " in paragraph(capsys.readouterr().out)
 
 
-@pytest.mark.parametrize("name", ["people", "people-3d"])
+@pytest.mark.parametrize("name", ["people", "people-synthetic", "people-3d"])
 def test_the_networks_that_come_with_the_program_are_exported(name, tmp_path, capsys, onnx):
     assert command.main([name, "--out", str(tmp_path), "--formats", "onnx"]) == 0
     key = json.loads(saved.shipped()[name].with_suffix(".json").read_text())["key"]

@@ -31,16 +31,16 @@ STILLS = (1, 2, 3)
 CLIPS = (clips.Clip(SEED, 5, 3, 1), clips.Clip(SEED, 9, 14, 1), clips.Clip(SEED, 11, 14, 1))
 FRAME = 320
 PARTS = {
-    "people": "2D, I1 on ResNet-18 of Table 3",
+    "people-synthetic": "2D, I1 on ResNet-18 of Table 3",
     "people-3d": "3D, I2 of Strategy 2 of Table 7",
 }
 EXPECT = """
 Both networks are from the quick profile: a quarter of the paper's width, trained for minutes on rendered people. These
-images are rendered too, with people and rooms that the training data does not have. On photographs, expect poses that
-are roughly right at best, and often wrong. The three images for 3D were selected by hand; on all 1,434 test images the
-mean error is 118 mm (Table 7). Try a photograph:
+images are rendered too, with people and rooms that the training data does not have. The three images for 3D were
+selected by hand; on all 1,434 test images the mean error is 118 mm (Table 7). On photographs both are mostly wrong. For
+photographs there is a third network, `people`, which was trained on some (docs/photos.md):
   .venv/bin/python -m scripts.predict photo.jpg
-For good poses on photographs, train on photographs: see docs/predict.md and docs/custom_data.md."""
+It is small and often wrong too. For good poses, train on your own keypoints: docs/custom_data.md."""
 
 
 class Example(NamedTuple):
@@ -60,7 +60,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _show(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for part, what in PARTS.items():
-            examples = (_stills if part == "people" else _clips)(Path(folder))
+            examples = (_stills if part == "people-synthetic" else _clips)(Path(folder))
             print(_line(what, look(part, examples, out / part), examples, out / part))
     print(console.spelled(EXPECT))
 
