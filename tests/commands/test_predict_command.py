@@ -144,7 +144,8 @@ def test_pictures_of_any_ending_are_drawn_over_and_others_are_told(
     assert predict.main([str(tmp_path), "--run", key(), "--out", str(out)]) == 1
     said = capsys.readouterr()
     assert said.out.startswith("3 people in 3 pictures, 1 could not be used")
-    assert "is a HEIC" in said.err and "left out 1 that is a text: notes.txt" in " ".join(said.err.split())
+    told = " ".join(said.err.split())
+    assert "is a HEIC" in told and "left out 1 that is a text: notes.txt" in told
     assert sorted(path.name for path in (out / "overlays").iterdir()) == ["g.pgm.png", "noending.jpg", "shot.jfif.jpg"]
     assert "IMG_1.HEIC: is a HEIC" in content(out)["failed"][0]
     draw = pipeline.overlay
@@ -259,13 +260,13 @@ def test_a_signal_before_anything_was_done_leaves_nothing(
 
 
 @pytest.mark.parametrize("boxes, exit_code, people, said", [
-    ([{"image_id": "val2017/a.jpg", "category_id": "1", "bbox": [1, 2, 30, 40]}], 0, 1, "no box for 2 of 3 pictures"),
+    ([{"image_id": "val2017/a.jpg", "category_id": "1", "bbox": [1, 2, 30, 40]}], 0, 1, "no box for 2 of 3 images"),
     ([{"image_id": "aa.jpg", "bbox": [1, 2, 30, 40]}, {"image_id": "b.png", "bbox": [1, 2, 30, 40]}], 0, 1,
      "1 of its 2 images are none of the pictures given: aa.jpg."),
     ([{"image_id": "c.webp", "bbox": [0.25, 0.25, 0.5, 0.5]}], 0, 1, "taken as fractions"),
     ([{"image_id": "z.jpg", "bbox": [1, 2, 30, 40]}], 2, 0, "none of its 1 images (z.jpg) is a picture that was given"),
     ([{"image_id": "a.jpg", "category_id": 18, "bbox": [1, 2, 30, 40]}], 2, 0, "their categories are 18"),
-    ([], 0, 0, "has no box for 3 of 3 pictures"),
+    ([], 0, 0, "has no box for 3 of 3 images"),
 ])
 def test_boxes_that_do_not_fit_are_told(
     boxes: List[Any], exit_code: int, people: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture
