@@ -333,7 +333,7 @@ def test_a_checkpoint_of_another_run_or_version_or_half_a_checkpoint_is_refused(
     path = planted_checkpoint(tmp_path, {"key": key, "schedule": {}, "history": []}, keep)
     with pytest.raises(InputError, match=message) as error:
         train(SHORT, site(smoke_people, tmp_path))
-    assert str(path) in str(error.value) and "elete it" in str(error.value)
+    assert str(path) in str(error.value) and "elete" in str(error.value)
 
 
 def test_an_integral_run_starts_from_its_heat_map_run(smoke_people: Path, tmp_path: Path) -> None:
