@@ -67,13 +67,13 @@ environment: $(READY)
 # ---------------------------------------------------------------- tests
 PYTEST := $(VENV)/bin/python -m pytest
 TESTERS ?= 2
-SIDE_BY_SIDE := -n $(TESTERS) --dist worksteal
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(PYTEST) -n $(TESTERS) --dist worksteal
 
 .PHONY: test test-horovod check
 test: environment $(VENV)/ready-dev $(VENV)/ready-export
-	$(PYTEST) $(SIDE_BY_SIDE) --cov=src --cov=symbols --cov-report=term-missing:skip-covered --cov-fail-under=98
+	$(SIDE_BY_SIDE) --cov=src --cov=symbols --cov-report=term-missing:skip-covered --cov-fail-under=98
 	@# Without oneDNN, MXNet raises where it would otherwise write past the end of an array.
-	MXNET_MKLDNN_ENABLED=0 $(PYTEST) $(SIDE_BY_SIDE) -m memory tests/symbols
+	MXNET_MKLDNN_ENABLED=0 $(SIDE_BY_SIDE) -m memory tests/symbols
 
 test-horovod: $(VENV)/ready-dev $(VENV)/ready-horovod
 	$(PYTEST) tests/test_distributed.py

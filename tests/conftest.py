@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-if "PYTEST_XDIST_WORKER" in os.environ:  # several processes run tests: each, and what it starts, has one core
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-
 import integral_pose  # isort: skip  # noqa: F401
 
+import os
 import random
 import sys
 from pathlib import Path

@@ -200,9 +200,9 @@ def test_a_loss_that_is_not_finite_leaves_with_1_and_names_the_run(
     assert code == 1 and "nan" in text and smoke(table1.R1).start.key in text  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", ["table2", "figure2"])
+@pytest.mark.parametrize("name", ["table3", "figure2"])
 def test_the_other_tables_run(name: str, smoke_people: Path, tmp_path: Path) -> None:
-    rows = {"table2": ["H1"], "figure2": ["R1", "I*"]}[name]
+    rows = {"table3": ["I1"], "figure2": ["R1", "I*"]}[name]
     table = importlib.import_module(f"experiments.{name}").TABLE
     with pytest.raises(SystemExit) as left:
         command.main(table, arguments(smoke_people, tmp_path, "--rows", *rows))

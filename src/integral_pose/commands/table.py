@@ -27,8 +27,8 @@ def of_any(argv: Sequence[str]) -> int:
         main(tables[argv[0]], argv[1:])
     listed = "\n".join(f"  {name.ljust(22)}{table.caption}" for name, table in tables.items())
     parser = console.Parser(prog="integral-pose table", epilog=f"tables:\n{listed}\n\n{EXAMPLE}",
-                            description="Trains what a table is missing, evaluates it, and prints our numbers beside the "
-                            "paper's.\nintegral-pose table TABLE --help lists the options.",
+                            description="Trains what a table is missing, evaluates it, and prints our numbers beside "
+                            "the paper's.\nintegral-pose table TABLE --help lists the options.",
                             formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", choices=tuple(tables), metavar="TABLE", help="one of those below")
     if argv:
