@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tensorboardX.record_writer import RecordWriter
 
+from integral_pose import run_folder
 from integral_pose.commands import console
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.evaluate import TESTED, evaluate
@@ -159,7 +160,7 @@ def test_where_a_file_finds_no_room_it_is_named_and_the_run_goes_on_later(
     path = place.folder(RUN) / name
     before = path.read_bytes() if path.exists() else None
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "remove_drafts", lambda folder: None)
+        patched.setattr(run_folder, "remove_drafts", lambda folder: None)
         full_disk_for(path)
         said = told(capfd, lambda: finish(place))
     assert f"{path}: No space left on device." in said and "the same command resumes" in said
@@ -208,7 +209,7 @@ def test_weights_that_are_nan_are_refused_when_they_are_read(
     folder = Path(shutil.copytree(whole, tmp_path / RUN.key))
     (folder / TESTED).unlink()
     spoil(folder / PARAMETERS)
-    with pytest.raises(InputError, match=rf"{PARAMETERS}: .* not finite.*moved away"):
+    with pytest.raises(InputError, match=rf"{PARAMETERS}: .* not finite.*away"):
         evaluate(RUN, site(smoke_people, tmp_path))
     assert not (folder / TESTED).exists()
 
