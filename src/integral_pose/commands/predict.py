@@ -37,8 +37,8 @@ EXAMPLE = """examples:
   python -m scripts.predict --checkpoint people-3d photo.jpg --focal 1400
   python -m scripts.predict camera --frames 100
 
-The first command uses the small network that comes with the program. It was trained on synthetic people, to try out the
-program; for people in photographs, train a network on photographs (docs/predict.md).
+The first command uses `people`, a small network for photographs that comes with the program (docs/photos.md).
+docs/predict.md explains how to get a better one.
 
 Written to --out, everything at the end or nothing:
   joints.json   the network, the source and the units; then each person's box and joints, by name
