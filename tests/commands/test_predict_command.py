@@ -356,7 +356,11 @@ def test_the_commands_of_the_page_work(
 
 def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path) -> None:
     assert predict.main(["photos/a.jpg", "--out", str(tmp_path)]) == 0
-    assert content(tmp_path)["run"] == json.loads(saved.shipped()["people"].with_suffix(".json").read_text())["key"]
+    found = content(tmp_path)
+    assert found["run"] == json.loads(saved.shipped()["people"].with_suffix(".json").read_text())["key"]
+    assert "looked at the whole" in found["boxes"] and len(found["people"][0]["joints"]) == 14
+    assert predict.main(["photos/a.jpg", "--checkpoint", "people-synthetic", "--out", str(tmp_path)]) == 0
+    assert content(tmp_path)["boxes"] == "all of each picture"
 
 
 def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:

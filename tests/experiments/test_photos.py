@@ -1,6 +1,7 @@
 """The networks of photographs: which runs they are, how they are measured, and what is shipped of them."""
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Tuple
@@ -20,7 +21,8 @@ from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, LSP, MPII
 from tests.helpers import trained_forms
 
-MODELS = Path(__file__).resolve().parents[2] / "src" / "integral_pose" / "pretrained"
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "results" / "photos"
 
 
 def person(image: str = "a.jpg", x: float = 50, head: float = 10, joints: int = 16) -> Sample:
@@ -77,10 +79,14 @@ def test_what_ships_is_the_network_with_16_bits(
     run = replace(trained, flip_test=True)
     monkeypatch.setitem(photos.RUNS, "people", run)
     folder = trained_forms.write(trained, tmp_path / "runs" / trained.key)
-    words = ["ship", "people", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "models")]
+    (folder / "log.csv").write_text("step,train_loss\n2,0.5\n")
+    words = ["ship", "people", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "models"),
+             "--results", str(tmp_path / "results")]
     assert photos.main(words) == 0 and trained.key in capsys.readouterr().out
     shipped = saved.at(tmp_path / "models" / "people.params")
     assert shipped.run == run and not shipped.notes
+    with open(tmp_path / "results" / "people-training.csv", newline="") as handle:
+        assert list(csv.DictReader(handle)) == [{"key": trained.key, "phase": "1", "step": "2", "train_loss": "0.5"}]
     halves, whole = (mx.nd.load(str(path)) for path in (shipped.parameters, folder / "net.params"))
     assert {values.dtype for values in halves.values()} == {np.float16}
     for name, values in whole.items():
@@ -100,3 +106,22 @@ def test_people_are_looked_at_in_the_boxes_that_predict_has(
     monkeypatch.setattr(photos.PICTURES, "read", lambda _: np.zeros((80, 120, 3), np.uint8))
     found = photos.boxed(saved.Trained(runs.Run(), Path("net.params")), [person()], boxes, mx.cpu())
     assert [sample.box for sample in found] == [box]
+
+
+def test_what_ships_is_one_of_these_networks_and_the_pages_quote_it() -> None:
+    shipped = saved.at(saved.shipped()[saved.DEFAULT])
+    assert shipped.run == photos.RUNS["people"] and not shipped.notes
+    row = next(line for line in (saved.SHIPPED / "README.md").read_text().splitlines() if "`people.params`" in line)
+    with open(RESULTS / "people-measured.csv", newline="") as handle:
+        after = next(row for row in csv.DictReader(handle) if (row["network"], row["boxes"]) == ("people", "annotated"))
+    assert f"`{shipped.run.training.key}`" in row and f" {float(after['lsp']):.1f} " in row
+    assert f" {float(after['lsp']):.1f} " in (ROOT / "docs/photos.md").read_text()
+
+
+def test_the_committed_log_is_of_the_network_that_ships() -> None:
+    with open(RESULTS / "people-training.csv", newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    chain = photos.RUNS["people"].training.chain
+    assert list(dict.fromkeys(line["key"] for line in lines)) == [link.key for link in chain]
+    for link in chain:
+        assert max(int(line["step"]) for line in lines if line["key"] == link.key) == link.steps

@@ -37,8 +37,8 @@ EXAMPLE = """examples:
   python -m scripts.predict --checkpoint people-3d photo.jpg --focal 1400
   python -m scripts.predict camera --frames 100
 
-The first command uses `people`, a small network for photographs that comes with the program (docs/photos.md).
-docs/predict.md explains how to get a better one.
+The first command uses `people`, a small network for photographs that comes with the program. It is often wrong
+(docs/photos.md); docs/predict.md explains how to get a better one.
 
 Written to --out, everything at the end or nothing:
   joints.json   the network, the source and the units; then each person's box and joints, by name
@@ -48,8 +48,9 @@ Written to --out, everything at the end or nothing:
                 and hollow joints have a low confidence; for 3D networks also the view from the side
 
 --boxes sets where the people are, since the network sees one person at a time:
-  whole         the whole image is one person's box (the default)
-  find          the network predicts on the whole image, then again in a box around that pose: one person per image
+  find          the network predicts on the whole image, then again in a box around that pose, twice: one person per
+                image (the default with the network `people`)
+  whole         the whole image is one person's box (the default with another network)
   detect        GluonCV's person detector finds them; its weights are downloaded on first use
   FILE          [{"image_id": "a.jpg", "bbox": [x, y, w, h], "score": 0.9}, ...], as COCO and scripts.detect write it;
                 or {"a.jpg": [[x, y, w, h], ...], ...}; or CSV with the header image,x,y,w,h. For a video, the image is
@@ -105,20 +106,21 @@ def _boxes(
     args: argparse.Namespace, found: saved.Trained, source: Optional[Source], pictures: Sequence[Path]
 ) -> Tuple[Callable[[Picture], Boxes], str, List[str]]:
     """The function that gives each image its boxes, its name, and notes about it, in sentences."""
-    if args.boxes == "whole":
+    kind = args.boxes or ("find" if found.parameters == saved.shipped().get(saved.DEFAULT) else "whole")
+    if kind == "whole":
         return lambda picture: boxes.whole(picture.pixels), "all of each picture", []
-    if args.boxes == "detect":
+    if kind == "detect":
         detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
         name = f"found by {args.detector}"
         return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.min_score), name, []
-    if args.boxes == "find":
+    if kind == "find":
         search = Search(Estimator(found, one_device(args.gpus), 1, 1))
         return search, "found by the network, which looked at the whole of each picture first", [ALWAYS_ONE]
-    file = boxes.read(Path(args.boxes), args.min_score)
+    file = boxes.read(Path(kind), args.min_score)
     if source:
-        return boxes.of_frames(file, args.first_frame), args.boxes, file.notes
+        return boxes.of_frames(file, args.first_frame), kind, file.notes
     by_picture = boxes.of_pictures(file, pictures)
-    return by_picture, args.boxes, [*file.notes, *by_picture.notes]
+    return by_picture, kind, [*file.notes, *by_picture.notes]
 
 
 def _sure(found: Boxes, least: float) -> Boxes:
@@ -171,7 +173,8 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--checkpoint", type=Path, metavar="FILE.params|NAME",
                          help="parameters of a network, with FILE.json or run.json beside them, or a network that "
                          f"comes with the program: {', '.join(saved.shipped())} (default: {saved.DEFAULT})")
-    parser.add_argument("--boxes", default="whole", metavar="whole|find|detect|FILE", help="see below (default: whole)")
+    parser.add_argument("--boxes", metavar="whole|find|detect|FILE",
+                        help=f"see below (default: find with the network {saved.DEFAULT}, whole with another)")
     parser.add_argument("--out", type=Path, default=Path("predictions"), metavar="DIR",
                         help="output folder (default: %(default)s)")
     parser.add_argument("--focal", type=float, default=0.0, metavar="PX",

@@ -2,7 +2,7 @@
 
 The network looks at the whole picture and predicts joints; those it is surest of give a box, in which it looks again,
 and once more. It was trained on one person in the middle of each picture, so it finds one, and always one: how sure it
-is does not tell a picture with a person from one without, or the right box from a wrong one (docs/photos.md).
+is overlaps too much between right boxes and wrong ones to tell them apart (docs/photos.md).
 """
 from __future__ import annotations
 
