@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Callable, Iterator, NoReturn, Optional, Tuple
 
-import mxnet as mx
-
-from integral_pose import distributed
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.runtime import cores
 
@@ -77,7 +74,7 @@ def told() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        if isinstance(error, mx.MXNetError) and distributed.LOST in str(error):
+        if _is_mxnets(error) and _another_worker_ended(error):
             print(file=sys.stderr)
             say("Another worker of this job has ended; the reason is in its message or horovodrun's. The same "
                 "command, with any number of workers, resumes from the last checkpoint.")
@@ -99,11 +96,23 @@ def verdict(error: BaseException, kept: str, stopped: str) -> Optional[Tuple[int
         return 2, f"{error.filename or 'the system'}: {error.strerror or error}. {kept}".strip()
     if isinstance(error, RunFailed):
         return 1, str(error)
-    if isinstance(error, mx.MXNetError):
+    if _is_mxnets(error):
         return 1, f"MXNet: {str(error).strip().splitlines()[-1]} {kept}".strip()
     if isinstance(error, KeyboardInterrupt):
         return (error.args[0] if error.args else 130), stopped
     return None
+
+
+def _is_mxnets(error: BaseException) -> bool:
+    """Whether MXNet raised it, which not every command imports."""
+    mxnet = sys.modules.get("mxnet")
+    return mxnet is not None and isinstance(error, mxnet.MXNetError)
+
+
+def _another_worker_ended(error: BaseException) -> bool:
+    from integral_pose import distributed
+
+    return distributed.LOST in str(error)
 
 
 def leave(status: int, message: str) -> NoReturn:
