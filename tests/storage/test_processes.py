@@ -70,6 +70,7 @@ import os, signal, sys, time
 from integral_pose.storage import processes
 from tests.storage.test_processes import stall
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # shells have background jobs ignore it
 start = processes.multiprocessing.get_context("spawn").Process.start
 def started(self):
     start(self)
