@@ -205,6 +205,12 @@ def test_gluoncv_has_every_detector_and_its_weights():
         assert name in model_zoo._models and len(model_store.short_hash(name)) == 8
 
 
+def test_faster_rcnn_takes_weights_without_what_only_its_training_has():
+    """GluonCV 0.9 and later write such files, as do those of its own that are downloaded."""
+    names = detector.network("faster_rcnn_resnet50_v1b_coco", mx.cpu())._collect_params_with_prefix()
+    assert "class_predictor.weight" in names and not any("target" in name for name in names)
+
+
 @pytest.mark.parametrize("name, number", [
     ("000000000785.jpg", 785), ("COCO_val2014_000000196141.jpg", 196141), ("IMG_2024.jpg", "IMG_2024.jpg"),
     ("0785.png", "0785.png"), ("a000000000785.jpg", "a000000000785.jpg"),

@@ -102,7 +102,10 @@ def network(name: str, device: mx.Context) -> Any:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it has layers whose input is not known yet, and says so
-        return model_zoo.get_model(name, pretrained=False, pretrained_base=False, ctx=device)
+        net = model_zoo.get_model(name, pretrained=False, pretrained_base=False, ctx=device)
+    # Of use in training only; it has constants that weights written by other versions of GluonCV are without.
+    net._children.pop("_target_generator", None)
+    return net
 
 
 def boxes_of(
