@@ -1,4 +1,4 @@
-## make demo            shows predictions of the two pretrained networks, in seconds
+## make demo            shows predictions of two pretrained networks for rendered images, in seconds
 ## make table1          sets everything up on first use, trains what is missing, prints Table 1 beside the paper's
 ## make table1 … table12, figure2
 ##                      the same for any other table or figure

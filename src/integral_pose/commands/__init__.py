@@ -18,7 +18,7 @@ GROUPS = {
         "predict": "find the joints of people in images, a video or a camera",
         "detect": "find people in images and write their boxes",
         "export": "write a trained network as ONNX or as an MXNet graph",
-        "demo": "show what the two pretrained networks predict, in seconds",
+        "demo": "show what two of the pretrained networks predict, in seconds",
     },
     "Train and measure": {
         "train": "train a network on your own keypoints (a COCO JSON file)",

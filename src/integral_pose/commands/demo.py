@@ -1,4 +1,4 @@
-"""Shows predictions of the networks that come with the program, on images they have not seen: `make demo`."""
+"""Shows predictions of two networks that come with the program, on rendered images they have not seen: `make demo`."""
 from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet

@@ -37,7 +37,7 @@ bbox is x, y, width and height in px, from the image's top left corner. image_id
 ends in its 12 digits (000000000785.jpg), and otherwise the file's name (photo.jpg). Both COCO's own tools and `--boxes
 FILE` take the file.
 
-Detectors, all trained on COCO by GluonCV's authors, the most accurate first; the last ones are for CPUs:
+Detectors, all trained on COCO by GluonCV's authors, the most accurate first. The last ones are fast enough for CPUs:
   {(chr(10) + "  ").join(DETECTORS)}
 GluonCV downloads the weights on first use into --models. Without internet access, fetch them elsewhere: the error
 message names the file. --weights takes your own file instead, written by the network's save_parameters."""
@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DEFAULT, metavar="NAME",
                         help=f"one of the detectors below (default: {DEFAULT})")
     parser.add_argument("--weights", type=Path, metavar="FILE",
-                        help="file of the detector's weights, if it is not in --models")
+                        help="file of the detector's weights, if they are not in --models")
     parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="FOLDER",
                         help="folder of the weights, and for downloading them (default: %(default)s)")
     parser.add_argument("--min-score", type=float, default=0.05, metavar="SCORE",

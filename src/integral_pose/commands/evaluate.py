@@ -58,9 +58,9 @@ LSP_EXAMPLE = """example:
   python -m scripts.evaluate lsp --annotations lsp/joints.mat --predictions pred_keypoints_lsp_pc.mat
   python -m scripts.evaluate lsp --annotations lspet/joints.mat --predictions ours.csv --people all
 
-The annotations are joints.mat of Leeds Sports Pose, whose official test is its last 1,000 people, or of its Extended
-training set, of which whole blocks are the test here (docs/photos.md). Predictions must be for exactly these people, in
-the order of the file:
+The annotations are joints.mat of Leeds Sports Pose or of its Extended training set. The test people are the last 1,000
+of Leeds Sports Pose, or 1,000 people of the Extended set in blocks of neighbours, as docs/photos.md defines them.
+Predictions must be for exactly the people that --people selects, in the order of the annotations:
   .mat, .h5  `preds` or `pred`: people x 14 x (x, y), or in .mat with reversed axes, as MATLAB writes it; .npy the same
   .json      a list of people, each a list of 14 joints [x, y], or a record with such a list as `joints`
   .csv       the header person,joint,x,y, then a line for each joint; both count from 0

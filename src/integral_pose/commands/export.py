@@ -19,7 +19,7 @@ EXAMPLE = """examples:
   python -m scripts.export 1a2b3c
   python docs/examples/run_onnx.py exported/1a2b3c4d5e.onnx photo.jpg --box 120 40 210 430 --out joints.jpg
 
-The first exports the small network that comes with the program; files are named by the run's key. The second command
+The first command exports a network that comes with the program. Files are named by the run's key. The second command
 writes, for the run with the key 1a2b3c4d5e:
   1a2b3c4d5e.onnx         for ONNX Runtime 1.19 and other readers of opset 13. Use it on GPUs that are newer than MXNet
   1a2b3c4d5e-symbol.json, 1a2b3c4d5e-0000.params
@@ -29,8 +29,9 @@ writes, for the run with the key 1a2b3c4d5e:
 Then it runs the ONNX file and the network on the same images, and prints how much their joints differ.
 
 The graph takes images (N, 3, size, size), RGB, normalised as the card says, and gives joints (N, K, 2 or 3) as
-fractions of the patch. It includes the decoding: integrals, or the highest cell of heat maps. It does not include the
-flip test: run it on the mirrored patch too, and average. The last command is an example that needs no MXNet."""
+fractions of the patch. It includes the decoding: integrals, or for heat maps the highest cell, or the 3 x 3 cells
+around it if the run says so, as that of `people` does. It does not include the flip test: run it on the mirrored patch
+too, and average the joints. The last command is an example that needs no MXNet."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -84,7 +85,8 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("run", metavar="RUN", help="a trained run: its folder, or the first digits of its key; or a "
-                        "network's parameters, FILE.params, with FILE.json or run.json beside them")
+                        "network's parameters, FILE.params, with FILE.json or run.json beside them; or a network that "
+                        f"comes with the program: {', '.join(saved.shipped())}")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="FOLDER",
                         help="folder of trained runs (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("exported"), metavar="FOLDER",

@@ -48,8 +48,8 @@ Written to --out, everything at the end or nothing:
                 and hollow joints have a low confidence; for 3D networks also the view from the side
 
 --boxes sets where the people are, since the network sees one person at a time:
-  find          the network predicts on the whole image, then again in a box around that pose, twice: one person per
-                image (the default with the network `people`)
+  find          the network predicts on the whole image, then twice more, each time in a box around the joints with the
+                highest confidence: one person per image (the default with the network `people`)
   whole         the whole image is one person's box (the default with another network)
   detect        GluonCV's person detector finds them; its weights are downloaded on first use
   FILE          [{"image_id": "a.jpg", "bbox": [x, y, w, h], "score": 0.9}, ...], as COCO and scripts.detect write it;
@@ -185,8 +185,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--no-overlays", action="store_true", help="write no overlays")
     parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a video")
     parser.add_argument("--first-frame", type=int, choices=(0, 1), metavar="0|1",
-                        help="number of a video's first frame in --boxes FILE (default: 0; if that is doubtful, the "
-                        "command asks)")
+                        help="number of a video's first frame in --boxes FILE (default: 0, but if the file may count "
+                        "from 1, the command asks)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
     parser.add_argument("--min-score", type=float, default=0.5, metavar="SCORE",
@@ -195,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="detector for --boxes detect (default: %(default)s; `python -m scripts.detect --help` "
                              "lists them)")
     parser.add_argument("--weights", type=Path, metavar="FILE",
-                        help="file of the detector's weights, if it is not in --models")
+                        help="file of the detector's weights, if they are not in --models")
     parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="DIR",
                         help="folder of the detectors' weights, and for downloading them (default: %(default)s)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",

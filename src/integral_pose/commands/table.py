@@ -56,12 +56,12 @@ def _parser(table: Table) -> argparse.ArgumentParser:
                         help="quick (the default): synthetic people, on a laptop; smoke: two training steps, as a "
                         "check; paper: the paper's data, networks and schedule")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
-                        help="folder of the data sets (docs/data.md); synthetic people are generated there, or in "
-                        "data if it contains anything else (default: data)")
+                        help="folder of the data sets (docs/data.md). Synthetic people are generated there too, or in "
+                        "data/ if DIR contains files of yours (default: data)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
     parser.add_argument("--amp", action="store_true",
-                        help="compute in float16 where MXNet's lists allow it; on GPUs only; such runs have keys of "
-                             "their own")
+                        help="compute in float16 the operators that MXNet's automatic mixed precision allows; on GPUs "
+                             "only; such runs have keys of their own")
     parser.add_argument("--rows", nargs="+", metavar="ROW", help="train these rows only: "
                         + " ".join(_rows(table)))
     parser.add_argument("--set", nargs="+", metavar="FIELD=VALUE",

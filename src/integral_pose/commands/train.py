@@ -41,17 +41,18 @@ EXAMPLE = """example:
 
 --data is a JSON file in COCO's format: `images`, `annotations` with `keypoints`, and a category that names the joints
 (`keypoints`) and the limbs between them (`skeleton`). It can also be a folder as Roboflow exports it, with train/,
-valid/ and test/. Joints whose names differ in left and right alone are a pair: left_knee and right_knee, LKNE and RKNE,
-kneeL and kneeR. docs/custom_data.md has the smallest file that works.
+valid/ and test/. Two joints whose names differ only in left and right are a pair: left_knee and right_knee, LKNE and
+RKNE, kneeL and kneeR. docs/custom_data.md has the smallest file that works.
 
-About a tenth of the images, by a hash of their paths below the images' folder, is the test; a twentieth of the others
-chooses the best weights. Frames of one video, and augmented copies of one image, are kept together if their names show
-it, or by --group. parts.csv in the run's folder lists the part of each image. Accuracy is measured by PCK, the share of
-joints within 0.05 and 0.1 of the longer side of the person's box, and the mean distance in px.
+About a tenth of the images, selected by a hash of their paths, is the test set. About a twentieth of the others is held
+out to choose the best weights. Frames of one video, and augmented copies of one image, are kept in the same part if
+their names show it, or by --group. parts.csv in the run's folder lists the part of each image. Accuracy is measured by
+PCK, the share of joints within 0.05 and 0.1 of the longer side of the person's box, and by the mean distance in px.
 
-The profiles: quick is a quarter of the network's width and half its patch, trained from scratch in minutes on a CPU, as
-a check; paper is the paper's network, which starts from ImageNet and needs a GPU and hours; smoke is two steps, which
-show that the data can be read. You can stop it at any moment: the same command resumes it."""
+The profiles: quick trains a network with a quarter of the channels, on patches of half the size, from scratch, in
+minutes on a CPU; use it as a check. paper trains the paper's network, which starts from ImageNet weights and needs a
+GPU and hours. smoke trains for two steps, which show that the data can be read. You can stop the training at any
+moment: the same command resumes it."""
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -177,12 +178,13 @@ def _parser() -> argparse.ArgumentParser:
                         help="your own held-out annotations, which choose the best weights")
     parser.add_argument("--test", type=Path, metavar="FILE.json", help="your own test annotations")
     parser.add_argument("--group", type=_pattern, metavar="REGEX",
-                        help="keep images in the same part if this pattern, or its groups, match the same text in "
-                        "their paths: '^[^/]*' keeps folders together, '(.*)_[0-9]*' images that differ only in their "
-                        "last number; '.*' treats each image separately")
+                        help="keep images in the same part if this pattern (or, if it has groups in parentheses, "
+                        "these) matches the same text in their paths: '^[^/]*' keeps each folder together, "
+                        "'(.*)_[0-9]*' keeps images together that differ only in their last number, and '.*' treats "
+                        "each image separately")
     parser.add_argument("--pairs", nargs="+", metavar="LEFT=RIGHT",
-                        help="joints that are swapped in mirrored images, if their names do not show it; NAME alone "
-                        "has no side")
+                        help="joints that are swapped in mirrored images, if their names do not show it; a NAME "
+                        "without = is a joint that has no side")
     parser.add_argument("--labels-of", choices=custom_images.LABELS_OF, default="",
                         help="whether joints are in px of images as displayed (seen), or before the rotation in their "
                         "EXIF tag (stored) (default: as each image's width and height in the file show)")
@@ -194,23 +196,25 @@ def _parser() -> argparse.ArgumentParser:
                         help="method, named as in the paper (default: %(default)s)")
     parser.add_argument("--profile", choices=tuple(BUDGETS), default="quick",
                         help="size of the network and length of the training, see below (default: %(default)s)")
-    parser.add_argument("--backbone", choices=BACKBONES, help="(default: resnet50)")
+    parser.add_argument("--backbone", choices=BACKBONES, help="backbone of the network (default: resnet50)")
     parser.add_argument("--patch", type=positive, metavar="PX",
                         help="side of the patch that the network sees, a multiple of 32 (default: 128 in quick, 256 "
                         "in paper)")
     parser.add_argument("--batch", type=positive, metavar="N", help="people in a mini-batch (default: 16 in quick, "
                         "32 in paper)")
-    parser.add_argument("--steps", type=positive, metavar="N", help="training steps per phase; I1, I2 and I3 have two "
-                        "phases, in quick all methods have (default: 500 in quick, 10000 in paper)")
+    parser.add_argument("--steps", type=positive, metavar="N", help="training steps per phase (default: 500 in quick, "
+                        "10000 in paper). In quick every method has two phases; in paper I1, I2 and I3 have two, the "
+                        "others one")
     parser.add_argument("--no-mirror", action="store_true",
                         help="never train on mirrored images: for objects whose mirror image would be wrong")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="(default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, metavar="N",
+                        help="seed of the random numbers (default: %(default)s)")
     parser.add_argument("--gpus", default="", metavar="LIST", help="GPUs to train on, as in 0,1 (default: the CPU)")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="folder for trained networks, in its subfolder custom/ (default: %(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("data"), metavar="DIR",
-                        help="folder for notes on the data of each run, and for ImageNet weights, in models/ "
-                        "(default: %(default)s)")
+                        help="folder for records of each run's data and, in its subfolder models/, for ImageNet "
+                        "weights (default: %(default)s)")
     parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
                         help="threads that prepare images (default: one per core)")
     return parser
