@@ -78,5 +78,5 @@ def _parser(table: Table) -> argparse.ArgumentParser:
                         help="processes that share the rows (default: one per core, at most 4; 1 with --gpus or in "
                         "the paper profile)")
     parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
-                        help="threads per process that prepare images (default: one per core)")
+                        help="threads per process that prepare images (default: one per core, at most 16)")
     return parser

@@ -175,7 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--images", type=Path, metavar="DIR",
                         help="folder of the images (default: images/ beside the annotations, or their own folder)")
     parser.add_argument("--valid", type=Path, metavar="FILE.json",
-                        help="your own held-out annotations, which choose the best weights")
+                        help="your own held-out annotations, which choose the best weights; without --test, these are "
+                        "the test annotations")
     parser.add_argument("--test", type=Path, metavar="FILE.json", help="your own test annotations")
     parser.add_argument("--group", type=_pattern, metavar="REGEX",
                         help="keep images in the same part if this pattern (or, if it has groups in parentheses, "
@@ -216,7 +217,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="folder for records of each run's data and, in its subfolder models/, for ImageNet "
                         "weights (default: %(default)s)")
     parser.add_argument("--workers", type=positive, default=min(CORES, 16), metavar="N",
-                        help="threads that prepare images (default: one per core)")
+                        help="threads that prepare images (default: one per core, at most 16)")
     return parser
 
 
