@@ -37,7 +37,7 @@ bbox is x, y, width and height in px, from the image's top left corner. image_id
 ends in its 12 digits (000000000785.jpg), and otherwise the file's name (photo.jpg). Both COCO's own tools and `--boxes
 FILE` take the file.
 
-Detectors, all trained on COCO by GluonCV's authors, the most accurate first. The last ones are fast enough for CPUs:
+Detectors, all trained on COCO by GluonCV's authors, the most accurate first. The last ones are meant for CPUs:
   {(chr(10) + "  ").join(DETECTORS)}
 GluonCV downloads the weights on first use into --models. Without internet access, fetch them elsewhere: the error
 message names the file. --weights takes your own file instead, written by the network's save_parameters."""
