@@ -111,7 +111,14 @@ def test_it_finds_the_person_as_predict_does(pose: integral_pose.PoseNetwork, tm
     for one, other in zip(found, expected):
         assert (one["image"], len(one["joints"])) == (other["image"], 16)
         np.testing.assert_allclose(one["box"], other["box"], atol=0.02)
-    assert found[0]["box"] != pose("a.png")[0].to_dict()["box"]
+    assert found[0]["box"] != pose("a.png")[0].to_dict()["box"] == pose("a.png", boxes="whole")[0].to_dict()["box"]
+
+
+def test_unless_told_it_boxes_people_as_predict_does(place: Path, tmp_path: Path) -> None:
+    people = integral_pose.load("people")
+    expected = written(tmp_path, "a.png")["people"][0]["box"]
+    np.testing.assert_allclose(people("a.png")[0].to_dict()["box"], expected, atol=0.02)
+    assert people("a.png", boxes="whole")[0].to_dict()["box"] != expected
 
 
 def test_values_agree_and_are_frozen(pose: integral_pose.PoseNetwork) -> None:

@@ -43,6 +43,7 @@ Name = Union[str, "os.PathLike[str]"]
 Image = Union[Name, Array]  # a file, or (h, w, 3) RGB uint8
 BoxesOf = Union[Any, Callable[[Array], Any], None]  # (N, 4) numbers, or what gives them for an image
 FIND = "find"  # has the network look at the whole image first, and box the person that it found
+WHOLE = "whole"  # takes the whole image as one person's box
 KEY = re.compile(r"[0-9a-f]{1,10}")  # the beginning of a run's
 # Options of the commands, as messages have them -> arguments of `load`.
 SPELLINGS = (
@@ -125,10 +126,11 @@ class PoseNetwork:
             images: an image file; an array (h, w, 3), RGB uint8; a list of these, which gives a list; an iterator over
                 these, which gives an iterator and keeps only a few in memory; or a video, as in `video`, which gives an
                 iterator over its frames. To a type checker a file is an image: call `video` for a video.
-            boxes: where the people are. None: all of the image is one person's box. An array (N, 4) of x, y, width and
-                height, px from the image's top left edge; for a list or an iterator of images, as many such arrays. Or
-                a function from an image (h, w, 3), RGB uint8, to such an array. "find": the network looks at the whole
-                image and boxes what it found, twice; one person an image, even if there is nobody.
+            boxes: where the people are. An array (N, 4) of x, y, width and height, px from the image's top left edge;
+                for a list or an iterator of images, as many such arrays. Or a function from an image (h, w, 3), RGB
+                uint8, to such an array. "find": the network looks at the whole image and boxes what it found, twice;
+                one person an image, even if there is nobody. "whole": the whole image is one person's box. None: as
+                the command `predict`, which is "find" with the network "people" and "whole" with any other.
 
         Raises:
             InputError: an image or the video is missing, damaged or of an unknown kind, or a box is not in its image.
@@ -172,10 +174,9 @@ class PoseNetwork:
                 yield People(seen, self.skeleton, self.run.coordinates == 3)
 
     def _boxes(self, picture: Picture, given: BoxesOf) -> Boxes:
-        if given is None:
-            return whole(picture.pixels)
-        if isinstance(given, str) and given == FIND:
-            return self._search(picture)
+        kind = self._trained.boxes if given is None else given
+        if isinstance(kind, str) and kind in (FIND, WHOLE):
+            return self._search(picture) if kind == FIND else whole(picture.pixels)
         edges = given(np.ascontiguousarray(picture.pixels[..., ::-1])) if callable(given) else given
         try:
             array = np.array(edges, float)
@@ -185,7 +186,7 @@ class PoseNetwork:
             return NONE
         if array.ndim != 2 or array.shape[1] != 4:
             raise InputError(f"{picture.name}: boxes must be an array (N, 4), with x, y, width and height in px for "
-                             f'each person, "{FIND}" or a function, not {edges!r:.80}.')
+                             f'each person, "{FIND}", "{WHOLE}" or a function, not {edges!r:.80}.')
         return Boxes(array, np.ones(len(array)))
 
     def _picture(self, image: Image, name: str) -> Picture:

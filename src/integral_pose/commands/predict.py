@@ -106,7 +106,7 @@ def _boxes(
     args: argparse.Namespace, found: saved.Trained, source: Optional[Source], pictures: Sequence[Path]
 ) -> Tuple[Callable[[Picture], Boxes], str, List[str]]:
     """The function that gives each image its boxes, its name, and notes about it, in sentences."""
-    kind = args.boxes or ("find" if found.parameters == saved.shipped().get(saved.DEFAULT) else "whole")
+    kind = args.boxes or found.boxes
     if kind == "whole":
         return lambda picture: boxes.whole(picture.pixels), "all of each picture", []
     if kind == "detect":

@@ -23,6 +23,11 @@ class Trained(NamedTuple):
     finished: bool = True  # else these are the best so far
 
     @property
+    def boxes(self) -> str:
+        """How people are boxed unless the user says: "find" with the network for photographs, else "whole"."""
+        return "find" if self.parameters == shipped().get(DEFAULT) else "whole"
+
+    @property
     def notes(self) -> List[str]:
         """Notes for users of its predictions, in sentences."""
         notes = []
