@@ -1,7 +1,7 @@
-"""Networks of photographs: `people`, which comes with the program, and trunks to start other trainings from.
+"""The network of photographs, `people`, which comes with the program: how it is trained, shipped and measured.
 
-They are trained on Leeds Sports Pose Extended (docs/photos.md), on its training people alone. `train` takes up a run
-where it was left; `ship` writes what comes with the program; `measure` compares networks on photographs.
+They are trained on Leeds Sports Pose Extended (docs/photos.md), on its training people alone. `train` resumes a run
+where it stopped; `ship` writes what comes with the program; `measure` compares networks on photographs.
 """
 from __future__ import annotations
 
