@@ -13,7 +13,7 @@ import pytest
 import scipy.io
 
 from integral_pose.datasets import mpii
-from integral_pose.datasets.formats.mpii_release import People
+from integral_pose.datasets.formats.mpii_mat import People
 from integral_pose.errors import InputError
 
 REAL = os.environ.get("INTEGRAL_POSE_REAL_DATA", "")

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from integral_pose.datasets.dataset import PCKH, SYNTHETIC, DataSet, limits
-from integral_pose.datasets.formats.mpii_release import HEAD_FRACTION, JOINTS, People, read_release
+from integral_pose.datasets.formats.mpii_mat import HEAD_FRACTION, JOINTS, People, read_release
 from integral_pose.datasets.formats.reading import are_numbers, numbers, read_h5, read_json, read_mat
 from integral_pose.datasets.formats.records import is_file_name
 from integral_pose.errors import InputError

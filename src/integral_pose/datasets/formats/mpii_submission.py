@@ -19,7 +19,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 import numpy as np
 import scipy.io
 
-from integral_pose.datasets.formats.mpii_release import AS_IT_IS, JOINTS, Pair, field, read_points, read_single_people
+from integral_pose.datasets.formats.mpii_mat import AS_IT_IS, JOINTS, Pair, field, read_points, read_single_people
 from integral_pose.datasets.formats.reading import read_mat
 from integral_pose.datasets.mpii import HEIGHT, LOWER, MARGIN, RELEASE, box_around
 from integral_pose.errors import InputError
