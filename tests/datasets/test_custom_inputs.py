@@ -101,6 +101,52 @@ def test_numbers_as_other_tools_write_them_are_the_same_people(
     assert not said or any(said in note for note in data.notes)
 
 
+def box_by_centre(person: Dict[str, Any]) -> None:
+    x, y, width, height = person["bbox"]
+    person["bbox"] = [x + width / 2, y + height / 2, width, height]
+
+
+def box_by_corners(person: Dict[str, Any]) -> None:
+    person["bbox"] = [55, 46, 99, 79]
+    person["keypoints"] = [60, 50, 2, 90, 60, 2, *[0, 0, 0] * 5]
+
+
+def joints_in_another_unit(person: Dict[str, Any]) -> None:
+    person["keypoints"] = [number if i % 3 == 2 else 0.1 * number for i, number in enumerate(person["keypoints"])]
+
+
+@pytest.mark.parametrize("change, said", [
+    (box_by_centre, "annotated joints lie outside their people's boxes. Write each `bbox` as x and y of its top left"),
+    (box_by_corners, "as two corners, x1, y1, x2, y2. Write each `bbox` as"),
+    (joints_in_another_unit, "are px too, not per cent"),
+])
+def test_boxes_and_joints_that_are_written_otherwise_are_refused(
+    change: Callable[[Dict[str, Any]], None], said: str, place: Path
+) -> None:
+    content = json.loads((place / "dogs.json").read_text())
+    written(place, changed(content, change))
+    with pytest.raises(InputError, match=re.escape(said)) as refused:
+        register(place)
+    assert "dogs.json: " in str(refused.value)
+
+
+@pytest.mark.parametrize("edge, named", [([1.5, 2], "[1.5, 2]"), ([1, 99], "[1, 99]")])
+def test_a_limb_between_joints_that_are_not_there_is_named(edge: List[float], named: str, place: Path) -> None:
+    content = json.loads((place / "dogs.json").read_text())
+    content["categories"][0]["skeleton"] = [edge]
+    with pytest.raises(InputError, match=re.escape(f"`skeleton` has the edge {named}")):
+        custom.skeleton(custom.find(written(place, content)))
+
+
+def test_a_name_too_long_for_a_file_is_of_a_missing_image(place: Path) -> None:
+    content = json.loads((place / "dogs.json").read_text())
+    image = content["annotations"][0]["image_id"]
+    next(one for one in content["images"] if one["id"] == image)["file_name"] = "a" * 5000
+    written(place, content)
+    with pytest.raises(InputError, match="names this image, and it is missing"):
+        register(place)
+
+
 @pytest.mark.parametrize("empty", [[0, 0, 0, 0], [15, 5, 0, 66], [], None])
 def test_an_empty_box_is_no_box(empty: Any, place: Path) -> None:
     content = annotations()

@@ -184,6 +184,12 @@ def test_what_is_no_picture_is_called_what_it_is(tmp_path: Path, content: bytes,
             function(path)
 
 
+def test_a_tiff_of_fractions_is_not_said_to_be_damaged_only(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(InputError, match=r"a\.tif: .*or of a variety that is not read.*save it as PNG"):
+        image_files.read(tmp_path / "a.tif")
+
+
 def test_a_raw_file_is_told_from_a_tiff_by_its_ending(tmp_path: Path) -> None:
     content = encoded(".tif")
     assert image_files.read(put(tmp_path / "a.tif", content)).shape == (40, 50, 3)

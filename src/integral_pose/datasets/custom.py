@@ -181,14 +181,15 @@ def _edges(file: File, joints: int) -> List[Tuple[int, int]]:
     """Pairs of joints, counted from 0; in the file they count from 1."""
     edges = file.category.get("skeleton") or []
     rows = [{"pair": edge} for edge in edges] if isinstance(edges, list) else edges
-    pairs = Records.of(file.path, "edge of `skeleton`", rows).numbers("pair", 2).astype(int).tolist()
+    pairs = Records.of(file.path, "edge of `skeleton`", rows).numbers("pair", 2).tolist()
     if joints < 17 and {tuple(pair) for pair in pairs} == COCO_EDGES:
         return []
-    wrong = [pair for pair in pairs if min(pair) < 1 or max(pair) > joints]
+    wrong = [[f"{joint:g}" for joint in pair] for pair in pairs
+             if any(joint % 1 or not 1 <= joint <= joints for joint in pair)]
     if wrong:
-        raise InputError(f"{file.path}: `skeleton` has the edge {wrong[0]}, and joints are numbered from 1 to {joints} "
-                         "there. Correct it.")
-    return [(first - 1, second - 1) for first, second in pairs]
+        raise InputError(f"{file.path}: `skeleton` has the edge [{', '.join(wrong[0])}], and joints are numbered "
+                         f"from 1 to {joints} there. Correct it.")
+    return [(int(first) - 1, int(second) - 1) for first, second in pairs]
 
 
 def _paths(joints: Sequence[str], edges: Sequence[Tuple[int, int]]) -> Tuple[str, ...]:
@@ -354,7 +355,7 @@ def _checked(
     sizes = {path: size for people in everybody for path, size in people.sizes.items()}
     for path in sizes:
         _below(custom, path)
-    absent = [path for path in sizes if not path.is_file()]
+    absent = [path for path in sizes if not os.path.isfile(path)]  # False of a name too long for a file, too
     if absent:
         more = f", and {len(absent) - 1} more" if len(absent) > 1 else ""
         raise InputError(f"{absent[0]}: {custom.path} names this image, and it is missing{more}. Put it there, or give "

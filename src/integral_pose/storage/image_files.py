@@ -251,6 +251,10 @@ def _decoded(path: Path, content: bytes) -> Optional[np.ndarray]:
 
 
 def _damaged(path: Path, found: Kind) -> InputError:
+    if found is TIFF:  # has varieties that OpenCV does not read, and no telling of them from damage
+        return InputError(f"{printable(path)}: is {found.name} that cannot be decoded: it is truncated or otherwise "
+                          "damaged, or of a variety that is not read, such as one with fractional values. Copy it "
+                          "again from its source, or save it as PNG.")
     return InputError(f"{printable(path)}: is {found.name} that cannot be decoded: it is truncated or otherwise "
                       "damaged. Copy it again from its source.")
 

@@ -14,11 +14,13 @@ import numpy as np
 from integral_pose.datasets import coco
 from integral_pose.datasets.coco import Pictures
 from integral_pose.datasets.formats.records import Records
+from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
 from integral_pose.samples import Sample
 
 NAMED = 5  # of those that are left out, how many are named
 FRACTIONS = "lie between 0 and 1: they are taken for fractions of the pictures' width and height."
+LAYOUT = "Write each `bbox` as x and y of its top left corner, width and height, all px."
 SMALL = 16  # px: what a picture measures at least if numbers up to 1 in it are taken for fractions
 NUMBERS = ("id", "image_id", "category_id", "width", "height")
 Sizes = Dict[Path, Tuple[float, float]]
@@ -162,9 +164,25 @@ def _boxes(records: Records, keypoints: Array, labelled: Array, sizes: Array) ->
     else:
         records.refuse(unit, "`bbox` lies between 0 and 1, as fractions of the picture do, and others are px. Write "
                              "all in px")
+    _demand_plausible(records.path, edges[full], keypoints[full], labelled[full], sizes[full])
     for i in np.flatnonzero(~full).tolist():
         edges[i] = _around(keypoints[i, labelled[i], :2])
     return edges, notes
+
+
+def _demand_plausible(path: Path, edges: Array, keypoints: Array, labelled: Array, sizes: Array) -> None:
+    """Refuses boxes or joints that are written otherwise: boxes by corners or centres, joints in per cent."""
+    near, far = edges[:, None, :2], edges[:, None, :2] + edges[:, None, 2:]
+    beside = labelled & ((keypoints[..., :2] < near - 1) | (keypoints[..., :2] > far + 1)).any(axis=2)
+    if 2 * beside.sum() > labelled.sum():
+        raise InputError(f"{path}: {beside.sum()} of {labelled.sum()} annotated joints lie outside their people's "
+                         f"boxes. {LAYOUT} x and y of joints are px too, not per cent.")
+    corners = (edges[:, 2:] > edges[:, :2]).all(axis=1) & (edges[:, 2:] <= sizes + 1).all(axis=1)
+    longer = sizes.max(axis=1, keepdims=True)  # not each side: whether EXIF turned the picture may not be known yet
+    beyond = (far[:, 0] > 1.02 * longer + 1).any(axis=1)
+    if corners.all() and 2 * beyond.sum() > len(edges):
+        raise InputError(f"{path}: {beyond.sum()} of {len(edges)} boxes reach beyond their pictures, and all would "
+                         f"lie within them as two corners, x1, y1, x2, y2. {LAYOUT}")
 
 
 def _around(points: Array) -> List[float]:
