@@ -116,3 +116,15 @@ def test_a_killed_write_leaves_the_old_file_whole(path: Path) -> None:
     assert_reads(path, ARRAYS, STATE)
     array_files.write(path, {}, {"new": True})
     assert_reads(path, {}, {"new": True})
+
+
+def test_ctrl_c_as_an_entry_begins_is_ctrl_c(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted(array_files.ZipFile):
+        def open(self, *arguments: Any, **options: Any) -> Any:
+            entry = super().open(*arguments, **options)
+            raise KeyboardInterrupt(entry)
+
+    monkeypatch.setattr(array_files, "ZipFile", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        array_files.write(tmp_path / "a.npz", {}, {})
+    assert list(tmp_path.iterdir()) == []
