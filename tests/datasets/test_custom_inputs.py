@@ -111,6 +111,11 @@ def box_by_corners(person: Dict[str, Any]) -> None:
     person["keypoints"] = [60, 50, 2, 90, 60, 2, *[0, 0, 0] * 5]
 
 
+def box_by_corners_that_is_too_high_alone(person: Dict[str, Any]) -> None:
+    person["bbox"] = [5, 20, 60, 70]
+    person["keypoints"] = [30, 40, 2, 50, 60, 2, *[0, 0, 0] * 5]
+
+
 def joints_in_another_unit(person: Dict[str, Any]) -> None:
     person["keypoints"] = [number if i % 3 == 2 else 0.1 * number for i, number in enumerate(person["keypoints"])]
 
@@ -118,6 +123,7 @@ def joints_in_another_unit(person: Dict[str, Any]) -> None:
 @pytest.mark.parametrize("change, said", [
     (box_by_centre, "annotated joints lie outside their people's boxes. Write each `bbox` as x and y of its top left"),
     (box_by_corners, "as two corners, x1, y1, x2, y2. Write each `bbox` as"),
+    (box_by_corners_that_is_too_high_alone, "as two corners, x1, y1, x2, y2."),
     (joints_in_another_unit, "are px too, not per cent"),
 ])
 def test_boxes_and_joints_that_are_written_otherwise_are_refused(
@@ -287,6 +293,8 @@ def test_width_and_height_tell_whether_a_turned_photograph_was_annotated_as_seen
     for number, image in enumerate(content["images"]):
         tagged(place / "images" / f"{number}.jpg", 6)
         image["width"], image["height"] = size
+    for person in content["annotations"]:
+        person.pop("bbox", None)  # those of the one size reach beyond the other
     written(place, content)
     assert {sample.upright for sample in everybody(place, register(place).name)} == {upright}
 

@@ -345,6 +345,8 @@ def _read(
     sizes = {path: image.annotated for path, image in checked.items()}
     if any(people.sizes[path] != sizes[path] for people in everybody for path in people.sizes):
         everybody = [custom_people.read(*file[:4], sizes) for file in custom.files]
+    for file, people in zip(custom.files, everybody if not labels_of else ()):  # which may not fit what the user says
+        custom_people.demand_no_corners(file.path, people)
     shown = {sample.image for people in everybody for sample in people.samples}
     return everybody, {path: image for path, image in checked.items() if path in shown}
 

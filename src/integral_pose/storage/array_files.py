@@ -20,20 +20,16 @@ def write(path: Path, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> 
 
     The format is that of numpy.savez, which leaves its archive open when it fails, and then raises another error.
     """
-    with replacing(path) as draft:
+    with replacing(path) as draft, open(draft, "w+b") as handle:
+        archive = ZipFile(handle, "w")
         try:
-            _pack(draft, arrays, state)
-        except ValueError as error:  # of an archive that was interrupted as an entry began, which hides Ctrl-C
-            if error.__context__ is None:
-                raise
-            raise error.__context__ from None
-
-
-def _pack(draft: Path, arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
-    with ZipFile(draft, "w") as archive:
-        for name, array in {STATE: np.array(json.dumps(state)), **arrays}.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+            for name, array in {STATE: np.array(json.dumps(state)), **arrays}.items():
+                with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                    np.lib.format.write_array(entry, np.asanyarray(array), allow_pickle=False)
+            archive.close()
+        except BaseException:
+            archive.fp = None  # its end would fail too, now or when it is collected, and hide what went wrong
+            raise
 
 
 def read(path: Path) -> Tuple[Dict[str, Array], Dict[str, Any]]:

@@ -33,6 +33,7 @@ class People(NamedTuple):
     samples: List[Sample]
     sizes: Sizes  # of their pictures, also of those left out for their boxes, by the file: width and height, px
     notes: List[str]  # sentences: what was recognised, and who is left out
+    boxes: Array  # (N, 4): left, top, width and height as annotated, px; not a number where there is no box
 
 
 def read(
@@ -66,7 +67,7 @@ def read(
     labelled = keypoints[..., 2] > 0
     notes += said + _left_out("without an annotated joint", records, ~labelled.any(axis=1))
     records, keypoints, labelled, sizes = _chosen(labelled.any(axis=1), records, keypoints, labelled, sizes)
-    edges, said = _boxes(records, keypoints, labelled, sizes)
+    edges, given, said = _boxes(records, keypoints, labelled, sizes)
     squares, extents = coco.squares(edges, coco.image_ids(records, pictures), pictures)
     inside = (extents > 0).all(axis=1)
     notes += said + _left_out("with a box outside the picture", records, ~inside)
@@ -77,7 +78,24 @@ def read(
         for i in np.flatnonzero(inside).tolist()
     ]
     measured = {pictures.paths[image]: size for image, size in pictures.sizes.items()}
-    return People(samples, {path: measured[path] for path in paths}, notes)
+    boxes = np.where(given[:, None], edges, np.nan)[inside]
+    return People(samples, {path: measured[path] for path in paths}, notes, boxes)
+
+
+def demand_no_corners(path: Path, people: People) -> None:
+    """Refuses boxes that are two corners each, x1, y1, x2, y2. The sizes of the pictures must be the real ones.
+
+    Raises:
+        InputError: most boxes reach beyond their pictures, and all would lie within them as corners.
+    """
+    given = ~np.isnan(people.boxes[:, 0])
+    edges = people.boxes[given]
+    sizes = np.array([people.sizes[sample.image] for sample in people.samples], float).reshape(-1, 2)[given]
+    corners = (edges[:, 2:] > edges[:, :2]).all(axis=1) & (edges[:, 2:] <= sizes + 1).all(axis=1)
+    beyond = (edges[:, :2] + edges[:, 2:] > 1.02 * sizes + 1).any(axis=1)
+    if corners.all() and 2 * beyond.sum() > len(edges):
+        raise InputError(f"{path}: {beyond.sum()} of {len(edges)} boxes reach beyond their pictures, and all would "
+                         f"lie within them as two corners, x1, y1, x2, y2. {LAYOUT}")
 
 
 def with_numbers(content: Dict[str, Any]) -> Dict[str, Any]:
@@ -148,8 +166,8 @@ def _keypoints(records: Records, joints: int, sizes: Array) -> Tuple[Array, List
     return keypoints, notes
 
 
-def _boxes(records: Records, keypoints: Array, labelled: Array, sizes: Array) -> Tuple[Array, List[str]]:
-    """Left, top, width and height (N, 4) in px, around the joints of those who have no box; and what was recognised."""
+def _boxes(records: Records, keypoints: Array, labelled: Array, sizes: Array) -> Tuple[Array, Array, List[str]]:
+    """Left, top, width and height (N, 4) in px, around the joints of those who have no box; who has one; and notes."""
     there = np.array([bool(row.get("bbox")) for row in records.rows], bool)
     edges = np.zeros((len(there), 4))
     edges[there] = coco.boxes(records.where(there))
@@ -164,25 +182,19 @@ def _boxes(records: Records, keypoints: Array, labelled: Array, sizes: Array) ->
     else:
         records.refuse(unit, "`bbox` lies between 0 and 1, as fractions of the picture do, and others are px. Write "
                              "all in px")
-    _demand_plausible(records.path, edges[full], keypoints[full], labelled[full], sizes[full])
+    _demand_plausible(records.path, edges[full], keypoints[full], labelled[full])
     for i in np.flatnonzero(~full).tolist():
         edges[i] = _around(keypoints[i, labelled[i], :2])
-    return edges, notes
+    return edges, full, notes
 
 
-def _demand_plausible(path: Path, edges: Array, keypoints: Array, labelled: Array, sizes: Array) -> None:
-    """Refuses boxes or joints that are written otherwise: boxes by corners or centres, joints in per cent."""
+def _demand_plausible(path: Path, edges: Array, keypoints: Array, labelled: Array) -> None:
+    """Refuses boxes or joints that are written otherwise: boxes by centres, joints in per cent."""
     near, far = edges[:, None, :2], edges[:, None, :2] + edges[:, None, 2:]
     beside = labelled & ((keypoints[..., :2] < near - 1) | (keypoints[..., :2] > far + 1)).any(axis=2)
     if 2 * beside.sum() > labelled.sum():
         raise InputError(f"{path}: {beside.sum()} of {labelled.sum()} annotated joints lie outside their people's "
                          f"boxes. {LAYOUT} x and y of joints are px too, not per cent.")
-    corners = (edges[:, 2:] > edges[:, :2]).all(axis=1) & (edges[:, 2:] <= sizes + 1).all(axis=1)
-    longer = sizes.max(axis=1, keepdims=True)  # not each side: whether EXIF turned the picture may not be known yet
-    beyond = (far[:, 0] > 1.02 * longer + 1).any(axis=1)
-    if corners.all() and 2 * beyond.sum() > len(edges):
-        raise InputError(f"{path}: {beyond.sum()} of {len(edges)} boxes reach beyond their pictures, and all would "
-                         f"lie within them as two corners, x1, y1, x2, y2. {LAYOUT}")
 
 
 def _around(points: Array) -> List[float]:
