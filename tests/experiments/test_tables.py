@@ -1,8 +1,10 @@
 """Every table is well formed, and its claims say of the paper's numbers what the paper says of them."""
 from __future__ import annotations
 
+import copy
 import importlib
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -47,7 +49,9 @@ def plants(table: Table, row: Row) -> Iterator[Table]:
                 planted = [[*numbers[:metric], wrong, *numbers[metric + 1:]] if c == column else w
                            for c, w in enumerate(words)]
                 changed = replace(row, paper=" ".join("/".join(numbers) for numbers in planted))
-                yield replace(table, rows=tuple(changed if r is row else r for r in table.rows))
+                planted_in = copy.copy(table)  # not `replace`, which would prepare all claims again, thousands of times
+                object.__setattr__(planted_in, "rows", tuple(changed if r is row else r for r in table.rows))
+                yield planted_in
 
 
 def test_the_tables_are_found() -> None:
@@ -101,7 +105,9 @@ def test_one_wrong_number_in_any_of_its_rows_breaks_a_claim_and_others_do_not_ma
 ) -> None:
     assert set(claim.rows) <= {row.name for row in table.rows}
     for row in table.rows:
-        results: List[Any] = [(holds(claim, p.paper), list(claim.margins(p.paper))) for p in plants(table, row)]
+        # Margins name their rows, so of the others one wrong number shows what all would.
+        planted = plants(table, row) if row.name in claim.rows else islice(plants(table, row), 1)
+        results: List[Any] = [(holds(claim, p.paper), list(claim.margins(p.paper))) for p in planted]
         if row.name in claim.rows:
             assert any(margins != list(claim.margins(table.paper)) for _, margins in results)
             assert not all(held for held, _ in results)
