@@ -39,7 +39,7 @@ READ_GRIDS: Tuple[str, ...] = get_args(ReadGrid)
 FLIPS: Tuple[str, ...] = get_args(Flip)
 CUSTOM = ("custom-", "own-")  # names of users' data sets begin so; the second, with earlier versions
 YES, NO = ("yes", "true", "True", "1"), ("no", "false", "False", "0")
-NOT_SET = ("start", "seed", "amp")  # what `changes` leaves to a table's rows and options
+NOT_SET = ("start", "trunk", "seed", "amp")  # what `changes` leaves to a table's rows and options
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
 
@@ -94,6 +94,7 @@ class Run:
     backbone: Backbone = "resnet50"
     width: float = 1.0  # multiplies every number of channels
     pretrained: bool = True  # the backbone, on ImageNet
+    trunk: Optional[Run] = None  # instead: the run whose backbone this one starts from, without its head
     upsamplings: int = 2  # deconvolution layers; 3 for an hourglass, whose maps are of that size
     stages: int = 1  # conv4, conv5 and a head, one after the other on conv3's features; or hourglasses
 
@@ -146,6 +147,7 @@ class Run:
         else:
             self._demand_hourglass()
         self._demand_beyond_paper()
+        self._demand_trunk()
         _demand(0 <= self.occlusion <= 1, "occlusion is a probability, from 0 to 1")
         _demand(not self.cosine or self.steps > 0, "a rate that follows a cosine needs a fixed budget of steps")
         made_up = self.data.startswith("synthetic-")
@@ -161,6 +163,14 @@ class Run:
         if self.backbone == "coarse-to-fine":
             _demand(self.coordinates == 3 and not self.extra, "the coarse-to-fine network is for volumes")
             _demand(self.stages <= 2, "the coarse-to-fine network has one stage or two")
+
+    def _demand_trunk(self) -> None:
+        if self.trunk:
+            same = (self.trunk.backbone, self.trunk.width) == (self.backbone, self.width)
+            plain = self.of_resnets and self.trunk.stages == 1
+            _demand(same and plain, "trunk is a run of one stage whose ResNet has as many layers and channels")
+            _demand(not self.pretrained and not self.start, "a run starts from ImageNet (`pretrained`), from another "
+                                                            "run's backbone (`trunk`) or from another run (`start`)")
 
     def _demand_beyond_paper(self) -> None:
         for name, known in (("decoder", DECODERS), ("regulariser", REGULARISERS), ("grid", GRIDS),
@@ -233,7 +243,8 @@ class Run:
         """
         tested: Dict[str, Any] = {f.name: f.default for f in fields(self) if f.metadata == AT_TEST}
         scale = 0.0 if self.logit_scale == 1 else self.logit_scale
-        return replace(self, start=self.start.training if self.start else None, logit_scale=scale, **tested)
+        start, trunk = (before.training if before else None for before in (self.start, self.trunk))
+        return replace(self, start=start, trunk=trunk, logit_scale=scale, **tested)
 
     @property
     def settings(self) -> Dict[str, Any]:
@@ -255,8 +266,8 @@ class Run:
         values = dict(settings)
         for name, value in settings.items():
             _demand(name in defaults, f"a run has no field {name!r}")
-            if name == "start":
-                _demand(isinstance(value, Mapping), "start is the settings of a run")
+            if name in ("start", "trunk"):
+                _demand(isinstance(value, Mapping), f"{name} is the settings of a run")
                 values[name] = cls.from_settings(value)
             else:
                 kind = type(defaults[name])
@@ -293,6 +304,12 @@ class Run:
     def chain(self) -> List[Run]:
         """This run and the runs it starts from, in the order of training."""
         return [*(self.start.chain if self.start else []), self]
+
+    @property
+    def needed(self) -> List[Run]:
+        """The chain, and before it the runs that give it its backbone."""
+        trunk = self.chain[0].trunk
+        return [*(trunk.needed if trunk else []), *self.chain]
 
 
 def read(path: Path) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Iterator, Tuple
+from typing import Iterator, Optional, Tuple
 
 import mxnet as mx
 
@@ -26,11 +26,12 @@ class Site:
     workers: int = 2
     line: int = 0  # of the terminal, for the progress bar
     crew: Crew = field(default_factory=Crew)  # the processes that train together
+    made: Optional[Path] = None  # the folder of synthetic people, if it is not `data`
     catalogue: Catalogue = field(default=Catalogue(Path()), compare=False)  # of the data sets there; made of `data`
 
     def __post_init__(self) -> None:
         if self.catalogue.root != self.data or self.catalogue is Site.catalogue:
-            object.__setattr__(self, "catalogue", Catalogue(self.data))
+            object.__setattr__(self, "catalogue", Catalogue(self.data, self.made))
 
     def folder(self, run: Run) -> Path:
         """Where the run's files are; runs that differ only in how they are tested share it."""

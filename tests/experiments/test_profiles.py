@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Callable, Dict, List
 
 import pytest
@@ -14,6 +15,7 @@ from experiments import (
     beyond_grid,
     beyond_hand_over,
     beyond_regularisers,
+    figure2,
     table1,
     table2,
     table3,
@@ -25,15 +27,17 @@ from experiments import (
     table11,
     table12,
 )
+from integral_pose.datasets.catalogue import is_synthetic
+from integral_pose.errors import InputError
 from integral_pose.methods import H1, I1, I_STAR
-from integral_pose.profiles import PROFILES, paper, quick, smoke
+from integral_pose.profiles import paper, photos, quick, smoke
 from integral_pose.run import Run
 from integral_pose.tables import Table
 from tests.experiments.test_tables import each_table
 
 ROOT = Path(__file__).resolve().parents[2]
 Profile = Callable[[Run], Run]
-each_profile = pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+each_profile = pytest.mark.parametrize("profile", [quick, smoke, paper])  # photos is for some tables
 each_small_profile = pytest.mark.parametrize("profile", [quick, smoke])
 
 
@@ -158,3 +162,31 @@ def test_published_numbers_are_of_the_runs_as_they_are_now(table: Table) -> None
     for row, column in table.cells():
         first, *_ = published[row.name, table.columns[column]].split()
         assert first == quick(row.runs[column]).training.key
+
+
+ON_PHOTOGRAPHS = pytest.mark.parametrize("table", [table1, table2, table3, table4, figure2], ids=lambda m: m.__name__)
+
+
+@ON_PHOTOGRAPHS
+def test_rows_on_photographs_differ_as_in_quick_and_see_as_many_images(table: ModuleType) -> None:
+    rows = [(photos(run), quick(run)) for row in table.TABLE.rows for run in row.runs]
+    assert {sum(link.batch * link.steps for link in run.chain) for run, _ in rows} == {4000 * 32}
+    assert len({run.key for run, _ in rows}) == len({run.key for _, run in rows})
+    for run, like in rows:
+        for mine, theirs in zip(run.chain, like.chain):
+            kept = ("output", "loss", "backbone", "stages", "upsamplings", "width", "logit_scale", "prior")
+            assert [getattr(mine, name) for name in kept] == [getattr(theirs, name) for name in kept]
+
+
+@ON_PHOTOGRAPHS
+def test_networks_on_photographs_start_from_synthetic_people(table: ModuleType) -> None:
+    for run in (photos(run) for row in table.TABLE.rows for run in row.runs):
+        trunk = run.chain[0].trunk
+        assert trunk and trunk.backbone == run.backbone and is_synthetic(trunk) and not trunk.pretrained
+        assert run.needed == [trunk, *run.chain] and {link.data for link in run.chain} == {"lspet"}
+
+
+@pytest.mark.parametrize("run", [table7.TABLE.rows[0].runs[0], table5.TABLE.rows[-1].runs[0], Run(data="coco")])
+def test_photographs_have_no_depth_no_scenes_and_no_server(run: Run) -> None:
+    with pytest.raises(InputError, match="photos: .*Tables 1, 2, 3 and 4 and Figure 2"):
+        photos(run)

@@ -447,6 +447,32 @@ def test_imagenet_parameters_come_from_a_local_file_first(tmp_path: Path, monkey
         np.testing.assert_array_equal(value, named[name].asnumpy())
 
 
+@pytest.mark.parametrize("stages", [1, 2])
+def test_a_backbone_comes_from_another_run_without_its_head(tmp_path: Path, stages: int) -> None:
+    other = replace(TINY, output="heat map", loss="softmax-ce", seed=3)
+    source = made(other)
+    source.save_parameters(str(tmp_path / "net.params"))
+    run = replace(TINY, trunk=other, stages=stages)
+    net = build.network(run)
+    build.initialise(net, run, CPU, Path("unused"), tmp_path / "net.params")
+    expected, found = values(source.trunk), values(net.trunk)
+    assert found and all(np.array_equal(value, expected[name]) for name, value in found.items())
+    last = [block.head.final.weight.data().asnumpy() for block in ([*net.stages] if stages > 1 else [net])]
+    assert not any(np.array_equal(weight, source.head.final.weight.data().asnumpy()) for weight in last)
+
+
+@pytest.mark.parametrize("arrays, reason", [
+    ({}, "no backbone"), ({"head.final.bias": [1]}, "no backbone"), ({"trunk.conv1.weight": [np.nan]}, "not finite"),
+    ({"trunk.conv1.weight": [1]}, "conv1.weight is missing or of another shape"), (None, "missing or damaged"),
+])
+def test_a_file_without_that_backbone_is_refused(tmp_path: Path, arrays: Any, reason: str) -> None:
+    path = tmp_path / "net.params"
+    if arrays is not None:
+        mx.nd.save(str(path), {name: mx.nd.array(value) for name, value in arrays.items()})
+    with pytest.raises(InputError, match=f"net.params: .*{reason}"):
+        weights.load_trunk(build.network(TINY).trunk, path)
+
+
 def unreachable(name: str, root: str) -> str:
     raise OSError(f"no network for {name} to {root}")
 

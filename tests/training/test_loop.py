@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.evaluate import TESTED, evaluate
 from integral_pose.methods import H1, I1, I_STAR, integral_of, on_human36m
-from integral_pose.models import build
+from integral_pose.models import build, saved
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, Site
@@ -132,6 +133,27 @@ def test_the_whole_network_on_two_devices_has_the_loss_and_gradients_of_one(smok
     largest = max(np.linalg.norm(gradient) for gradient in gradients[0])
     for one, two in zip(*gradients):
         assert np.linalg.norm(one - two) <= 1e-3 * np.linalg.norm(one) + 1e-6 * largest
+
+
+# ---------------------------------------------------------------- backbones of other runs
+
+def test_a_run_starts_from_the_backbone_of_another_that_is_trained_first_or_ships(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = replace(SHORT, output="heat map", loss="softmax-ce", steps=2)
+    run = replace(SHORT, trunk=other, steps=2, rate=1e-9, low_rate=1e-9)
+    train(run, site(smoke_people, tmp_path / "runs"))
+    first, second = parameters(tmp_path / "runs" / other.key), parameters(tmp_path / "runs" / run.key)
+    near = {name: np.allclose(second[name], first[name], atol=1e-6) for name in first if name.endswith(".weight")}
+    assert all(is_near == name.startswith("trunk.") for name, is_near in near.items())
+
+    monkeypatch.setattr(saved, "SHIPPED", tmp_path / "shipped")
+    (tmp_path / "shipped" / saved.TRUNKS).mkdir(parents=True)
+    shutil.copy(tmp_path / "runs" / other.key / PARAMETERS, saved.trunk_file(other))
+    train(run, site(smoke_people, tmp_path / "again"))
+    assert same(parameters(tmp_path / "again" / run.key), second) and not (tmp_path / "again" / other.key).exists()
+    train(other, site(smoke_people, tmp_path / "again"))
+    assert (tmp_path / "again" / other.key / DONE).exists()  # asked for, it is trained though it ships
 
 
 # ---------------------------------------------------------------- interruptions

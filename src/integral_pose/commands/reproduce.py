@@ -24,7 +24,7 @@ from integral_pose.evaluation.cells import cells as cells_of
 from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.evaluation.submission import submit
 from integral_pose.models.devices import parse_devices
-from integral_pose.profiles import judges
+from integral_pose.profiles import judges, on_real_people
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.storage import image_paths, processes
@@ -122,20 +122,17 @@ def _site(options: argparse.Namespace, line: int = 0) -> Site:
         raise InputError(f"--jobs {options.jobs}: the workers that horovodrun has started already share each row. "
                          "Leave out --jobs.")
     devices = _own_devices(parse_devices(options.gpus), own) if options.gpus else parse_devices("")
-    return Site(_data(options), options.runs / options.profile, tuple(devices), options.workers, line, own)
-
-
-def _data(options: argparse.Namespace) -> Path:
-    """The folder of data sets: the user's, unless a profile would make synthetic people among real data."""
-    asked: Path = options.data
-    return asked if options.profile == "paper" else folder.place(asked, DATA)
+    made = folder.place(options.data, DATA)  # not among the user's real data
+    data = options.data if on_real_people(options.profile) else made
+    runs = options.runs / options.profile
+    return Site(data, runs, tuple(devices), options.workers, line, own, made)
 
 
 def _tell_unused(options: argparse.Namespace, site: Site) -> None:
     if site.data != options.data:
         print(f"--data {options.data} (DATA=) is not used: the {options.profile} profile trains on synthetic people, "
-              f"which are generated in {site.data}/, apart from other data. The paper profile uses "
-              "it.", file=sys.stderr)
+              f"which are generated in {site.data}/, apart from other data. The profiles paper and photos use it.",
+              file=sys.stderr)
 
 
 def _own_devices(gpus: Sequence[mx.Context], own: distributed.Crew) -> Sequence[mx.Context]:

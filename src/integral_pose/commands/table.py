@@ -53,8 +53,9 @@ def _parser(table: Table) -> argparse.ArgumentParser:
         epilog=f"example: python -m experiments.{table.name} --profile paper --data /data --gpus 0,1,2,3",
     )
     parser.add_argument("--profile", choices=PROFILES, default="quick",
-                        help="quick (the default): synthetic people, on a laptop; smoke: two training steps, as a "
-                        "check; paper: the paper's data, networks and schedule")
+                        help="quick (the default): synthetic people, on a laptop; photos: Tables 1 to 4 and Figure 2 "
+                        "on photographs, on a laptop; smoke: two training steps, as a check; paper: the paper's data, "
+                        "networks and schedule")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                         help="folder of the data sets (docs/data.md). Synthetic people are generated there too, or in "
                         "data/ if DIR contains files of yours (default: data)")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Dict, List, Tuple, Type
+from typing import Any, Dict, List, Optional, Tuple, Type
 
 import numpy as np
 
@@ -29,13 +29,15 @@ KINDS: Dict[str, Type[DataSet]] = {
 class Catalogue:
     """The data sets below a folder. Each is found once, and each of its splits is read once."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, made: Optional[Path] = None) -> None:
         """Nothing is looked for yet.
 
         Args:
             root: the folder that holds the data sets.
+            made: the folder of those that the program makes, if it is another.
         """
         self.root = root
+        self.made = made or root
         self._found: Dict[Tuple[Any, ...], DataSet] = {}
 
     def of(self, run: Run) -> DataSet:
@@ -58,7 +60,7 @@ class Catalogue:
     def _once(self, name: str, run: Run) -> DataSet:
         key = (name, run.protocol, run.everybody, run.train_people, run.test_people, run.skeleton)
         if key not in self._found:
-            self._found[key] = find(name, self.root, run)
+            self._found[key] = find(name, self.made if name.startswith(SYNTHETIC) else self.root, run)
         return self._found[key]
 
 

@@ -9,7 +9,7 @@ from typing import Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tupl
 from integral_pose.evaluation.cells import Cell
 from integral_pose.evaluation.evaluate import outcome_file
 from integral_pose.metrics import flops
-from integral_pose.models import build
+from integral_pose.models import build, saved
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, Site
 
@@ -53,8 +53,9 @@ def _logged(path: Path) -> Tuple[int, Optional[float]]:
 
 def of_table(cells: Iterable[Cell], site: Site) -> List[Progress]:
     """Of each run that the cells need, those that others start from too, each once."""
-    runs = {link.training.key: link for cell in cells for link in cell.run.chain}
-    return [of_run(run, site) for run in runs.values()]
+    runs = {link.training.key: link for cell in cells for link in cell.run.needed}
+    own = {cell.run.training.key for cell in cells}
+    return [of_run(run, site) for key, run in runs.items() if key in own or not saved.trunk(run)]
 
 
 def seconds_left(runs: Sequence[Progress], processes: int = 1) -> Optional[float]:

@@ -148,8 +148,15 @@ def _regulariser(run: Run) -> HybridBlock:
     return kind(run.cells, run.cells, run.sigma)
 
 
-def initialise(net: OnPatches, run: Run, devices: Sequence[mx.Context], root: Path) -> None:
-    """Initial values: a ResNet's from ImageNet or random (He), other layers' by their own initialisers."""
+def initialise(
+    net: OnPatches, run: Run, devices: Sequence[mx.Context], root: Path, trunk: Optional[Path] = None
+) -> None:
+    """Initial values: a ResNet's from ImageNet, from another run or random (He), other layers' by their initialisers.
+
+    Args:
+        root: holds models/, with the weights from ImageNet.
+        trunk: the parameters of the run whose backbone this one starts from, where it has one.
+    """
     mx.random.seed(run.seed)
     net.initialize(mx.init.MSRAPrelu("in", 0), ctx=list(devices))
     for layer in net.last_layers if run.prior else ():
@@ -160,6 +167,10 @@ def initialise(net: OnPatches, run: Run, devices: Sequence[mx.Context], root: Pa
         net.set_trunk({name: p.data() for name, p in trunk._collect_params_with_prefix().items()})
     elif run.pretrained:
         weights.load_imagenet(net.trunk, run.backbone, root / "models", devices)
+    elif trunk and run.staged:
+        net.set_trunk(weights.trunk_of(trunk))
+    elif trunk:
+        weights.load_trunk(net.trunk, trunk)
 
 
 def hybridize(net: OnPatches, run: Run) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Dict, List, NamedTuple
+from typing import Dict, List, NamedTuple, Optional
 
 from integral_pose import run
 from integral_pose.datasets import catalogue
@@ -13,6 +13,7 @@ from integral_pose.run_folder import DONE, PARAMETERS, SETTINGS
 
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"  # the folder of the networks that come with the program
 DEFAULT = "people"  # of those
+TRUNKS = "trunks"  # the folder in there of backbones, named by their runs' keys
 
 
 class Trained(NamedTuple):
@@ -95,6 +96,17 @@ def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
 def shipped() -> Dict[str, Path]:
     """The files of parameters that come with the program, by their networks' names, such as "people"."""
     return {path.stem: path for path in sorted(SHIPPED.glob("*.params"))}
+
+
+def trunk(run: Run) -> Optional[Path]:
+    """The backbone of a run, where that comes with the program: other runs then start from it untrained."""
+    path = trunk_file(run)
+    return path if path.is_file() else None
+
+
+def trunk_file(run: Run) -> Path:
+    """Where the program would have a run's backbone."""
+    return SHIPPED / TRUNKS / f"{run.training.key}.params"
 
 
 def _of(folder: Path) -> Trained:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Iterator, Sequence
+from typing import Any, Dict, Iterator, Sequence
 
 import mxnet as mx
 import numpy as np
@@ -14,6 +14,7 @@ from integral_pose.storage.atomic import replacing
 from symbols.resnet import ResNet
 
 RETRAIN = "Copy it again from its source. If it belongs to a run, move the run's folder away, and it is trained again."
+TRUNK = "trunk."  # how the names of a backbone's parameters begin
 REDOWNLOAD = "Move it away to have GluonCV download it again."
 
 
@@ -60,6 +61,36 @@ def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[
     name = f"{backbone}_v1b"
     local = sorted(models.glob(f"{name}*.params"))
     load(trunk, local[0] if local else download(name, models), devices, REDOWNLOAD, ignore_extra=True)
+
+
+def trunk_of(path: Path) -> Dict[str, mx.nd.NDArray]:
+    """The backbone in a file of a network's parameters, by the names in a file of the backbone alone.
+
+    Raises:
+        InputError: the file is missing or damaged, or has no backbone.
+    """
+    try:
+        stored = mx.nd.load(str(path))
+    except (OSError, mx.MXNetError) as error:
+        raise InputError(f"{path}: the file is missing or damaged. {RETRAIN}") from error
+    named = stored if isinstance(stored, dict) else {}
+    values = {name[len(TRUNK):]: value.astype("float32") for name, value in named.items() if name.startswith(TRUNK)}
+    if not values or not all(np.isfinite(value.asnumpy()).all() for value in values.values()):
+        raise InputError(f"{path}: there is no backbone in it, or numbers that are not finite. {RETRAIN}")
+    return values
+
+
+def load_trunk(trunk: ResNet, path: Path) -> None:
+    """Gives a backbone the values of that in a file of a network's parameters.
+
+    Raises:
+        InputError: as `trunk_of`, or it is another backbone.
+    """
+    values = trunk_of(path)
+    for name, parameter in trunk._collect_params_with_prefix().items():
+        if name not in values or values[name].shape != parameter.shape:
+            raise InputError(f"{path}: {name} is missing or of another shape, so this is another backbone. {RETRAIN}")
+        parameter.set_data(values[name])
 
 
 def download(name: str, models: Path) -> Path:

@@ -25,7 +25,7 @@ from integral_pose.datasets import loader
 from integral_pose.datasets.batches import Batch
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.geometry import Array
-from integral_pose.models import build, decode, float16, weights
+from integral_pose.models import build, decode, float16, saved, weights
 from integral_pose.run import Run
 from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, SETTINGS, Site
 from integral_pose.runtime import commit
@@ -73,14 +73,16 @@ class Schedule:
 
 
 def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
-    """Trains the run and the runs it starts from, unless they are trained; returns the run's folder.
+    """Trains the run and the runs it starts from, unless they are trained or shipped; returns the run's folder.
 
     Raises:
         InputError: bad data or a bad checkpoint.
         RunFailed: the loss is not finite.
         Busy: another process trains one of them, and `wait` is False.
     """
-    for link in run.training.chain:
+    for link in run.training.needed:
+        if link != run.training and saved.trunk(link):
+            continue
         folder = site.folder(link)
         with site.held(link, wait):
             if not site.crew.first((folder / DONE).exists):
@@ -137,7 +139,9 @@ class _Training:
     def _initialise(self) -> None:
         """First values: the leader's, which alone needs the files that they come from."""
         run, site, crew = self.run, self.site, self.site.crew
-        build.initialise(self.net, run if crew.leads else replace(run, pretrained=False), site.devices, site.data)
+        before = (saved.trunk(run.trunk) or site.folder(run.trunk) / PARAMETERS) if run.trunk and crew.leads else None
+        known = run if crew.leads else replace(run, pretrained=False)
+        build.initialise(self.net, known, site.devices, site.data, before)
         if run.start and crew.leads:
             build.hand_over(self.net, run, site.folder(run.start) / PARAMETERS, site.devices)
         if crew.size > 1:
