@@ -29,12 +29,11 @@ from integral_pose.inference.media import Picture
 from integral_pose.inference.search import Search
 from integral_pose.metrics import lsp as sports
 from integral_pose.metrics import pck, pckh
-from integral_pose.models import saved
+from integral_pose.models import saved, weights
 from integral_pose.models.saved import Trained
-from integral_pose.models.weights import saving
 from integral_pose.report.curves import LOG
 from integral_pose.run import Backbone, Run
-from integral_pose.run_folder import Site
+from integral_pose.run_folder import PARAMETERS, Site
 from integral_pose.samples import Sample
 from integral_pose.skeletons import COCO, LSP, MPII, Skeleton
 from integral_pose.storage.atomic import replacing
@@ -44,8 +43,8 @@ from integral_pose.training.loop import train
 # places, and the most probable cell at one of them (docs/photos.md). The augmentation is strong, since there are few
 # photographs. The rate is constant first, so that this phase can be as long as there is time for, and falls then.
 CONSTANT = Run(
-    data=lsp.EXTENDED, output="heat map", loss="softmax-ce", backbone="resnet18", width=0.5, pretrained=False, patch=128,
-    shift=0.05, scale=0.3, turn=45.0, colour=0.3, occlusion=0.3,
+    data=lsp.EXTENDED, output="heat map", loss="softmax-ce", backbone="resnet18", width=0.5, pretrained=False,
+    patch=128, shift=0.05, scale=0.3, turn=45.0, colour=0.3, occlusion=0.3,
     batch=32, rate=2e-3, low_rate=2e-3, steps=10000, validate_every=500,
 )
 PEOPLE = replace(CONSTANT, start=CONSTANT, cosine=True, low_rate=2e-5, steps=7000)
@@ -160,8 +159,28 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _train(args: argparse.Namespace) -> str:
-    folder = train(RUNS[args.name], Site(args.data, args.runs, (mx.cpu(),), args.workers), f"photographs, {args.name}")
-    return f"The network is in {folder}."
+    return f"The network is in {_trained(args.name, args)}."
+
+
+def _trained(name: str, args: argparse.Namespace) -> Path:
+    """Trains a network, or resumes its training; returns its folder."""
+    return train(RUNS[name], Site(args.data, args.runs, (mx.cpu(),), args.workers), f"photographs, {name}")
+
+
+def _trunks(args: argparse.Namespace) -> str:
+    """Trains the backbones and writes them, with 16 bits, as the program has them."""
+    told = []
+    for name in TRUNKS:
+        folder = _trained(name, args)
+        run = TRUNKS[name].training
+        target = args.out / saved.trunk_file(run).name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        values = weights.trunk_of(folder / PARAMETERS)
+        _save({weights.TRUNK + part: value for part, value in values.items()}, target)
+        _describe(run, f"photographs, backbone {name}", target)
+        _write_log(run, args.runs, args.results / f"{name}-training.csv")
+        told.append(f"{target}: {name}, {target.stat().st_size / 1e6:.1f} MB.")
+    return "\n".join(told)
 
 
 def _measure(args: argparse.Namespace) -> str:
@@ -185,14 +204,22 @@ def _ship(args: argparse.Namespace) -> str:
     if not found.finished:
         raise InputError(f"{found.parameters.parent}: training is not finished. Run `train {args.name}` again.")
     target = args.out / f"{args.name}.params"
-    halves = {name: values.astype("float16") for name, values in mx.nd.load(str(found.parameters)).items()}
-    with saving(target) as draft:
-        mx.nd.save(draft, halves)
+    _save(mx.nd.load(str(found.parameters)), target)
     _write_log(shown, args.runs, args.results / f"{args.name}-training.csv")
-    settings = {"key": shown.key, "label": f"photographs, {args.name}", **shown.settings}
-    with replacing(target.with_suffix(".json")) as place:
-        place.write_text(json.dumps(settings, indent=1) + "\n")
+    _describe(shown, f"photographs, {args.name}", target)
     return f"{target}: {target.stat().st_size / 1e6:.1f} MB, run {found.run.key}."
+
+
+def _save(values: Dict[str, mx.nd.NDArray], target: Path) -> None:
+    """Writes parameters with 16 bits."""
+    with weights.saving(target) as draft:
+        mx.nd.save(draft, {name: value.astype("float16") for name, value in values.items()})
+
+
+def _describe(run: Run, label: str, target: Path) -> None:
+    """Writes the run's settings beside its parameters."""
+    with replacing(target.with_suffix(".json")) as place:
+        place.write_text(json.dumps({"key": run.key, "label": label, **run.settings}, indent=1) + "\n")
 
 
 def _write_log(run: Run, runs: Path, path: Path) -> None:
@@ -218,22 +245,27 @@ def _parser() -> argparse.ArgumentParser:
     trains.set_defaults(run=_train)
     ships = commands.add_parser("ship", help="write a trained network with 16 bits, as the program has it")
     ships.set_defaults(run=_ship)
+    trunks = commands.add_parser("trunks", help="train the backbones that other networks start from, and write them")
+    trunks.set_defaults(run=_trunks)
     for command in (trains, ships):
         command.add_argument("name", choices=tuple(RUNS))
+    for command in (trains, ships, trunks):
         command.add_argument("--runs", type=Path, default=Path("runs/photos"), metavar="DIR",
                              help="where trained networks go (default: %(default)s)")
-    ships.add_argument("--out", type=Path, default=saved.SHIPPED, metavar="DIR", help="(default: where networks ship)")
-    ships.add_argument("--results", type=Path, default=Path("results/photos"), metavar="DIR",
-                       help="where its log goes (default: %(default)s)")
+    for command, place in ((ships, saved.SHIPPED), (trunks, saved.SHIPPED / saved.TRUNKS)):
+        command.add_argument("--out", type=Path, default=place, metavar="DIR", help="(default: where networks ship)")
+        command.add_argument("--results", type=Path, default=Path("results/photos"), metavar="DIR",
+                             help="where the logs go (default: %(default)s)")
     measures = commands.add_parser("measure", help="compare networks on photographs")
     measures.set_defaults(run=_measure)
     measures.add_argument("--boxes", choices=BOXES, nargs="+", default=BOXES[:1], help="(default: annotated)")
     measures.add_argument("--csv", type=Path, metavar="FILE", help="writes the numbers there too")
     measures.add_argument("checkpoint", type=Path, nargs="+", metavar="FILE.params")
-    for command in (trains, measures):
+    for command in (trains, trunks, measures):
         command.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                              help="holds lspet/, and for measure mpii/ and coco/ too (default: %(default)s)")
-    trains.add_argument("--workers", type=int, default=1, metavar="N", help="threads that prepare pictures")
+    for command in (trains, trunks):
+        command.add_argument("--workers", type=int, default=1, metavar="N", help="threads that prepare pictures")
     return parser
 
 

@@ -95,6 +95,25 @@ def test_what_ships_is_the_network_with_16_bits(
     assert photos.main(words) == 2 and "not finished" in capsys.readouterr().err
 
 
+def test_backbones_are_trained_and_written_without_their_heads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    run = runs.Run(data=lsp.EXTENDED, backbone="resnet18", width=0.0625, patch=64, pretrained=False, steps=2)
+    monkeypatch.setattr(photos, "TRUNKS", {"resnet18": run})
+    monkeypatch.setattr(photos, "RUNS", {"resnet18": run})
+    folder = trained_forms.write(run, tmp_path / "runs" / run.key)
+    (folder / "log.csv").write_text("step,train_loss\n2,0.5\n")
+    words = ["trunks", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "new" / "trunks"),
+             "--results", str(tmp_path / "results")]
+    assert photos.main(words) == 0 and "resnet18" in capsys.readouterr().out
+    path = tmp_path / "new" / "trunks" / f"{run.key}.params"
+    stored, whole = mx.nd.load(str(path)), mx.nd.load(str(folder / "net.params"))
+    assert set(stored) == {name for name in whole if name.startswith("trunk.")} != set(whole)
+    assert {values.dtype for values in stored.values()} == {np.float16}
+    assert runs.read(path.with_suffix(".json")) == run
+    assert (tmp_path / "results" / "resnet18-training.csv").exists()
+
+
 @pytest.mark.parametrize(("boxes", "box"), [
     ("annotated", Box(50, 50, 100)), ("whole", Box(59.5, 39.5, 120)), ("found", Box(29.5, 19.5, 50)),
 ])

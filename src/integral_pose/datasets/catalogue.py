@@ -19,7 +19,7 @@ from integral_pose.datasets.mpii import Mpii
 from integral_pose.errors import InputError
 from integral_pose.run import CUSTOM, Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import MPII, Skeleton
+from integral_pose.skeletons import Skeleton
 
 KINDS: Dict[str, Type[DataSet]] = {
     "mpii": Mpii, "coco": Coco, "human36m": Human36m, lsp.ORIGINAL: lsp.Leeds, lsp.EXTENDED: lsp.Leeds,
@@ -54,8 +54,8 @@ class Catalogue:
         Raises:
             InputError: they are missing or malformed.
         """
-        own = skeleton(run)
-        return [_renamed(sample, MPII, own) for sample in self._once(run.extra, run).people("train")]
+        extra, own = self._once(run.extra, run), skeleton(run)
+        return [_renamed(sample, extra.skeleton, own) for sample in extra.people("train")]
 
     def _once(self, name: str, run: Run) -> DataSet:
         key = (name, run.protocol, run.everybody, run.train_people, run.test_people, run.skeleton)
