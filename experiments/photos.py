@@ -53,7 +53,14 @@ PEOPLE = replace(CONSTANT, start=CONSTANT, cosine=True, low_rate=2e-5, steps=700
 TRUNK = replace(CONSTANT, width=0.25, patch=96, cosine=True, low_rate=2e-5, steps=8000)
 BACKBONES: Tuple[Backbone, ...] = ("resnet18", "resnet50", "resnet101")
 TRUNKS: Dict[str, Run] = {name: replace(TRUNK, backbone=name) for name in BACKBONES}
-RUNS: Dict[str, Run] = {"people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps"), **TRUNKS}
+# Finds people in whole images, and that there is nobody: it sees them small, in parts and not at all, and its maps are
+# empty where a joint is not in the patch.
+FINDER = replace(
+    TRUNKS["resnet18"], trunk=TRUNKS["resnet18"], loss="gaussian-mse", absent=True, widest=3.0, shift=0.5,
+)
+RUNS: Dict[str, Run] = {
+    "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps"), "finder": FINDER, **TRUNKS,
+}
 BOXES = ("annotated", "whole", "found")
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 

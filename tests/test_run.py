@@ -35,7 +35,7 @@ def another(name: str) -> Dict[str, Any]:
         "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
         "patch": 128, "protocol": 1, "extra": "mpii", "boxes": "annotated", "joint_score": "one",
         "skeleton": "b|b", "decoder": "dark", "regulariser": "js", "grid": "index", "read_grid": "index",
-        "flip_in": "cells",
+        "flip_in": "cells", "trunk": Run(pretrained=False),
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
@@ -86,7 +86,8 @@ def test_a_new_field_leaves_keys_alone_until_it_is_used(changes: Dict[str, Any])
 @pytest.mark.parametrize("name", [f.name for f in fields(Run) if f.name != "coordinates"])  # that follows from `data`
 def test_each_field_changes_the_key(name: str) -> None:
     bases = {"loss": HEAT_MAP, "decoder": HEAT_MAP, "extra": Run(**IN_3D),
-             "skeleton": Run(data="own-1", skeleton="a|a"), "cosine": Run(steps=100)}
+             "skeleton": Run(data="own-1", skeleton="a|a"), "cosine": Run(steps=100), "absent": HEAT_MAP,
+             "trunk": Run(pretrained=False)}
     base = bases.get(name, Run())
     changed = replace(base, **another(name))
     assert changed != base and changed.key != base.key
@@ -239,3 +240,27 @@ def test_a_damaged_or_edited_run_json_is_refused(content, said, tmp_path):
 def test_a_missing_run_json_is_named(tmp_path):
     with pytest.raises(InputError, match="Give the folder of a trained run"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("changes, reason", [
+    ({"trunk": Run(pretrained=False)}, "starts from ImageNet"),
+    ({"trunk": Run(pretrained=False), "pretrained": False, "start": HEAT_MAP}, "starts from ImageNet"),
+    ({"trunk": Run(backbone="resnet18"), "pretrained": False}, "as many layers and channels"),
+    ({"trunk": Run(width=0.5), "pretrained": False}, "as many layers and channels"),
+    ({"trunk": Run(stages=2), "pretrained": False}, "of one stage"),
+    ({"trunk": Run(), **HOURGLASS}, "whose ResNet"),
+    ({"absent": True}, "gaussian-mse maps"), ({"widest": 0.5}, "widest is 1 or more"),
+])
+def test_backbones_and_wide_patches_that_make_no_sense_are_refused(changes: Dict[str, Any], reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        replace(Run(), **changes)
+
+
+def test_what_a_run_needs_is_its_backbone_first() -> None:
+    trunk = Run(pretrained=False, output="heat map", loss="softmax-ce", decoder="window")
+    first = replace(HEAT_MAP, pretrained=False, trunk=trunk)
+    run = replace(INTEGRAL, pretrained=False, start=first)
+    assert run.chain == [first, run] and run.needed == [trunk, first, run]
+    assert Run.from_settings(run.settings) == run
+    assert run.training.needed == [trunk.training, first.training, run] and trunk.training != trunk
+    assert run.everywhere(batch=4).needed[0] == trunk

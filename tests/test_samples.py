@@ -83,6 +83,23 @@ def test_joints_outside_the_patch_or_not_annotated_are_masked() -> None:
     np.testing.assert_allclose(fractions, [[0, 63.9 / 64], [0.5, 0.5], [0.5, 0.5]], rtol=1e-6)
 
 
+def test_joints_outside_the_patch_count_as_absent_where_that_is_asked_for() -> None:
+    joints = np.array([[-0.5, 63.4], [127.5, 3], [np.nan, 9]])
+    sample = person(joints, Box(31.5, 31.5, 64), [1, 1, 0])
+    fractions, weights = encode(sample, Patch(sample.box, 32), SMALL, absent=True)
+    np.testing.assert_array_equal(weights, [[1, 1], [1, 1], [0, 0]])
+    np.testing.assert_allclose(fractions, [[0, 63.9 / 64], [2, 3.5 / 64], [0.5, 0.5]], rtol=1e-6)
+
+
+def test_wide_patches_show_the_person_anywhere() -> None:
+    rng, bounds = np.random.default_rng(3), Augmentation(shift=0.5, scale=0, widest=4)
+    drawn = [bounds.draw(rng) for _ in range(4000)]
+    scales, shifts = np.array([j.scale for j in drawn]), np.array([j.shift for j in drawn])
+    assert 1 <= scales.min() and scales.max() <= 4
+    for part in (np.log(scales) / np.log(4), *(shifts / scales[:, None] + 0.5).T):
+        assert np.abs(np.histogram(part, 8, (0, 1))[0] - 500).max() < 110
+
+
 def test_masks_change_sides_in_a_mirror() -> None:
     sample = person(np.array([[15.5, 31.5], [70, 31.5], [31.5, 47.5]]), Box(31.5, 31.5, 64), [1, 1, 0])
     fractions, weights = encode(sample, Patch(sample.box, 32, mirror=True), SMALL)

@@ -82,6 +82,8 @@ class Run:
     mirror: bool = True
     colour: float = 0.0  # and gain of each colour channel
     occlusion: float = 0.0  # probability that a rectangle of the patch is painted over
+    widest: float = 1.0  # times as wide as the box, and its shift, may the patch be: log-uniform from 1
+    absent: bool = False  # joints outside the patch are trained as nowhere, instead of not counting
     flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints with those of the mirrored patch
 
     # Scenes of several people, COCO's
@@ -149,6 +151,9 @@ class Run:
         self._demand_beyond_paper()
         self._demand_trunk()
         _demand(0 <= self.occlusion <= 1, "occlusion is a probability, from 0 to 1")
+        _demand(self.widest >= 1, "widest is 1 or more: how many times as wide as the box a patch may be")
+        empty = self.loss == "gaussian-mse" and self.coordinates == 2
+        _demand(empty or not self.absent, "only 2D gaussian-mse maps can be trained to be empty where a joint is absent")
         _demand(not self.cosine or self.steps > 0, "a rate that follows a cosine needs a fixed budget of steps")
         made_up = self.data.startswith("synthetic-")
         _demand(not (self.everybody and made_up), "synthetic test people must not be trained on")

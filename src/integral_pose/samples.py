@@ -66,19 +66,22 @@ class Augmentation:
     mirror: bool = True
     colour: float = 0.0
     occlusion: float = 0.0  # probability of a `cover`
+    widest: float = 1.0  # times as wide, log-uniform from 1
 
     def draw(self, rng: np.random.Generator) -> Jitter:
         """Every quantity is uniform within its bounds; one call consumes a fixed number of draws."""
         unit = rng.uniform(-1, 1, size=7)
         coin = rng.uniform() < 0.5
         covered = rng.uniform() < self.occlusion  # drawn last, so that runs without it draw as they did before
+        cover = _cover(rng) if covered else ()
+        wider = self.widest ** rng.uniform() if self.widest > 1 else 1.0
         return Jitter(
-            shift=(self.shift * unit[0], self.shift * unit[1]),
-            scale=1 + self.scale * unit[2],
+            shift=(self.shift * unit[0] * wider, self.shift * unit[1] * wider),
+            scale=(1 + self.scale * unit[2]) * wider,
             turn=self.turn * unit[3],
             mirror=bool(self.mirror and coin),
             gains=tuple(1 + self.colour * unit[4:]),
-            cover=_cover(rng) if covered else (),
+            cover=cover,
         )
 
 
@@ -135,8 +138,14 @@ def _tables(gains: Tuple[float, float, float]) -> Array:
 _TABLES = _tables(NO_GAINS)
 
 
-def encode(sample: Sample, patch: Patch, skeleton: Skeleton, coordinates: int = 2) -> Tuple[Array, Array]:
+def encode(
+    sample: Sample, patch: Patch, skeleton: Skeleton, coordinates: int = 2, absent: bool = False
+) -> Tuple[Array, Array]:
     """The joints as the network should predict them, in C = 2 or 3 coordinates.
+
+    Args:
+        absent: joints outside the patch have a weight too, and fractions below 0 or above 1: they are known not to be
+            in it.
 
     Returns:
         fractions of the patch (K, C) float32, and weights (K, C) float32, 1 where a coordinate is known: the joint was
@@ -154,7 +163,8 @@ def encode(sample: Sample, patch: Patch, skeleton: Skeleton, coordinates: int = 
         fractions, annotated = fractions[order], annotated[order]
     with np.errstate(invalid="ignore"):  # a depth that is not known is nan
         inside = (fractions >= 0) & (fractions < 1)
-    known = inside & (annotated & inside[:, :2].all(axis=1))[:, None]
+    counted = annotated if absent else annotated & inside[:, :2].all(axis=1)
+    known = (inside | absent) & counted[:, None]
     return np.where(known, fractions, 0.5).astype(np.float32), known.astype(np.float32)
 
 

@@ -508,6 +508,15 @@ def test_gpus_in_the_order_they_were_given(monkeypatch: pytest.MonkeyPatch) -> N
     assert parse_devices("3,0,1") == [mx.gpu(3), mx.gpu(0), mx.gpu(1)]
 
 
+def test_a_joint_that_is_absent_has_an_empty_map() -> None:
+    run = replace(TINY, **HEAT_MAP, absent=True)
+    maps = mx.nd.random.uniform(shape=(1, JOINTS, run.cells, run.cells))
+    joints, counted = mx.nd.full((1, JOINTS, 2), -1.5), mx.nd.zeros((1, JOINTS, 2))
+    counted[0, 3] = 1
+    expected = float((maps[0, 3] ** 2).sum().asscalar()) / JOINTS
+    assert build.loss(run)(maps, joints, counted).asscalar() == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize("prior", [0.01, 0.3])
 def test_maps_start_at_their_prior(prior: float) -> None:
     run = replace(TINY, output="heat map", loss="disc-bce", prior=prior)

@@ -101,6 +101,7 @@ class Batches:
     coordinates: int = 2  # C; 3 for depth too
     source: int = 0  # numbers the data sets of a mixed run, so that their draws differ
     share: Tuple[int, int] = (0, 1)  # of several processes, which this is: each makes its part of every mini-batch
+    absent: bool = False  # see `encode`
 
     @property
     def per_epoch(self) -> int:
@@ -160,7 +161,7 @@ class Batches:
         patch = patch_of(sample, self.patch, jitter)
         pixels = paint_over(cut(PICTURES.read(sample.image, sample.upright), patch), jitter.cover)
         normalise(pixels, jitter.gains, image)
-        return encode(sample, patch, self.skeleton, self.coordinates)
+        return encode(sample, patch, self.skeleton, self.coordinates, self.absent)
 
 
 @dataclass(frozen=True)

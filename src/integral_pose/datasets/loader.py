@@ -29,7 +29,7 @@ def training_batches(
     Raises:
         InputError: the data are missing or malformed, or too few for a mini-batch or for each to have one person.
     """
-    augmentation = Augmentation(run.shift, run.scale, run.turn, run.mirror, run.colour, run.occlusion)
+    augmentation = Augmentation(run.shift, run.scale, run.turn, run.mirror, run.colour, run.occlusion, run.widest)
     size = run.batch // 2 if run.extra else run.batch
     own = in_batches(run, catalogue.of(run).people("train"), f"the train split of {run.data} in {catalogue.root}", size)
     own = replace(own, augmentation=augmentation, share=share)
@@ -58,5 +58,5 @@ def in_batches(run: Run, samples: Sequence[Sample], what: str, size: int) -> Bat
     if run.coordinates == 3:
         samples = [replace(s, box=s.box.around_cell(run.cells)) if s.pose else s for s in samples]
     return Batches(
-        samples, skeleton(run), run.patch, max(1, size), seed=run.seed, coordinates=run.coordinates
+        samples, skeleton(run), run.patch, max(1, size), seed=run.seed, coordinates=run.coordinates, absent=run.absent
     )
