@@ -262,5 +262,5 @@ def test_what_a_run_needs_is_its_backbone_first() -> None:
     run = replace(INTEGRAL, pretrained=False, start=first)
     assert run.chain == [first, run] and run.needed == [trunk, first, run]
     assert Run.from_settings(run.settings) == run
-    assert run.training.needed == [trunk.training, first.training, run] and trunk.training != trunk
+    assert run.training.needed == [trunk.training, first.training, run.training] and trunk.training != trunk
     assert run.everywhere(batch=4).needed[0] == trunk

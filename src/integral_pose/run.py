@@ -153,7 +153,7 @@ class Run:
         _demand(0 <= self.occlusion <= 1, "occlusion is a probability, from 0 to 1")
         _demand(self.widest >= 1, "widest is 1 or more: how many times as wide as the box a patch may be")
         empty = self.loss == "gaussian-mse" and self.coordinates == 2
-        _demand(empty or not self.absent, "only 2D gaussian-mse maps can be trained to be empty where a joint is absent")
+        _demand(empty or not self.absent, "only 2D gaussian-mse maps can be empty, for joints that are absent")
         _demand(not self.cosine or self.steps > 0, "a rate that follows a cosine needs a fixed budget of steps")
         made_up = self.data.startswith("synthetic-")
         _demand(not (self.everybody and made_up), "synthetic test people must not be trained on")
