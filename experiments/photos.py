@@ -31,6 +31,7 @@ from integral_pose.metrics import lsp as sports
 from integral_pose.metrics import pck, pckh
 from integral_pose.models import saved, weights
 from integral_pose.models.saved import Trained
+from integral_pose.profiles import trunk_of
 from integral_pose.report.curves import LOG
 from integral_pose.run import Backbone, Run
 from integral_pose.run_folder import PARAMETERS, Site
@@ -48,11 +49,8 @@ CONSTANT = Run(
     batch=32, rate=2e-3, low_rate=2e-3, steps=10000, validate_every=500,
 )
 PEOPLE = replace(CONSTANT, start=CONSTANT, cosine=True, low_rate=2e-5, steps=7000)
-# What other networks start from in place of ImageNet: at a quarter of the width, as in the quick profile, on a patch
-# between those of its 2D and 3D networks.
-TRUNK = replace(CONSTANT, width=0.25, patch=96, cosine=True, low_rate=2e-5, steps=8000)
 BACKBONES: Tuple[Backbone, ...] = ("resnet18", "resnet50", "resnet101")
-TRUNKS: Dict[str, Run] = {name: replace(TRUNK, backbone=name) for name in BACKBONES}
+TRUNKS: Dict[str, Run] = {name: trunk_of(name) for name in BACKBONES}
 # Finds people in whole images, and that there is nobody: it sees them small, in parts and not at all, and its maps are
 # empty where a joint is not in the patch.
 FINDER = replace(

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, Callable, Dict, Optional
 
 from integral_pose.errors import InputError
-from integral_pose.run import CUSTOM, Run
+from integral_pose.run import CUSTOM, Backbone, Run
 from integral_pose.synthetic import make_coco, make_human36m, make_mpii
 
 MPII, HUMAN36M = f"synthetic-mpii-v{make_mpii.VERSION}", f"synthetic-human36m-v{make_human36m.VERSION}"
@@ -58,16 +58,24 @@ def photos(run: Run) -> Run:
         run, data="lspet", width=0.25, patch=patch, pretrained=False, batch=32, steps=2000, rate=2e-3, low_rate=2e-5,
         cosine=True, validate_every=250,
     )
-    return _begun(_sharpened(halves, 20.0), _synthetic_trunk(run) if run.of_resnets else None)
+    return _begun(_sharpened(halves, 20.0), _synthetic_trunk(run.backbone) if run.of_resnets else None)
 
 
-def _synthetic_trunk(run: Run) -> Run:
-    """Heat maps of synthetic people, for the backbone that `photos` starts from."""
+def trunk_of(backbone: Backbone) -> Run:
+    """Heat maps of people in photographs: the backbone that takes the place of ImageNet's in small networks.
+
+    It has a quarter of the width. Its patch lies between those of quick's 2D and 3D networks.
+    """
     return Run(
-        output="heat map", loss="softmax-ce", backbone=run.backbone, width=0.25, pretrained=False, patch=96,
-        data=MPII, train_people=4000, test_people=1000, shift=0.05, scale=0.3, turn=45.0, colour=0.3, occlusion=0.3,
-        batch=32, steps=3000, rate=2e-3, low_rate=2e-5, cosine=True, validate_every=500,
+        data="lspet", output="heat map", loss="softmax-ce", backbone=backbone, width=0.25, pretrained=False, patch=96,
+        shift=0.05, scale=0.3, turn=45.0, colour=0.3, occlusion=0.3,
+        batch=32, steps=8000, rate=2e-3, low_rate=2e-5, cosine=True, validate_every=500,
     )
+
+
+def _synthetic_trunk(backbone: Backbone) -> Run:
+    """The same of synthetic people, which `photos` starts from."""
+    return replace(trunk_of(backbone), data=MPII, train_people=4000, test_people=1000, steps=3000)
 
 
 def _begun(run: Run, trunk: Optional[Run]) -> Run:
