@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from integral_pose.commands import predict
-from integral_pose.errors import InputError
+from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import detector, output, pipeline
 from integral_pose.models import saved
 from tests.helpers import clips, trained_forms
@@ -232,7 +232,8 @@ def test_what_was_done_before_a_signal_is_kept(
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background begins deaf to it
     monkeypatch.setattr(predict, "Detector", Pressing)
     try:
-        command = [what, "--run", key(), "--boxes", "detect", "--batch", "1", "--out", str(tmp_path)]
+        command = [what, "--run", key(), "--boxes", "detect", "--detect-every", "1", "--out", str(tmp_path)]
+        command += ["--batch", "1"]
         assert predict.main(command) == 128 + number
     finally:
         signal.signal(signal.SIGINT, before)
@@ -400,3 +401,38 @@ def test_it_runs_as_a_command_and_its_help_teaches() -> None:
     assert asked.returncode == 0
     for word in ("examples:", "joints.csv", "--boxes", "camera --frames", "whole"):
         assert word in asked.stdout
+
+
+def test_people_of_a_video_are_tracked_with_a_detectors_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predict, "Detector", Found)
+    command = ["video.mp4", "--run", key(), "--boxes", "detect", "--out", str(tmp_path)]
+    assert predict.main([*command, "--min-score", "0.1", "--detect-every", "2"]) == 0
+    found = content(tmp_path)
+    assert found["tracked"]["detected_every"] == 2 and found["smoothed"]
+    assert found["tracked"]["identities"] == 1 + max(one["person"] for one in found["people"])
+    assert (tmp_path / "joints.csv").read_text().splitlines()[0].endswith(",confidence,filled")
+    assert predict.main([*command, "--no-track", "--no-smooth"]) == 0
+    assert "tracked" not in content(tmp_path) and [one["person"] for one in content(tmp_path)["people"]] == [0] * 5
+    assert predict.main(["video.mp4", "--run", key(), "--boxes", "hog", "--out", str(tmp_path)]) == 0
+    assert content(tmp_path)["people"] == [] and "HOG" in content(tmp_path)["boxes"]
+
+
+def test_an_error_on_the_way_keeps_what_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    class Failing(Found):
+        pictures = 0
+
+        def people(self, image: Any) -> Any:
+            self.pictures += 1
+            if self.pictures == 3:
+                raise RunFailed("the network's joints are not finite numbers.")
+            return super().people(image)
+
+    monkeypatch.setattr(predict, "Detector", Failing)
+    command = ["video.mp4", "--run", key(), "--boxes", "detect", "--detect-every", "1", "--out", str(tmp_path)]
+    assert predict.main(command) == 1
+    assert "not finite numbers. Ended after 2 pictures, which are kept." in words(capsys.readouterr().err)
+    found = content(tmp_path)
+    assert found["pictures"] == 2 == len(found["people"]) and "Ended after 2" in found["failed"][0]
+    assert cv2.VideoCapture(str(tmp_path / "overlays" / "video.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2

@@ -280,7 +280,10 @@ def test_records_have_names_px_mm_and_confidence(space: bool, tmp_path: Path) ->
     wrist = record["joints"]["l_wrist"]
     assert (wrist["x"], wrist["y"], wrist["confidence"]) == (*person(space).joints[skeleton.index("l_wrist")], 1)
     assert ("z_mm" in wrist) == space
-    output.write(tmp_path, {"head": 1}, [record], skeleton.joints)
+    results = output.Results(tmp_path, skeleton, space, video=False)
+    results.add([record])
+    results.finish({"head": 1})
+    assert list(output.people_of(tmp_path)) == [record]
     assert json.loads((tmp_path / "joints.json").read_text()) == {"head": 1, "people": [record]}
     lines = (tmp_path / "joints.csv").read_text().splitlines()
     assert len(lines) == 1 + len(skeleton.joints)

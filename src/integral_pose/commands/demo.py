@@ -108,11 +108,12 @@ def _edges(square: Box, margin: float) -> Array:
 
 def _line(what: str, outcome: Outcome, examples: List[Example], out: Path) -> str:
     """The mean error of the joints, and where the overlays are."""
-    in_3d = "x_mm" in outcome.people[0]["joints"]["pelvis"]
+    people = list(output.people_of(out))
+    in_3d = "x_mm" in people[0]["joints"]["pelvis"]
     axes, unit = (output.MM, "mm from the root") if in_3d else (("x", "y"), "px")
     distances = [
         np.linalg.norm([person["joints"][name][axis] for axis in axes] - _relative(example, name, in_3d))
-        for person, example in zip(outcome.people, examples) for name in example.joints
+        for person, example in zip(people, examples) for name in example.joints
     ]
     return (f"{what}: joints {np.mean(distances):.0f} {unit} off on average in {outcome.pictures} pictures "
             f"({outcome.pictures / outcome.seconds:.0f} a second)\n  look at {out / output.OVERLAYS}/")

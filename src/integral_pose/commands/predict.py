@@ -7,18 +7,19 @@ import argparse
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from integral_pose.commands import console
 from integral_pose.commands.console import CORES, positive
 from integral_pose.errors import InputError
-from integral_pose.inference import boxes, media, output, videos
-from integral_pose.inference.boxes import Boxes
+from integral_pose.inference import boxes, hog, media, output, videos
+from integral_pose.inference.boxes import Boxes, FrameBoxes
 from integral_pose.inference.detector import DETECTORS, Detector
 from integral_pose.inference.estimator import Estimator
 from integral_pose.inference.media import Gathered, Picture
 from integral_pose.inference.pipeline import Outcome, Task, on_pictures, on_video
 from integral_pose.inference.search import Search
+from integral_pose.inference.tracking import gaps
 from integral_pose.inference.videos import Source
 from integral_pose.models import saved
 from integral_pose.models.devices import one_device
@@ -28,6 +29,9 @@ from integral_pose.storage.processes import interruptible
 
 NOTHING = "Nothing was written."
 DETECTOR = next(iter(DETECTORS))
+EVERY, LONGEST_GAP = 5, 50  # frames: of a video from one detection to the next, and that can be filled
+OTHERWISE = ("Without a download, --boxes hog uses OpenCV's own detector, which finds people who stand upright, and "
+             "--boxes find has the network look for one person itself.")
 ALWAYS_ONE = ("--boxes find boxes one person in every image, even if there is nobody or somebody else is meant: look "
               "at the overlays.")
 EXAMPLE = """examples:
@@ -52,6 +56,7 @@ Written to --out, everything at the end or nothing:
                 highest confidence: one person per image (the default with the network `people`)
   whole         the whole image is one person's box (the default with another network)
   detect        GluonCV's person detector finds them; its weights are downloaded on first use
+  hog           OpenCV's own detector finds people who stand upright; there is nothing to download
   FILE          [{"image_id": "a.jpg", "bbox": [x, y, w, h], "score": 0.9}, ...], as COCO and scripts.detect write it;
                 or {"a.jpg": [[x, y, w, h], ...], ...}; or CSV with the header image,x,y,w,h. For a video, the image is
                 the frame's number, counted from 0"""
@@ -84,7 +89,7 @@ def _predict(args: argparse.Namespace) -> Outcome:
     found = found._replace(run=replace(found.run, flip_test=args.flip or found.run.flip_test))
     boxes_of, boxes_from, notes = _boxes(args, found, source, gathered.pictures)
     task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
-                not args.no_overlays, args.max_pixels, notes)
+                not args.no_overlays, args.max_pixels, notes, **(_of_time(args, boxes_of, found) if source else {}))
     for note in [*task.notes, *gathered.skipped]:
         console.say(note, "note")
     if args.focal and not task.in_3d:
@@ -107,10 +112,12 @@ def _boxes(
 ) -> Tuple[Callable[[Picture], Boxes], str, List[str]]:
     """The function that gives each image its boxes, its name, and notes about it, in sentences."""
     kind = args.boxes or found.boxes
+    if kind == "hog":
+        return lambda picture: _sure(Boxes(*hog.people(picture.pixels)), args.min_score), "found by OpenCV's HOG", []
     if kind == "whole":
         return lambda picture: boxes.whole(picture.pixels), "all of each picture", []
     if kind == "detect":
-        detector = Detector(args.detector, args.weights, args.models, one_device(args.gpus))
+        detector = _detector(args)
         name = f"found by {args.detector}"
         return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.min_score), name, []
     if kind == "find":
@@ -121,6 +128,22 @@ def _boxes(
         return boxes.of_frames(file, args.first_frame), kind, file.notes
     by_picture = boxes.of_pictures(file, pictures)
     return by_picture, kind, [*file.notes, *by_picture.notes]
+
+
+def _detector(args: argparse.Namespace) -> Detector:
+    try:
+        return Detector(args.detector, args.weights, args.models, one_device(args.gpus))
+    except InputError as error:
+        raise InputError(f"{error} {OTHERWISE}") from error
+
+
+def _of_time(args: argparse.Namespace, boxes_of: Callable[[Picture], Boxes], found: saved.Trained) -> Dict[str, Any]:
+    """What `Task` says of a video's people over time."""
+    detected = (args.boxes or found.boxes) in ("detect", "hog")
+    several = isinstance(boxes_of, FrameBoxes) and boxes_of.most > 1
+    track = (detected or several) if args.track is None else args.track
+    every = (args.detect_every or EVERY) if detected and track else 1
+    return {"track": track, "detect_every": every, "fill": args.fill, "smooth": not args.no_smooth}
 
 
 def _sure(found: Boxes, least: float) -> Boxes:
@@ -149,7 +172,7 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     written = f"{output.JSON}, {output.CSV}" + ("" if args.no_overlays else f", {output.OVERLAYS}/")
     left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
     hint = "" if outcome.people else " Nobody was found; check --boxes and --min-score."
-    people = _count(len(outcome.people), "person", "people")
+    people = _count(outcome.people, "person", "people")
     pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
     return (f"{early if outcome.stopped and not outcome.endless else ''}{people} in {pictures}{left}, "
@@ -173,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     network.add_argument("--checkpoint", type=Path, metavar="FILE.params|NAME",
                          help="parameters of a network, with FILE.json or run.json beside them, or a network that "
                          f"comes with the program: {', '.join(saved.shipped())} (default: {saved.DEFAULT})")
-    parser.add_argument("--boxes", metavar="whole|find|detect|FILE",
+    parser.add_argument("--boxes", metavar="whole|find|detect|hog|FILE",
                         help=f"see below (default: find with the network {saved.DEFAULT}, whole with another)")
     parser.add_argument("--out", type=Path, default=Path("predictions"), metavar="DIR",
                         help="output folder (default: %(default)s)")
@@ -184,6 +207,7 @@ def _parser() -> argparse.ArgumentParser:
                         help="average the predictions for the image and its mirror image")
     parser.add_argument("--no-overlays", action="store_true", help="write no overlays")
     parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a video")
+    _add_video_options(parser)
     parser.add_argument("--first-frame", type=int, choices=(0, 1), metavar="0|1",
                         help="number of a video's first frame in --boxes FILE (default: 0, but if the file may count "
                         "from 1, the command asks)")
@@ -207,6 +231,23 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=positive, default=min(CORES, 8), metavar="N",
                         help="threads that read and crop images (default: one per core, at most 8)")
     return parser
+
+
+def _add_video_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--track", action="store_true", default=None,
+                        help="keep people's identity over a video's frames: `person` is then the same number in all of "
+                        "them (default: with boxes of a detector, or of a FILE with several boxes in a frame)")
+    parser.add_argument("--no-track", dest="track", action="store_false",
+                        help="number the people of each frame by themselves")
+    parser.add_argument("--detect-every", type=positive, default=0, metavar="N",
+                        help="with --track, look for people in every N-th frame of a video only; in between, boxes "
+                        f"follow the joints (default: {EVERY})")
+    parser.add_argument("--fill", type=int, choices=range(LONGEST_GAP + 1), default=gaps.LIMIT, metavar="N",
+                        help="with --track, interpolate who is away for up to N frames and mark it as filled; 0: none "
+                        "(default: %(default)s)")
+    parser.add_argument("--no-smooth", action="store_true",
+                        help="write a video's joints as they are predicted in each frame by itself, without the "
+                        "one-euro filter")
 
 
 if __name__ == "__main__":

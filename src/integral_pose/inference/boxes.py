@@ -76,6 +76,11 @@ class FrameBoxes:
     first: Optional[int]  # what the file calls the first frame, where the user says so
     foreign: List[str]  # names in the file that are no numbers
 
+    @property
+    def most(self) -> int:
+        """The largest number of boxes in a frame."""
+        return max((len(boxes.scores) for boxes in self.by_number.values()), default=0)
+
     def __call__(self, picture: Picture) -> Boxes:
         """A frame's boxes, px."""
         number = int(picture.name) + (self.first or 0)

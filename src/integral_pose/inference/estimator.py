@@ -36,6 +36,8 @@ class Person(NamedTuple):
     joints: Array  # (K, 2), image px
     confidence: Array  # (K,)
     space: Optional[Array] = None  # (K, 3), camera mm, as far away as the focal length makes it
+    identity: Optional[int] = None  # the same in all frames of a video; None where nobody is tracked
+    filled: bool = False  # interpolated between frames in which the person was found
 
 
 class Seen(NamedTuple):

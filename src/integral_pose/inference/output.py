@@ -20,6 +20,8 @@ from integral_pose.storage.file_kinds import printable
 from integral_pose.storage.opencv_names import for_opencv
 
 JSON, CSV, OVERLAYS = "joints.json", "joints.csv", "overlays"
+PART = "people.part"  # of joints.json, in a draft: a line for each person
+UNFINISHED = "joints-unfinished.csv"  # what a killed prediction had
 MM = ("x_mm", "y_mm", "z_mm")
 
 
@@ -48,9 +50,11 @@ def draft(folder: Path) -> Iterator[Path]:
 
 
 def _remove_left_over(folder: Path) -> None:
-    """Drafts of processes that were killed."""
+    """Drafts of processes that were killed; of the joints that were found before, the CSV file is kept."""
     for left in folder.glob(".draft-*"):
         if not Path("/proc", left.name[len(".draft-"):]).exists():
+            if (left / PART).is_file() and (left / PART).stat().st_size:
+                os.replace(left / CSV, folder / UNFINISHED)
             shutil.rmtree(left, ignore_errors=True)
 
 
@@ -78,31 +82,67 @@ def _put(place: Path, folder: Path) -> None:
             os.replace(place / name, folder / name)
 
 
-def write(place: Path, head: Dict[str, Any], people: Sequence[Dict[str, Any]], joints: Sequence[str]) -> None:
-    """joints.json, a line for each person, and joints.csv, a line for each joint."""
-    lines = ",\n".join(json.dumps(person, allow_nan=False) for person in people)
-    start = json.dumps(head, indent=1, allow_nan=False)[:-2]
-    (place / JSON).write_text(f'{start},\n "people": [\n{lines}\n]}}\n', encoding="utf-8")
-    in_3d = bool(people) and MM[0] in people[0]["joints"][joints[0]]
-    columns = ("x", "y", *(MM if in_3d else ()), "confidence")
-    picture = ["frame", "seconds"] if "video" in head else ["image"]
-    with open(place / CSV, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.writer(handle)
-        writer.writerow([*picture, "person", "joint", *columns])
+class Results:
+    """joints.json and joints.csv of a draft, written person by person: memory does not grow with them."""
+
+    def __init__(self, place: Path, skeleton: Skeleton, in_3d: bool, video: bool) -> None:
+        self.people = 0  # so many were added
+        self._place, self._picture = place, ("frame", "seconds") if video else ("image",)
+        self._values = ("x", "y", *(MM if in_3d else ()), "confidence")
+        self._video = video
+        self._part = (place / PART).open("w", encoding="utf-8")
+        self._csv = (place / CSV).open("w", newline="", encoding="utf-8")
+        self._writer = csv.writer(self._csv)
+        self._writer.writerow([*self._picture, "person", "joint", *self._values, *(["filled"] if video else [])])
+
+    def add(self, people: Sequence[Dict[str, Any]]) -> None:
+        """The records of a picture's people, as `record` gives them: a line for each person, and for each joint."""
         for person in people:
+            self._part.write((",\n" if self.people else "") + json.dumps(person, allow_nan=False))
+            self.people += 1
+            owner = [person[column] for column in (*self._picture, "person")]
+            filled = [int(person.get("filled", False))] if self._video else []
             for name, values in person["joints"].items():
-                owner = [person[column] for column in (*picture, "person")]
-                writer.writerow([*owner, name, *(values[column] for column in columns)])
+                self._writer.writerow([*owner, name, *(values[column] for column in self._values), *filled])
+        self._part.flush()
+        self._csv.flush()
+
+    def finish(self, head: Dict[str, Any]) -> None:
+        """Puts what is known of all people, such as the units, before them in joints.json."""
+        self.close()
+        start = json.dumps(head, indent=1, allow_nan=False)[:-2]
+        with open(self._place / JSON, "w", encoding="utf-8") as whole:
+            whole.write(f'{start},\n "people": [\n')
+            with open(self._place / PART, encoding="utf-8") as part:
+                shutil.copyfileobj(part, whole)
+            whole.write("\n]}\n")
+        (self._place / PART).unlink()
+
+    def close(self) -> None:
+        self._part.close()
+        self._csv.close()
+
+
+def people_of(place: Path) -> Iterator[Dict[str, Any]]:
+    """The people of a joints.json that `Results` wrote, one after the other, without reading all at once."""
+    with open(place / JSON, encoding="utf-8") as lines:
+        for line in lines:
+            if line.startswith('{"'):
+                yield json.loads(line.rstrip().rstrip(","))
 
 
 def record(seen: Seen, number: int, skeleton: Skeleton) -> Dict[str, Any]:
-    """Person `number` of a picture, for `write`: px to a hundredth, mm to a tenth, seconds to a ten-thousandth."""
+    """A picture's person, counted from 0, for `Results`: px to a hundredth, mm to a tenth, seconds to a ten-thousandth.
+
+    `person` is the identity where people are tracked, else the number.
+    """
     person, name, seconds = seen.people[number], seen.picture.name, seen.picture.seconds
     picture: Dict[str, Any] = {"image": name}
     if seconds is not None:
         picture = {"frame": int(name), "seconds": round(seconds, 4)}
     return {
-        **picture, "person": number,
+        **picture, "person": number if person.identity is None else person.identity,
+        **({"filled": True} if person.filled else {}),
         "box": [round(value, 2) for value in person.box.tolist()], "score": round(person.score, 4),
         "joints": {name: _values(person, joint, skeleton) for joint, name in enumerate(skeleton.joints)},
     }

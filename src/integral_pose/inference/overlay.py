@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from integral_pose.geometry import Array
-from integral_pose.inference.estimator import Seen, from_root
+from integral_pose.inference.estimator import Person, Seen, from_root
 from integral_pose.skeletons import LEFT, MIDDLE, RIGHT, Skeleton
 
 SURE = 0.2  # from this confidence on a joint is drawn full, below it hollow, with thin limbs
@@ -33,8 +33,8 @@ def overlay(seen: Seen, skeleton: Skeleton, in_3d: bool) -> Array:
     for number, person in enumerate(seen.people):
         thin = min(width, times * float(person.box[2:].max()) / SMALL)
         _draw(drawn, (person.joints + 0.5) * times - 0.5, person.confidence, skeleton, thin)
-        if len(seen.people) > 1:
-            _write(drawn, str(number), person.box[:2] * times, 0.5 * width)
+        if len(seen.people) > 1 or person.identity is not None:
+            _write(drawn, _name(number, person), person.box[:2] * times, 0.5 * width)
     return np.hstack([drawn, _in_3d(seen, skeleton, len(drawn))]) if in_3d else drawn
 
 
@@ -43,21 +43,26 @@ def _in_3d(seen: Seen, skeleton: Skeleton, height: int) -> Array:
 
     Each person is in a cell of their own, 2 m wide, with the root in its middle.
     """
-    poses = [(person.space, person.confidence) for person in seen.people if person.space is not None]
+    poses = [(_name(number, person), person.space, person.confidence) for number, person in enumerate(seen.people)
+             if person.space is not None]
     side, columns = max(1, height // 2), max(1, math.ceil(math.sqrt(len(seen.people))))
     cell = side / columns
     panel = np.full((height, side, 3), GROUND, np.uint8)
     for top, across, title in ((0, 0, "as the camera"), (height - side, 2, "from beside")):
         view = panel[top : top + side]
-        for number, (space, confidence) in enumerate(poses):
+        for number, (name, space, confidence) in enumerate(poses):
             corner = cell * np.array([number % columns, number // columns])
             flat = from_root(space, skeleton.index(skeleton.root))[:, [across, 1]]
             _draw(view, corner + (flat / REACH + 1) / 2 * cell - 0.5, confidence, skeleton, 1.5 * cell / LEAST_SIZE)
             if len(poses) > 1:
-                _write(view, str(number), corner + (0.03 * cell, 0.15 * cell), 2 * cell / LEAST_SIZE)
+                _write(view, name, corner + (0.03 * cell, 0.15 * cell), 2 * cell / LEAST_SIZE)
         _write(view, title, (0.02 * side, 0.97 * side), side / LEAST_SIZE)
     cv2.line(panel, (0, height // 2), (side, height // 2), BORDER, 1)
     return panel
+
+
+def _name(number: int, person: Person) -> str:
+    return str(number if person.identity is None else person.identity)
 
 
 def _write(image: Array, text: str, place: Point, size: float) -> None:

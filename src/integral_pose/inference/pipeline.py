@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
@@ -12,18 +12,27 @@ import cv2
 import mxnet as mx
 from tqdm import tqdm
 
-from integral_pose.errors import InputError
+from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import media, output, videos
 from integral_pose.inference.boxes import Boxes, FrameBoxes
 from integral_pose.inference.estimator import FOCAL, Estimator, Seen, meaning_of_confidence, square
 from integral_pose.inference.media import Gathered, Picture, Shown, Unread
 from integral_pose.inference.overlay import overlay
+from integral_pose.inference.tracking import gaps
+from integral_pose.inference.tracking.cuts import Cuts
+from integral_pose.inference.tracking.following import Following
+from integral_pose.inference.tracking.identity import Tracker
+from integral_pose.inference.tracking.smoothing import smoothed
 from integral_pose.inference.videos import OpenVideo, Source
 from integral_pose.models.saved import Trained
 from integral_pose.storage import image_files
 from integral_pose.storage.processes import stoppable
 
+View = Tuple[Picture, Boxes]
 Save = Callable[[Path, Seen], None]  # an overlay, into a folder
+PeopleOf = Callable[[Iterator[View]], Iterator[Seen]]  # the people of each picture
+Use = Callable[[Seen], None]  # what is done with a picture and its people
+MOST_NAMED = 5  # frames in a sentence
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,10 @@ class Task:
     overlays: bool = True
     most_pixels: int = image_files.MOST_PIXELS  # of a picture
     of_boxes: Sequence[str] = ()  # what is to be said of the boxes' file, in sentences
+    track: bool = False  # whether the people of a video keep their identity from frame to frame
+    detect_every: int = 1  # frames of a video; between them boxes follow who is tracked
+    fill: int = 0  # frames that a tracked person may be away and is filled in
+    smooth: bool = False  # whether the joints of a video are filtered
 
     @property
     def in_3d(self) -> bool:
@@ -66,7 +79,9 @@ class Outcome:
 
     pictures: int = 0
     of: int = 0  # so many were to be looked at; 0 where that is not known
-    people: List[Dict[str, Any]] = field(default_factory=list)
+    people: int = 0  # in all pictures together
+    identities: int = 0  # different people, where they are tracked
+    filled: int = 0  # of the people
     failed: List[Unread] = field(default_factory=list)
     seconds: float = 0.0
     stopped: int = 0  # the signal that ended it before all was looked at
@@ -91,15 +106,17 @@ def on_pictures(task: Task, gathered: Gathered) -> Outcome:
     shown = chain(gathered.unread, media.pictures(paths, task.workers, task.most_pixels))
     with output.draft(task.out) as place:
         outcome = Outcome(of=len(paths) + len(gathered.unread))
-        _look(task, estimator, place, shown, save, outcome)
-        _write(task, estimator, place, outcome)
+        with closing(output.Results(place, estimator.skeleton, task.in_3d, video=False)) as results:
+            _look(task, estimator.seen, shown, [_recorded(results, estimator), _drawing(task, place, save, outcome)],
+                  outcome)
+            results.finish(_head(task, estimator, outcome, None))
         return outcome
 
 
 def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
     """Looks at a video, camera or stream, `most` frames if that is not 0.
 
-    Ctrl-C or SIGTERM ends it: what was done so far is written.
+    Ctrl-C or SIGTERM ends it: what was done so far is written. So is what was done before an error.
 
     Raises:
         InputError, RunFailed, KeyboardInterrupt: as `on_pictures`; or there is no such video, or the video drawn over
@@ -114,14 +131,55 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
         if isinstance(task.boxes, FrameBoxes):
             outcome.notes += task.boxes.before(video.frames)
         drawn = output.Video(place / output.OVERLAYS / f"{source.stem}.mp4", video.rate)
-        with closing(drawn):
-            _look(task, estimator, place, videos.frames(video, most), save, outcome)
-        drawn.check()
-        if isinstance(task.boxes, FrameBoxes):
-            outcome.notes += task.boxes.after(len(video.times), not (most == len(video.times) or outcome.stopped))
-        outcome.notes += _about(video, task.overlays)
-        _write(task, estimator, place, outcome, video)
+        results = output.Results(place, estimator.skeleton, task.in_3d, video=True)
+        steps = VideoSteps(task, estimator)
+        with closing(drawn), closing(results):
+            _look(steps.task, steps, videos.frames(video, most),
+                  [_recorded(results, estimator), _drawing(task, place, save, outcome)], outcome)
+            drawn.close()
+            drawn.check()
+            if isinstance(task.boxes, FrameBoxes):
+                outcome.notes += task.boxes.after(len(video.times), not (most == len(video.times) or outcome.stopped))
+            outcome.notes += [*_about(video, task.overlays), *steps.notes(outcome)]
+            results.finish(_head(task, estimator, outcome, video))
         return outcome
+
+
+class VideoSteps:
+    """What is done with a video's frames, from boxes to people who are tracked, filled in and smoothed."""
+
+    def __init__(self, task: Task, estimator: Estimator) -> None:
+        self._estimator, self._skeleton = estimator, estimator.skeleton
+        self._following = Following(task.boxes, Tracker(self._skeleton), Cuts(), task.detect_every)
+        self.task = replace(task, boxes=self._following) if task.track else task
+
+    def __call__(self, views: Iterator[View]) -> Iterator[Seen]:
+        """The people of each frame, in order."""
+        seen = self._identified(views) if self.task.track else self._estimator.seen(views)
+        if self.task.track and self.task.fill:
+            seen = gaps.filled(seen, self.task.fill)
+        return smoothed(seen, self._skeleton.index(self._skeleton.root)) if self.task.smooth else seen
+
+    def _identified(self, views: Iterator[View]) -> Iterator[Seen]:
+        """Frame by frame: the boxes of the next follow the joints of the last."""
+        for view in views:
+            for seen in self._estimator.seen([view]):
+                yield self._following.saw(seen)
+
+    def notes(self, outcome: Outcome) -> List[str]:
+        """What is worth saying of who was tracked, in sentences; counts them."""
+        tracker, cuts = self._following.tracker, self._following.cuts.frames
+        tracker.forget()
+        outcome.identities = tracker.count
+        notes = []
+        if cuts:
+            frames = ", ".join(cuts[:MOST_NAMED]) + (", …" if len(cuts) > MOST_NAMED else "")
+            notes.append(f"The video has cuts: a scene begins with frame {frames}. Whoever is in the next scene is "
+                         "counted as somebody new.")
+        if tracker.doubtful:
+            notes.append(f"{tracker.doubtful} boxes were found once, without anybody in them before or after, and are "
+                         "left out; --no-track keeps them.")
+        return notes
 
 
 def _about(video: OpenVideo, overlays: bool) -> List[str]:
@@ -146,18 +204,25 @@ def _estimator(task: Task) -> Estimator:
     return Estimator(task.trained, task.device, task.batch, task.workers, task.focal)
 
 
-def _look(
-    task: Task, estimator: Estimator, place: Path, shown: Iterable[Shown], save: Save, outcome: Outcome
-) -> None:
-    """Looks at all that is shown, until a signal; draws into a draft and keeps people in the outcome."""
+def _look(task: Task, people_of: PeopleOf, shown: Iterable[Shown], uses: Sequence[Use], outcome: Outcome) -> None:
+    """Looks at all that is shown, until a signal, and gives each picture with its people to all uses.
+
+    An error ends it early if something was done before, and is kept in the outcome.
+    """
     started = time.time()
     with stoppable() as stopped:
-        for seen in estimator.seen(_views(task, shown, outcome, stopped)):
-            numbers = range(len(seen.people))
-            outcome.people += [output.record(seen, number, estimator.skeleton) for number in numbers]
-            outcome.pictures += 1
-            if task.overlays:
-                _draw(save, place / output.OVERLAYS, seen, outcome)
+        try:
+            for seen in people_of(_views(task, shown, outcome, stopped)):
+                for use in uses:
+                    use(seen)
+                outcome.pictures += 1
+                outcome.people += len(seen.people)
+                outcome.filled += sum(person.filled for person in seen.people)
+        except (InputError, RunFailed, cv2.error) as error:
+            if not outcome.pictures:
+                raise
+            reason = " ".join(str(error).split())
+            outcome.failed.append(Unread("", f"{reason} Ended after {outcome.pictures} pictures, which are kept."))
     outcome.seconds = time.time() - started
     if not outcome.pictures and outcome.stopped:
         raise KeyboardInterrupt(128 + outcome.stopped)
@@ -165,27 +230,32 @@ def _look(
         raise InputError(" ".join([unread.reason for unread in outcome.failed][:3]) or "There is nothing to predict.")
 
 
-def _draw(save: Save, place: Path, seen: Seen, outcome: Outcome) -> None:
+def _recorded(results: output.Results, estimator: Estimator) -> Use:
+    """Writes the people of a picture."""
+    def use(seen: Seen) -> None:
+        results.add([output.record(seen, number, estimator.skeleton) for number in range(len(seen.people))])
+
+    return use
+
+
+def _drawing(task: Task, place: Path, save: Save, outcome: Outcome) -> Use:
     """Saves an overlay; where OpenCV cannot draw it, says so and keeps the joints."""
-    try:
-        save(place, seen)
-    except cv2.error as error:
-        name = seen.picture.name
-        reason = f"{name}: has its joints, but could not be drawn over ({' '.join(str(error).split())})."
-        outcome.failed.append(Unread(name, reason))
+    def use(seen: Seen) -> None:
+        if not task.overlays:
+            return
+        try:
+            save(place / output.OVERLAYS, seen)
+        except cv2.error as error:
+            name = seen.picture.name
+            reason = f"{name}: has its joints, but could not be drawn over ({' '.join(str(error).split())})."
+            outcome.failed.append(Unread(name, reason))
 
-
-def _write(
-    task: Task, estimator: Estimator, place: Path, outcome: Outcome, video: Optional[OpenVideo] = None
-) -> None:
-    """joints.json and joints.csv, into a draft."""
-    head = _head(task, estimator, outcome, video)
-    output.write(place, head, outcome.people, estimator.skeleton.joints)
+    return use
 
 
 def _views(
     task: Task, shown: Iterable[Shown], outcome: Outcome, stopped: Callable[[], int]
-) -> Iterator[Tuple[Picture, Boxes]]:
+) -> Iterator[View]:
     """What can be read, with its boxes, under a progress bar; the rest goes into the outcome."""
     for one in tqdm(shown, total=outcome.of or None, unit="picture", desc="predict", leave=False, dynamic_ncols=True,
                     disable=None):
@@ -219,12 +289,21 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
     return {
         "run": run.key, "data": f"{run.data}, {run.extra}" if run.extra else run.data,
         **(_of_video(video, task.overlays) if video else {}), "pictures": outcome.pictures,
-        **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}), "boxes": task.boxes_from,
+        **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}),
+        "boxes": task.boxes_from, **_of_tracking(task, outcome),
         "units": units, "notes": [*task.notes, *outcome.notes],
         **({"focal_px": task.focal or f"{FOCAL} x the longer side"} if task.in_3d else {}),
         **output.described(skeleton),
         "failed": [unread.reason for unread in outcome.failed],
     }
+
+
+def _of_tracking(task: Task, outcome: Outcome) -> Dict[str, Any]:
+    """How the people of a video hang together."""
+    if not task.track and not task.smooth:
+        return {}
+    tracked = {"identities": outcome.identities, "filled": outcome.filled, "detected_every": task.detect_every}
+    return {"tracked": tracked if task.track else False, "smoothed": task.smooth}
 
 
 def _of_video(video: OpenVideo, overlays: bool) -> Dict[str, Any]:

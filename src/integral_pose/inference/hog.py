@@ -1,0 +1,57 @@
+"""OpenCV's own detector of people, which comes with it: no download. It finds those who stand upright and whole.
+
+Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005.
+"""
+from __future__ import annotations
+
+from typing import Any, List, Tuple
+
+import cv2
+import numpy as np
+
+from integral_pose.geometry import Array
+
+LONGEST = 800  # px of the longer side of what is looked at; the window is 64 x 128 px, so people must be as tall
+STRIDE, PADDING, SCALE = (8, 8), (16, 16), 1.05
+INSIDE = (0.1, 0.07, 0.8, 0.8)  # of a window, where the person is: left, top, width, height, as in OpenCV's example
+SHARED = 0.45  # of the smaller of two boxes from which on they are of the same person
+
+
+def people(image: Array) -> Tuple[Array, Array]:
+    """The people in an image (h, w, 3), BGR uint8, by falling score.
+
+    Returns:
+        boxes (N, 4), x, y, width and height, px from the top left edge and inside the image; and scores (N,), 0 to 1:
+        0.5 is where the detector's own support vector machine decides.
+    """
+    height, width = image.shape[:2]
+    scale = LONGEST / max(height, width)
+    shown = cv2.resize(image, (max(64, round(width * scale)), max(128, round(height * scale))))
+    windows, margins = _detector().detectMultiScale(shown, winStride=STRIDE, padding=PADDING, scale=SCALE,
+                                                    groupThreshold=0)
+    if not len(windows):
+        return np.empty((0, 4)), np.empty(0)
+    windows = np.asarray(windows, float) / np.tile([shown.shape[1] / width, shown.shape[0] / height], 2)
+    near = windows[:, :2] + windows[:, 2:] * INSIDE[:2]
+    far = np.clip(near + windows[:, 2:] * INSIDE[2:], 0, (width, height))
+    near = np.clip(near, 0, (width, height))
+    boxes, scores = np.hstack([near, far - near]), 1 / (1 + np.exp(-np.ravel(margins).astype(float)))
+    order = np.argsort(-scores, kind="stable")
+    order = order[(boxes[order, 2:] >= 1).all(axis=1)]
+    kept: List[int] = []
+    for number in order.tolist():
+        if all(_shared(boxes[number], boxes[other]) < SHARED for other in kept):
+            kept.append(number)
+    return boxes[kept], scores[kept]
+
+
+def _detector() -> Any:
+    found = cv2.HOGDescriptor()
+    found.setSVMDetector(cv2.HOGDescriptor.getDefaultPeopleDetector())
+    return found
+
+
+def _shared(one: Array, other: Array) -> float:
+    """How much of the smaller of two boxes (4,) is in the other, 0 to 1."""
+    near, far = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:], other[:2] + other[2:])
+    return float(np.prod(np.clip(far - near, 0, None)) / min(np.prod(one[2:]), np.prod(other[2:])))
