@@ -28,7 +28,7 @@ from integral_pose.synthetic.coco_labels import (
     run_lengths,
 )
 from integral_pose.synthetic.detections import Seen, detect
-from integral_pose.synthetic.drawing.figure import draw_outfit
+from integral_pose.synthetic.drawing.figure import draw_suit
 from integral_pose.synthetic.drawing.raster import Slab
 from integral_pose.synthetic.drawing.renderer import Photo, photograph
 from integral_pose.synthetic.make_coco import DETECTIONS, Job, make
@@ -52,7 +52,7 @@ def _read(folder: Path, split: str) -> Any:
 
 def _standing(spot: Tuple[float, float], yaw: float = 0.0) -> Person:
     rng = np.random.default_rng(4)
-    return placed(draw_physique(rng, 1750.0, 1.0), replace(draw_outfit(rng), hair="bald"), STANDING, yaw, spot)
+    return placed(draw_physique(rng, 1750.0, 1.0), replace(draw_suit(rng), hair="bald"), STANDING, yaw, spot)
 
 
 def _camera(focal: float = 330.0) -> Camera:

@@ -21,14 +21,16 @@ from integral_pose.skeletons import MPII
 from integral_pose.synthetic import folder, make_mpii
 from integral_pose.synthetic.drawing import capsules
 from integral_pose.synthetic.drawing.capsules import paint_solids
-from integral_pose.synthetic.drawing.figure import Solids, draw_outfit
+from integral_pose.synthetic.drawing.figure import draw_suit
 from integral_pose.synthetic.drawing.raster import Canvas, Light, Slab, paint_slab
 from integral_pose.synthetic.drawing.renderer import photograph, render
+from integral_pose.synthetic.drawing.solids import Solids
 from integral_pose.synthetic.make_mpii import Job, annotation, make
 from integral_pose.synthetic.motion.activities import ACTIVITIES, Activity
 from integral_pose.synthetic.motion.body import ANGLES, LIMITS, TREE, draw_physique, limit, mirrored, pack, pose
 from integral_pose.synthetic.motion.crowd import Gathering, draw_gathering
-from integral_pose.synthetic.motion.scene import draw_person, draw_shot, look_at
+from integral_pose.synthetic.motion.scene import draw_person, look_at
+from integral_pose.synthetic.motion.shot import draw_shot
 
 COCO = ("nose", "l_eye", "r_eye", "l_ear", "r_ear", "l_shoulder", "l_elbow", "l_wrist", "l_hip", "l_knee", "l_ankle")
 SPREAD = [
@@ -104,7 +106,7 @@ def test_left_is_on_the_persons_left_and_mirroring_exchanges_the_sides() -> None
 @pytest.mark.parametrize("activity", ACTIVITIES, ids=lambda activity: activity.name)
 def test_people_rest_on_the_floor_or_as_far_above_as_they_jump(activity: Activity) -> None:
     rng = np.random.default_rng(7)
-    person = draw_person(rng, activity, draw_physique(rng), draw_outfit(rng), yaw=50, spot=(300.0, -70.0))
+    person = draw_person(rng, activity, draw_physique(rng), draw_suit(rng), yaw=50, spot=(300.0, -70.0))
     assert -1e-6 <= person.solids.lowest <= activity.lift + 1e-6
     assert set(COCO) | set(MPII.joints) | {"spine"} <= set(person.joints)
 
@@ -201,7 +203,7 @@ def test_numpy_paints_what_the_compiled_painter_does_to_the_bit(monkeypatch: pyt
 def test_people_may_share_a_picture() -> None:
     rng = np.random.default_rng(9)
     people = [
-        draw_person(rng, ACTIVITIES[i], draw_physique(rng), draw_outfit(rng), 10, (-900.0 * i, 350.0 * i))
+        draw_person(rng, ACTIVITIES[i], draw_physique(rng), draw_suit(rng), 10, (-900.0 * i, 350.0 * i))
         for i in range(3)
     ]
     camera = look_at(np.array([4200.0, 0, 1300]), np.array([0.0, 0, 900]), 0.0, 260.0, (211, 173))

@@ -31,6 +31,7 @@ from integral_pose.skeletons import COCO
 from integral_pose.storage import image_paths
 from integral_pose.storage.atomic import replacing
 from integral_pose.synthetic import make_coco
+from integral_pose.synthetic.versions import number_of
 
 JOINTS = len(COCO.joints)
 PERSON = 1  # the category
@@ -70,8 +71,9 @@ class Coco(DataSet):
     def find(cls, name: str, root: Path, run: Run) -> DataSet:
         """As `DataSet.find`."""
         if name.startswith(SYNTHETIC):
+            version = number_of(name, make_coco.VERSIONS)
             train, val = (int(number) for number in name.split("-")[3:5])
-            return cls(make_coco.make(root / name, train, val, seed=0))
+            return cls(make_coco.make(root / name, train, val, seed=0, version=version))
         return super().find(name, root, run)
 
     def _read(self, split: str) -> List[Sample]:

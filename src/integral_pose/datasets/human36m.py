@@ -21,6 +21,7 @@ from integral_pose.run import Run
 from integral_pose.samples import Pose, Sample
 from integral_pose.skeletons import HUMAN36M
 from integral_pose.synthetic import make_human36m
+from integral_pose.synthetic.versions import number_of
 
 LARGEST = 1e6  # mm or px that are taken for a place
 SPAN = 2000.0  # mm: the box is a square of 2 m around the pelvis
@@ -63,8 +64,9 @@ class Human36m(DataSet):
     def find(cls, name: str, root: Path, run: Run) -> Human36m:
         """As `DataSet.find`; the reader finds out which of its layouts is there."""
         if name.startswith(SYNTHETIC):
+            version = number_of(name, make_human36m.VERSIONS)
             subactions, cameras, frames = (int(number) for number in name.split("-")[3].split("x"))
-            made = make_human36m.make(root / name, subactions, cameras, frames, seed=0)
+            made = make_human36m.make(root / name, subactions, cameras, frames, seed=0, version=version)
             return cls(made, protocol=run.protocol)
         return cls(root / name if (root / name).is_dir() else root, limits(run), run.protocol)
 

@@ -22,6 +22,7 @@ from integral_pose.samples import Sample
 from integral_pose.skeletons import MPII
 from integral_pose.storage import image_paths
 from integral_pose.synthetic import make_mpii
+from integral_pose.synthetic.versions import number_of
 
 HELD_OUT = 1 / 20  # of the training images
 RELEASE = "mpii_human_pose_v1_u12_1.mat"
@@ -60,9 +61,11 @@ class Mpii(DataSet):
     def find(cls, name: str, root: Path, run: Run) -> Mpii:
         """As `DataSet.find`."""
         if name.startswith(SYNTHETIC):
+            version = number_of(name, make_mpii.VERSIONS)
             made, sizes = name.split("-")[:3], name.split("-")[3:]
             train, test = (int(size) for size in sizes or limits(run))
-            folder = make_mpii.make(root / f"{'-'.join(made)}-{train}-{test}", train, test, seed=0)
+            folder = root / f"{'-'.join(made)}-{train}-{test}"
+            make_mpii.make(folder, train, test, seed=0, version=version)
             return cls(folder, everybody=run.everybody)
         for folder in (root / name, root):
             if (folder / "annot").is_dir():

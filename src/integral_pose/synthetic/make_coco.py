@@ -26,8 +26,10 @@ from integral_pose.synthetic.detections import Seen, detect
 from integral_pose.synthetic.drawing.renderer import Photo, photograph
 from integral_pose.synthetic.folder import CORES, Recipe, save_picture, save_whole
 from integral_pose.synthetic.motion.crowd import Gathering, draw_gathering
+from integral_pose.synthetic.versions import CLOTHES, SUITS, TAKEN
 
-VERSION = 1  # of the pictures: to be raised whenever the same seed gives other ones
+VERSIONS = {1: SUITS, 3: CLOTHES}  # of the pictures: a new number whenever the same seed gives other ones
+VERSION = TAKEN["coco"]
 ANNOTATIONS, PICTURES, UNIT = "annotations", ("train2017", "val2017"), "image"
 DETECTIONS = "person_detection_results/COCO_val2017_detections_AP_H_56_person.json"
 Record = Dict[str, Any]
@@ -50,6 +52,7 @@ class Job:
     split: str
     index: int
     seed: int
+    version: int = VERSION
 
     @property
     def number(self) -> int:
@@ -80,8 +83,9 @@ def make_one(job: Job) -> Record:
         return noted
     cv2.setNumThreads(1)
     people, scene, detector = job.generators()
-    gathering = draw_gathering(people)
-    photo = photograph(gathering.everyone, gathering.camera, gathering.size, scene)
+    version = VERSIONS[job.version]
+    gathering = draw_gathering(people, version.cast)
+    photo = photograph(gathering.everyone, gathering.camera, gathering.size, scene, version.setting)
     said = {"image": _image(job, photo), "annotations": _annotations(job, photo, gathering), "detections": []}
     if job.split == "val":
         boxes = detect(detector, _all_seen(photo, gathering), gathering.size)
@@ -118,7 +122,7 @@ def _all_seen(photo: Photo, gathering: Gathering) -> List[Seen]:
     return seen
 
 
-def make(folder: Path, train: int, val: int, seed: int, workers: int = CORES) -> Path:
+def make(folder: Path, train: int, val: int, seed: int, workers: int = CORES, version: int = VERSION) -> Path:
     """Make `train` and `val` pictures of none to six people each in `folder`, unless it is there; returns `folder`.
 
     Pictures depend on the seed, the split and their index alone. A killed call is resumed.
@@ -126,13 +130,14 @@ def make(folder: Path, train: int, val: int, seed: int, workers: int = CORES) ->
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.
     """
-    recipe = {"version": VERSION, "train": train, "val": val, "seed": seed}
+    recipe = {"version": version, "train": train, "val": val, "seed": seed}
     return folders.make(folder, __name__, recipe, workers)
 
 
 def jobs_of(part: Path, recipe: Recipe) -> List[Job]:
     """All pictures that a recipe asks for, in order."""
-    return [Job(str(part), split, index, recipe["seed"]) for split in _SPLITS for index in range(recipe[split])]
+    common = recipe["seed"], recipe["version"]
+    return [Job(str(part), split, index, *common) for split in _SPLITS for index in range(recipe[split])]
 
 
 def annotate(folder: Path, jobs: Sequence[Job], made: List[Any]) -> None:
@@ -140,7 +145,7 @@ def annotate(folder: Path, jobs: Sequence[Job], made: List[Any]) -> None:
     for split in _SPLITS:
         mine = [said for job, said in zip(jobs, made) if job.split == split]
         content = {
-            "info": {"description": "Synthetic people in COCO's layout", "version": str(VERSION)},
+            "info": {"description": "Synthetic people in COCO's layout", "version": str(jobs[0].version)},
             "licenses": [{"id": 1, "name": "Made by a program", "url": ""}],
             "images": [said["image"] for said in mine],
             "annotations": [one for said in mine for one in said["annotations"]],

@@ -27,17 +27,18 @@ from integral_pose.metrics.mpjpe import ACTIONS, TEST_SUBJECTS
 from integral_pose.skeletons import HUMAN36M
 from integral_pose.synthetic import folder as folders
 from integral_pose.synthetic.drawing.backdrop import cast_shadows
-from integral_pose.synthetic.drawing.figure import Outfit, draw_outfit
 from integral_pose.synthetic.drawing.raster import Canvas
 from integral_pose.synthetic.drawing.renderer import Exposure, draw_exposure, draw_grain, paint_people
 from integral_pose.synthetic.drawing.room import Room, draw_room, paint_room
 from integral_pose.synthetic.folder import CORES, Recipe, save_picture
-from integral_pose.synthetic.motion.body import Physique, draw_physique
+from integral_pose.synthetic.motion.body import Physique
 from integral_pose.synthetic.motion.clip import Film, draw_film
 from integral_pose.synthetic.motion.human36m_actions import SUBACTIONS, WALKS
-from integral_pose.synthetic.motion.scene import Person, look_at
+from integral_pose.synthetic.motion.scene import Outfit, Person, look_at
+from integral_pose.synthetic.versions import CLOTHES, SUITS, TAKEN
 
-VERSION = 1  # of the pictures: to be raised whenever the same seed gives other ones
+VERSIONS = {1: SUITS, 3: CLOTHES}  # of the pictures: a new number whenever the same seed gives other ones
+VERSION = TAKEN["human36m"]
 ANNOTATIONS, PICTURES, UNIT = "annotations", ("images",), "frame"
 SIZE = 240  # px; the real 1000, and the cameras with it, times 0.24
 RATE = 50  # frames a second
@@ -65,6 +66,7 @@ class Clip:
     subject: int
     action: int
     subaction: int
+    version: int = VERSION
 
     @property
     def name(self) -> str:
@@ -91,14 +93,15 @@ class Job:
 
     def person(self) -> Person:
         """The subject at this time."""
-        return _film(self.clip).person(self.frame / RATE, *subject(self.clip.seed, self.clip.subject))
+        clip = self.clip
+        return _film(clip).person(self.frame / RATE, *subject(clip.seed, clip.subject, clip.version))
 
 
 @lru_cache(maxsize=None)
-def subject(seed: int, number: int) -> Tuple[Physique, Outfit]:
+def subject(seed: int, number: int, version: int = VERSION) -> Tuple[Physique, Outfit]:
     """Body and clothes of a subject, the same in all clips."""
-    rng = _generator(seed, _SUBJECT, number)
-    return draw_physique(rng, *SUBJECTS[number]), draw_outfit(rng)
+    rng, cast = _generator(seed, _SUBJECT, number), VERSIONS[version].cast
+    return cast.physique(rng, *SUBJECTS[number]), cast.outfit(rng)
 
 
 @lru_cache(maxsize=2)
@@ -137,7 +140,7 @@ def take(job: Job, camera: int, people: Sequence[Person]) -> Array:
     empty, exposure = _empty(clip.seed, camera)
     canvas, light = empty.copy(), _room(clip.seed).light
     cast_shadows(canvas, people, light)
-    paint_people(canvas, people, light)
+    paint_people(canvas, people, light, VERSIONS[clip.version].setting.finish)
     rng = _generator(clip.seed, _GRAIN, clip.subject, clip.action, clip.subaction, camera, job.frame)
     return replace(exposure, grain=draw_grain(rng)).developed(canvas, (SIZE, SIZE))
 
@@ -155,7 +158,10 @@ def make_one(job: Job) -> List[List[float]]:
     return joints
 
 
-def make(folder: Path, subactions: int, cameras: int, frames: int, seed: int, workers: int = CORES) -> Path:
+def make(
+    folder: Path, subactions: int, cameras: int, frames: int, seed: int, workers: int = CORES,
+    version: int = VERSION,
+) -> Path:
     """Make Human3.6M's layout in `folder`, unless it is there; returns `folder`.
 
     Of each action the first `subactions` of 2 are made, of the four cameras the first `cameras`, and of each clip
@@ -165,14 +171,14 @@ def make(folder: Path, subactions: int, cameras: int, frames: int, seed: int, wo
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.
     """
-    recipe = {"version": VERSION, "subactions": subactions, "cameras": cameras, "frames": frames, "seed": seed}
+    recipe = {"version": version, "subactions": subactions, "cameras": cameras, "frames": frames, "seed": seed}
     return folders.make(folder, __name__, recipe, workers)
 
 
 def jobs_of(part: Path, recipe: Recipe) -> List[Job]:
     """All frames that a recipe asks for, clip by clip."""
     clips = [
-        Clip(recipe["seed"], number, _FIRST_ACTION + action, subaction + 1)
+        Clip(recipe["seed"], number, _FIRST_ACTION + action, subaction + 1, recipe["version"])
         for number in SUBJECTS for action in range(len(ACTIONS)) for subaction in range(recipe["subactions"])
     ]
     return [

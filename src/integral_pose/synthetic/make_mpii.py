@@ -23,9 +23,11 @@ from integral_pose.skeletons import MPII
 from integral_pose.synthetic import folder as folders
 from integral_pose.synthetic.drawing.renderer import render
 from integral_pose.synthetic.folder import CORES, Recipe, save_picture
-from integral_pose.synthetic.motion.scene import Shot, draw_shot
+from integral_pose.synthetic.motion.shot import Shot, draw_shot
+from integral_pose.synthetic.versions import CLOTHES, SUITS, TAKEN
 
-VERSION = 2  # of the pictures: to be raised whenever the same seed gives other ones
+VERSIONS = {2: SUITS, 3: CLOTHES}  # of the pictures: a new number whenever the same seed gives other ones
+VERSION = TAKEN["mpii"]
 ANNOTATIONS, PICTURES, UNIT = "annot", ("images",), "image"
 Record = Dict[str, Any]  # of train.json or valid.json
 _SPLITS = ("train", "valid")
@@ -41,6 +43,7 @@ class Job:
     split: str
     index: int
     seed: int
+    version: int = VERSION
 
     @property
     def image(self) -> str:
@@ -54,7 +57,11 @@ class Job:
 
     def shot(self) -> Shot:
         """The person of this picture and the camera that sees it."""
-        return draw_shot(self.generators()[0])
+        return draw_shot(self.generators()[0], cast=VERSIONS[self.version].cast)
+
+    def picture(self, shot: Shot) -> Array:
+        """The shot (height, width, 3) uint8 BGR, with what is around the person."""
+        return render(shot.people, shot.camera, shot.size, self.generators()[1], VERSIONS[self.version].setting)
 
 
 def annotation(job: Job, shot: Shot) -> Tuple[Record, Array]:
@@ -96,12 +103,12 @@ def make_one(job: Job) -> Tuple[Record, List[List[float]]]:
     shot = job.shot()
     path = Path(job.folder) / "images" / job.image
     if not path.exists():
-        save_picture(path, render(shot.people, shot.camera, shot.size, job.generators()[1]))
+        save_picture(path, job.picture(shot))
     record, head = annotation(job, shot)
     return record, head.tolist()
 
 
-def make(folder: Path, train: int, valid: int, seed: int, workers: int = CORES) -> Path:
+def make(folder: Path, train: int, valid: int, seed: int, workers: int = CORES, version: int = VERSION) -> Path:
     """Make `train` and `valid` pictures of one person each in `folder`, unless it is there; returns `folder`.
 
     Pictures depend on the seed, the split and their index alone. A killed call is resumed.
@@ -109,13 +116,14 @@ def make(folder: Path, train: int, valid: int, seed: int, workers: int = CORES) 
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.
     """
-    recipe = {"version": VERSION, "train": train, "valid": valid, "seed": seed}
+    recipe = {"version": version, "train": train, "valid": valid, "seed": seed}
     return folders.make(folder, __name__, recipe, workers)
 
 
 def jobs_of(part: Path, recipe: Recipe) -> List[Job]:
     """All pictures that a recipe asks for, in order."""
-    return [Job(str(part), split, index, recipe["seed"]) for split in _SPLITS for index in range(recipe[split])]
+    common = recipe["seed"], recipe["version"]
+    return [Job(str(part), split, index, *common) for split in _SPLITS for index in range(recipe[split])]
 
 
 def annotate(folder: Path, jobs: Sequence[Job], made: List[Any]) -> None:

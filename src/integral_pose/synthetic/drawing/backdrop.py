@@ -30,7 +30,7 @@ def paint_backdrop(rng: np.random.Generator, camera: Camera, size: Tuple[int, in
     width, height = size
     picture = np.empty((height, width, 3), np.uint8)
     _wall(rng, picture)
-    edge = _floor_edge(camera, rng.uniform(2800, 5000), width)
+    edge = floor_edge(camera, rng.uniform(2800, 5000), width)
     _clutter(rng, picture, int(rng.integers(2, 10)), max(float(edge.mean()), 0.2 * height))
     if min(edge) < height:
         _floor(rng, picture, camera, edge)
@@ -67,15 +67,15 @@ def _stripes(rng: np.random.Generator, picture: Array) -> None:
         cv2.line(picture, (x, 0), (x + lean, height), colour, max(1, int(step * rng.uniform(0.2, 0.4))), cv2.LINE_AA)
 
 
-def _level(direction: Array) -> Array:
+def level(direction: Array) -> Array:
     """A direction (3,) without its height, of length 1."""
     flat = direction * np.array([1, 1, 0])
     return np.asarray(flat / np.linalg.norm(flat))
 
 
-def _floor_edge(camera: Camera, away: float, width: int) -> Array:
+def floor_edge(camera: Camera, away: float, width: int) -> Array:
     """Rows (2,), px, where the floor meets a wall `away` mm behind the world's middle, at the left and right edge."""
-    ahead = _level(camera.rotation[2])
+    ahead = level(camera.rotation[2])
     depth = np.linalg.norm(camera.position[:2]) + away
     middle = camera.position * np.array([1, 1, 0]) + depth * ahead
     sideways = np.array([ahead[1], -ahead[0], 0])
@@ -91,14 +91,14 @@ def _floor(rng: np.random.Generator, picture: Array, camera: Camera, edge: Array
     floor = picture.copy() if rng.uniform() < 0.5 else None
     cv2.fillPoly(picture, [np.round(corners).astype(np.int32)], draw_colour(rng, 0.45))
     if floor is not None:
-        _planks(rng, picture, camera)
+        planks(rng, picture, camera)
         mask = np.zeros((height, width), np.uint8)
         cv2.fillPoly(mask, [np.round(corners).astype(np.int32)], 255)
         cv2.copyTo(picture, mask, floor)
         picture[:] = floor
 
 
-def _planks(rng: np.random.Generator, picture: Array, camera: Camera) -> None:
+def planks(rng: np.random.Generator, picture: Array, camera: Camera) -> None:
     """Lines along and across the floor, in perspective."""
     step, colour, turn = rng.uniform(250, 900), draw_colour(rng, 0.4), rng.uniform(0, np.pi)
     along = np.array([np.cos(turn), np.sin(turn), 0])
@@ -147,7 +147,7 @@ def _fill(picture: Array, corners: Array, colour: Tuple[float, float, float]) ->
 
 def paint_furniture(rng: np.random.Generator, canvas: Canvas, people: Sequence[Person], light: Light) -> None:
     """A few boxes standing on the floor behind the people, far ones first; they hide nobody."""
-    ahead = _level(canvas.camera.rotation[2])
+    ahead = level(canvas.camera.rotation[2])
     sideways = np.array([-ahead[1], ahead[0], 0])
     middle = max((person.joints["pelvis"] for person in people), key=lambda where: float(where @ ahead), default=ahead)
     slabs: List[Slab] = []
@@ -165,7 +165,7 @@ def foreground(rng: np.random.Generator, camera: Camera, person: Person) -> Opti
     if rng.uniform() > 0.22:
         return None
     middle = person.joints["pelvis"]
-    towards = _level(camera.position - middle)
+    towards = level(camera.position - middle)
     distance = np.linalg.norm((camera.position - middle)[:2])
     sideways = np.array([-towards[1], towards[0], 0])
     spot = (middle + rng.uniform(0.2, 0.4) * distance * towards) * np.array([1, 1, 0])

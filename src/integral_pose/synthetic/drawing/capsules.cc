@@ -14,7 +14,17 @@ struct Capsule {
   double balls[2][3][3], cone[3][3], metric[3][3], k2[3][3];
   double linear[2][3], k1[3], along[3], colour[3];
   double offset, span;
+  double nearest;  // no point of it is less deep
   bool tapered() const { return span > 0; }
+};
+
+// A row of `_Prints.packed` in capsules.py.
+struct Print {
+  double matrix[3][3], shift[3], colour[3], period, norm;
+};
+
+struct Span {
+  int32_t first, end;
 };
 
 struct Window {
@@ -22,7 +32,7 @@ struct Window {
 };
 
 struct Light {
-  double towards[3], ambient;
+  double towards[3], up[3], ambient, sky;
 };
 
 double quadratic(const double (&form)[3][3], double x, double y) {
@@ -65,31 +75,50 @@ double shade_of(const Capsule& capsule, const double (&point)[3], const Light& l
     for (int i = 0; i < 3; ++i) normal[i] -= capsule.along[i] * held;
   }
   const double length = std::sqrt(dot(normal, normal));
-  const double lit = dot(light.towards, normal) / length;
+  const double lit = dot(light.towards, normal) / length, upwards = dot(light.up, normal) / length;
   const double facing = -dot(normal, point) / (length * std::sqrt(dot(point, point)));
   const double direct = (1.1 - light.ambient) * std::max(lit, 0.0);
-  return (light.ambient + direct + 0.10 * lit) * (0.68 + 0.32 * facing);
+  return (light.ambient + direct + 0.10 * lit + light.sky * upwards) * (0.68 + 0.32 * facing);
+}
+
+bool covers(const Print& print, const double (&point)[3]) {
+  double place[3];
+  for (int i = 0; i < 3; ++i) place[i] = dot(print.matrix[i], point) + print.shift[i];
+  if (print.period > 0) place[2] -= print.period * std::floor(place[2] / print.period + 0.5);
+  if (print.norm == 0) return dot(place, place) < 1;
+  const double x = std::abs(place[0]), y = std::abs(place[1]), z = std::abs(place[2]);
+  return (print.norm == 1 ? std::max(x, std::max(y, z)) : x + y + z) < 1;
+}
+
+// The colour of a point of the capsule's surface: the last of its prints that covers it, or its own.
+const double* colour_of(const Capsule& capsule, const Print* prints, const Span& span, const double (&point)[3]) {
+  for (int32_t i = span.end - 1; i >= span.first; --i)
+    if (covers(prints[i], point)) return prints[i].colour;
+  return capsule.colour;
 }
 
 }  // namespace
 
-// Capsules one after the other, each within its window of a canvas `width` wide: rays (x, y, 1) through its columns and
-// rows, `grain` times the colours, `depths` in mm and `colours` BGR, both written where a capsule is nearest so far.
+// Capsules one after the other, each with its span of prints and within its window of a canvas `width` wide: rays
+// (x, y, 1) through its columns and rows, `grain` times the colours, `depths` in mm and `colours` BGR, both written where a capsule is nearest so far.
 extern "C" void paint_capsules(
-    int64_t count, const Capsule* capsules, const Window* windows, const Light* light, int64_t width, const double* x,
-    const double* y, const float* grain, float* depths, uint8_t* colours) {
+    int64_t count, const Capsule* capsules, const Window* windows, const Span* spans, const Print* prints,
+    const Light* light, int64_t width, const double* x, const double* y, const float* grain, float* depths,
+    uint8_t* colours) {
   for (int64_t i = 0; i < count; ++i) {
     const Capsule& capsule = capsules[i];
     for (int64_t row = windows[i].top; row < windows[i].bottom; ++row) {
       for (int64_t column = windows[i].left; column < windows[i].right; ++column) {
         const int64_t pixel = row * width + column;
+        if (depths[pixel] <= capsule.nearest) continue;
         const double depth = depth_of(capsule, x[column], y[row]);
         if (!(depth < depths[pixel])) continue;
         const double point[3] = {x[column] * depth, y[row] * depth, depth};
         const double shade = shade_of(capsule, point, *light) * grain[pixel];
+        const double* colour = colour_of(capsule, prints, spans[i], point);
         depths[pixel] = static_cast<float>(depth);
         for (int c = 0; c < 3; ++c)
-          colours[3 * pixel + c] = static_cast<uint8_t>(std::min(shade * capsule.colour[c], 255.0));
+          colours[3 * pixel + c] = static_cast<uint8_t>(std::min(shade * colour[c], 255.0));
       }
     }
   }

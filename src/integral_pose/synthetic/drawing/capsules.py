@@ -8,17 +8,18 @@ from __future__ import annotations
 import ctypes
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
 from integral_pose.geometry import Array
-from integral_pose.synthetic.drawing.figure import Solids
 from integral_pose.synthetic.drawing.raster import NEAR, Canvas, Light
+from integral_pose.synthetic.drawing.solids import BALL, BOX, Solids
 from symbols.native import Library
 
 # Fused into one instruction, a product and a sum are rounded once: pictures would depend on who made them.
 LIBRARY = Library(Path(__file__).with_name("capsules.cc"), "numpy paints synthetic people", ("-ffp-contract=off",))
+_SLACK = 1e-3  # mm, for rounding: what is skipped for its depth must be what would not have been seen
 _Seen = Sequence[Tuple[int, Tuple[slice, slice]]]  # numbers of capsules, and rows and columns that they lie within
 
 
@@ -30,13 +31,22 @@ def paint_solids(canvas: Canvas, solids: Solids, light: Light, grain: Array) -> 
         window = canvas.window(capsules.low[i], capsules.high[i])
         if window is not None and capsules.depth[i] > NEAR:
             seen.append((i, window))
-    towards = canvas.camera.rotation @ light.direction
+    lit = _Lit(canvas.camera.rotation @ light.direction, canvas.camera.rotation[:, 2], light.ambient, light.sky)
     library = _compiled()
     if library is None:
         for i, window in seen:
-            _paint_capsule(canvas, capsules, i, window, towards, light.ambient, grain)
+            _paint_capsule(canvas, capsules, i, window, lit, grain)
     elif seen:
-        _paint_compiled(library, canvas, capsules, seen, np.append(towards, light.ambient), grain)
+        _paint_compiled(library, canvas, capsules, seen, lit, grain)
+
+
+class _Lit(NamedTuple):
+    """The light as the camera sees it."""
+
+    towards: Array  # (3,)
+    up: Array  # (3,)
+    ambient: float
+    sky: float
 
 
 @lru_cache(maxsize=None)
@@ -50,18 +60,20 @@ def _compiled() -> Optional[Any]:
         size = ctypes.c_int64
         library.paint_capsules.restype = None
         library.paint_capsules.argtypes = [
-            size, doubles, ints, doubles, size, doubles, doubles, floats, floats, bytes_,
+            size, doubles, ints, ints, doubles, doubles, size, doubles, doubles, floats, floats, bytes_,
         ]
     return library
 
 
 def _paint_compiled(
-    library: Any, canvas: Canvas, capsules: _Capsules, seen: _Seen, light: Array, grain: Array
+    library: Any, canvas: Canvas, capsules: _Capsules, seen: _Seen, lit: _Lit, grain: Array
 ) -> None:
+    chosen = [i for i, _ in seen]
     windows = [(rows.start, rows.stop, columns.start, columns.stop) for _, (rows, columns) in seen]
     x, y = canvas.rays((slice(None), slice(None)))
     library.paint_capsules(
-        len(seen), capsules.packed[[i for i, _ in seen]], np.array(windows, np.int32), light, len(x), x, y, grain,
+        len(seen), capsules.packed[chosen], np.array(windows, np.int32), capsules.printed[chosen],
+        capsules.prints.packed, np.array([*lit.towards, *lit.up, lit.ambient, lit.sky]), len(x), x, y, grain,
         canvas.depths, canvas.colours,
     )
 
@@ -89,13 +101,16 @@ class _Capsules:
         self.k2 = self.span[:, None, None] * self.metric - _outer(self.along)
         k0 = self.span * inside[:, 0] - self.offset**2
         self.cone = _outer(self.k1) - k0[:, None, None] * self.k2
+        self.prints = _Prints(canvas, solids)
+        ends = np.searchsorted(solids.prints.solid, np.arange(len(start) + 1))
+        self.printed = np.column_stack([ends[:-1], ends[1:]]).astype(np.int32)  # (N, 2): a capsule's prints, up to
 
     @property
     def packed(self) -> Array:
-        """(N, 62): what `Capsule` is in capsules.cc."""
+        """(N, 63): what `Capsule` is in capsules.cc."""
         parts = (
             self.balls, self.cone, self.metric, self.k2, self.linear, self.k1, self.along, self.colour, self.offset,
-            self.span,
+            self.span, self.depth - _SLACK,
         )
         return np.concatenate([part.reshape(len(self.span), -1) for part in parts], axis=1)
 
@@ -106,6 +121,32 @@ class _Capsules:
         centres = canvas.pixels(balls)
         self.low = (centres - reach[..., None]).min(axis=1)
         self.high = (centres + reach[..., None]).max(axis=1)
+
+
+class _Prints:
+    """M prints in the camera's frame."""
+
+    def __init__(self, canvas: Canvas, solids: Solids) -> None:
+        camera, prints = canvas.camera, solids.prints
+        self.matrix = prints.matrix @ camera.rotation.T
+        self.shift = _times(prints.matrix, camera.position) + prints.shift
+        self.period, self.norm, self.colour = prints.period, prints.norm, prints.colour
+
+    @property
+    def packed(self) -> Array:
+        """(M, 17): what `Print` is in capsules.cc."""
+        matrix = self.matrix.reshape(-1, 9)
+        return np.column_stack([matrix, self.shift, self.colour, self.period, self.norm]).astype(float, order="C")
+
+    def covers(self, i: int, points: Array) -> Array:
+        """Which of the points (3, n) print i covers."""
+        place = [_sum(row, points) + shift for row, shift in zip(self.matrix[i], self.shift[i])]
+        if self.period[i] > 0:
+            place[2] = place[2] - self.period[i] * np.floor(place[2] / self.period[i] + 0.5)
+        if self.norm[i] == BALL:
+            return np.asarray(place[0] * place[0] + place[1] * place[1] + place[2] * place[2] < 1)
+        x, y, z = np.abs(place)
+        return np.asarray((np.maximum(x, np.maximum(y, z)) if self.norm[i] == BOX else x + y + z) < 1)
 
 
 def _times(matrices: Array, vectors: Array) -> Array:
@@ -138,8 +179,7 @@ def _sum(left: Array, right: Array) -> Array:
 
 
 def _paint_capsule(
-    canvas: Canvas, capsules: _Capsules, i: int, window: Tuple[slice, slice], towards: Array, ambient: float,
-    grain: Array,
+    canvas: Canvas, capsules: _Capsules, i: int, window: Tuple[slice, slice], lit: _Lit, grain: Array
 ) -> None:
     x, y = canvas.rays(window)
     rows, columns, depth = _hits(capsules, i, x, y)
@@ -148,9 +188,17 @@ def _paint_capsule(
         return
     rows, columns, depth = rows[front], columns[front], depth[front]
     points = np.stack([x[columns] * depth, y[rows] * depth, depth])
-    shade = _shade(capsules, i, points, towards, ambient) * grain[window][rows, columns]
+    shade = _shade(capsules, i, points, lit) * grain[window][rows, columns]
     canvas.depths[window][rows, columns] = depth
-    canvas.colours[window][rows, columns] = np.minimum(shade[:, None] * capsules.colour[i], 255)
+    canvas.colours[window][rows, columns] = np.minimum(shade[:, None] * _colours(capsules, i, points), 255)
+
+
+def _colours(capsules: _Capsules, i: int, points: Array) -> Array:
+    """What colours capsule i has at points (3, n) of its surface: (n, 3), or (1, 3) where nothing is printed."""
+    colours = capsules.colour[i][None]
+    for number in range(*capsules.printed[i]):
+        colours = np.where(capsules.prints.covers(number, points)[:, None], capsules.prints.colour[number], colours)
+    return colours
 
 
 def _hits(capsules: _Capsules, i: int, x: Array, y: Array) -> Tuple[Array, Array, Array]:
@@ -180,13 +228,14 @@ def _on_cone(capsules: _Capsules, i: int, x: Array, y: Array, root: Array, depth
     return np.where(between, reached, depth)
 
 
-def _shade(capsules: _Capsules, i: int, points: Array, towards: Array, ambient: float) -> Array:
+def _shade(capsules: _Capsules, i: int, points: Array, lit: _Lit) -> Array:
     """Brightness (n,) of surface points (3, n), from their normals."""
     normal = np.stack([_sum(row, points) for row in capsules.metric[i]]) + capsules.linear[i, 0][:, None]
     if capsules.span[i] > 0:
         place = (_sum(capsules.along[i], points) + capsules.offset[i]) / capsules.span[i]
         normal -= capsules.along[i][:, None] * np.minimum(np.maximum(place, 0), 1)
     length = np.sqrt(_sum(normal, normal))
-    lit = _sum(towards, normal) / length
+    facing_light, upwards = _sum(lit.towards, normal) / length, _sum(lit.up, normal) / length
     facing = -_sum(normal, points) / (length * np.sqrt(_sum(points, points)))
-    return np.asarray((ambient + (1.1 - ambient) * np.maximum(lit, 0) + 0.10 * lit) * (0.68 + 0.32 * facing))
+    direct = (1.1 - lit.ambient) * np.maximum(facing_light, 0)
+    return np.asarray((lit.ambient + direct + 0.10 * facing_light + lit.sky * upwards) * (0.68 + 0.32 * facing))

@@ -1,13 +1,14 @@
-"""A person as solid shapes: tapered capsules, flattened where the body is flat, each with a colour."""
+"""A person in a training suit whose limbs differ in colour, as solid shapes: tapered capsules of one colour each."""
 from __future__ import annotations
 
-import colorsys
 from dataclasses import dataclass
-from typing import Callable, List, Mapping, Sequence, Tuple
+from typing import Callable, List, Mapping, Tuple
 
 import numpy as np
 
 from integral_pose.geometry import Array
+from integral_pose.synthetic.drawing.colours import HAIR, SKIN, bgr, pick
+from integral_pose.synthetic.drawing.solids import Solids
 from integral_pose.synthetic.motion.body import Physique, Posture
 
 # Nominal hue of each limb's cloth, in turns of the colour circle: the side of a limb can be seen.
@@ -17,74 +18,39 @@ _LIMB_HUES = {
 }
 _Ball = Callable[[Tuple[float, float, float], Tuple[float, float, float], str], None]
 _HUE_JITTER = 0.028  # standard deviation, of a turn
-_SKIN = ((0.06, 0.28, 0.95), (0.06, 0.38, 0.86), (0.07, 0.48, 0.70), (0.06, 0.55, 0.50), (0.05, 0.55, 0.34))
-_HAIR = (
-    (0.07, 0.5, 0.12), (0.07, 0.6, 0.28), (0.10, 0.6, 0.62), (0.12, 0.45, 0.85), (0.03, 0.75, 0.50), (0.0, 0.0, 0.62),
-)
 
 
 @dataclass(frozen=True, eq=False)
-class Outfit:
+class Suit:
     """Colours (3,) BGR 0-255 by part of the body, and how the hair is worn."""
 
     colours: Mapping[str, Array]
     hair: str  # "short", "long", "bun" or "bald"
 
-
-@dataclass(frozen=True, eq=False)
-class Solids:
-    """N tapered capsules in the world, mm.
-
-    A capsule is the hull of two balls in a space that `shape` (3, 3) maps the world to; where it is not the
-    identity it stretches a direction in which the body is flat.
-    """
-
-    start: Array  # (N, 3)
-    end: Array  # (N, 3)
-    radius: Array  # (N, 2), at start and end
-    shape: Array  # (N, 3, 3)
-    colour: Array  # (N, 3), BGR 0-255
-
-    def moved(self, by: Array) -> Solids:
-        """The same solids, (3,) mm further."""
-        return Solids(self.start + by, self.end + by, self.radius, self.shape, self.colour)
-
-    @property
-    def lowest(self) -> float:
-        """Height in mm of the lowest point of any of them; flattened ones count by their thinner side."""
-        thin = self.radius / np.linalg.norm(self.shape, axis=(1, 2), ord=2)[:, None]
-        return float(min((self.start[:, 2] - thin[:, 0]).min(), (self.end[:, 2] - thin[:, 1]).min()))
+    def solids(self, physique: Physique, posture: Posture) -> Solids:
+        """As `scene.Outfit`."""
+        return solids_of(physique, posture, self)
 
 
-def _bgr(hue: float, saturation: float, value: float) -> Array:
-    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
-    return 255 * np.array([blue, green, red])
-
-
-def _pick(rng: np.random.Generator, table: Sequence[Tuple[float, float, float]]) -> Array:
-    hue, saturation, value = table[rng.integers(len(table))]
-    return _bgr(hue + rng.normal(0, 0.008), saturation * rng.uniform(0.85, 1.15), value * rng.uniform(0.88, 1.1))
-
-
-def draw_outfit(rng: np.random.Generator) -> Outfit:
+def draw_suit(rng: np.random.Generator) -> Suit:
     """Free colours of skin, hair, top and shoes; a training suit whose limbs keep near their nominal hues."""
     saturation, value = rng.uniform(0.55, 0.95), rng.uniform(0.6, 0.95)
     colours = {
-        part: _bgr(
+        part: bgr(
             hue + rng.normal(0, _HUE_JITTER), saturation * rng.uniform(0.85, 1.1), value * rng.uniform(0.88, 1.08)
         )
         for part, hue in _LIMB_HUES.items()
     }
-    skin = _pick(rng, _SKIN)
+    skin = pick(rng, SKIN)
     colours.update(
-        skin=skin, lips=skin * np.array([0.62, 0.58, 0.82]), hair=_pick(rng, _HAIR),
-        top=_bgr(rng.uniform(), rng.uniform(0, 0.7), rng.uniform(0.2, 0.95)),
-        hips=_bgr(rng.uniform(), rng.uniform(0, 0.4), rng.uniform(0.15, 0.5)),
-        shoes=_bgr(rng.uniform(), rng.uniform(0, 0.5), rng.uniform(0.12, 0.95)),
-        white=np.full(3, 238.0), iris=_bgr(rng.choice([0.07, 0.55, 0.3]), 0.6, 0.22),
+        skin=skin, lips=skin * np.array([0.62, 0.58, 0.82]), hair=pick(rng, HAIR),
+        top=bgr(rng.uniform(), rng.uniform(0, 0.7), rng.uniform(0.2, 0.95)),
+        hips=bgr(rng.uniform(), rng.uniform(0, 0.4), rng.uniform(0.15, 0.5)),
+        shoes=bgr(rng.uniform(), rng.uniform(0, 0.5), rng.uniform(0.12, 0.95)),
+        white=np.full(3, 238.0), iris=bgr(rng.choice([0.07, 0.55, 0.3]), 0.6, 0.22),
     )
     hair = str(rng.choice(["short", "long", "bun", "bald"], p=[0.5, 0.28, 0.14, 0.08]))
-    return Outfit(colours, hair)
+    return Suit(colours, hair)
 
 
 class _Builder:
@@ -115,11 +81,11 @@ class _Builder:
         return Solids(np.array(start), np.array(end), np.array(radii), np.array(shape), np.array(colour))
 
 
-def solids_of(physique: Physique, posture: Posture, outfit: Outfit) -> Solids:
+def solids_of(physique: Physique, posture: Posture, suit: Suit) -> Solids:
     """The whole person, in the world of the posture."""
-    builder = _Builder(posture, outfit.colours)
+    builder = _Builder(posture, suit.colours)
     _trunk(builder, physique)
-    _head(builder, physique, outfit.hair)
+    _head(builder, physique, suit.hair)
     for side in "lr":
         _arm(builder, physique, side)
         _leg(builder, physique, side)

@@ -14,10 +14,14 @@ NEAR = 200.0  # mm; nothing nearer than this is drawn
 
 @dataclass(frozen=True, eq=False)
 class Light:
-    """Where light comes from, (3,) of length 1 in the world, and how much of it comes from everywhere."""
+    """Where light comes from, (3,) of length 1 in the world, and how much of it comes from everywhere.
+
+    `sky` is by how much what faces up is lit more, and what faces down less.
+    """
 
     direction: Array
     ambient: float
+    sky: float = 0.0
 
 
 class Canvas:
@@ -72,7 +76,7 @@ class Slab:
         return np.concatenate([low, low + np.array([0, 0, self.height])])
 
 
-_FACES = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7), (4, 5, 6, 7), (3, 2, 1, 0))
+FACES = ((0, 1, 5, 4), (1, 2, 6, 5), (2, 3, 7, 6), (3, 0, 4, 7), (4, 5, 6, 7), (3, 2, 1, 0))
 
 
 def paint_slab(canvas: Canvas, slab: Slab, light: Light) -> None:
@@ -82,7 +86,7 @@ def paint_slab(canvas: Canvas, slab: Slab, light: Light) -> None:
     if seen[:, 2].min() < NEAR:
         return
     pixels = canvas.pixels(seen)
-    for face in _FACES:
+    for face in FACES:
         loop = list(face)
         a, b, c = seen[loop[0]], seen[loop[1]], seen[loop[2]]
         normal = np.cross(b - a, c - a)

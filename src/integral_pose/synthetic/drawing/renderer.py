@@ -1,9 +1,9 @@
 """A picture of people in a world, as a camera takes it."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Sequence, Tuple
+from typing import Callable, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -12,8 +12,11 @@ from integral_pose.geometry import Array, Camera
 from integral_pose.synthetic.drawing.backdrop import cast_shadows, foreground, noise, paint_backdrop, paint_furniture
 from integral_pose.synthetic.drawing.capsules import paint_solids
 from integral_pose.synthetic.drawing.raster import Canvas, Light, paint_slab
+from integral_pose.synthetic.drawing.surroundings import paint_surroundings
 from integral_pose.synthetic.motion.scene import Person
 
+_PaintBackdrop = Callable[[np.random.Generator, Camera, Tuple[int, int], Sequence[Person], Light], Array]
+_PaintFurniture = Callable[[np.random.Generator, Canvas, Sequence[Person], Light], None]
 OVERSAMPLING = 2  # canvas px to an image px
 _GRAIN_SPARE = 256
 
@@ -30,12 +33,44 @@ class Photo:
     owners: Array
 
 
-def render(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng: np.random.Generator) -> Array:
+@dataclass(frozen=True)
+class Finish:
+    """How surfaces look: `sky` as of `Light`, and how uneven cloth is by its folds (standard deviation)."""
+
+    sky: float = 0.0
+    folds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is behind people: a backdrop, and furniture that shadows do not fall on. `finish` is that of the people."""
+
+    backdrop: _PaintBackdrop
+    furniture: Optional[_PaintFurniture]
+    finish: Finish = Finish()
+
+
+def _room(
+    rng: np.random.Generator, camera: Camera, size: Tuple[int, int], people: Sequence[Person], light: Light
+) -> Array:
+    """A wall and a floor, which do not depend on people and light."""
+    return paint_backdrop(rng, camera, size)
+
+
+ROOM = Setting(_room, paint_furniture)
+ANYWHERE = Setting(paint_surroundings, None, Finish(sky=0.10, folds=0.07))
+
+
+def render(
+    people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng: np.random.Generator, setting: Setting = ROOM
+) -> Array:
     """The picture of a `photograph`."""
-    return photograph(people, camera, size, rng).picture
+    return photograph(people, camera, size, rng, setting).picture
 
 
-def photograph(people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng: np.random.Generator) -> Photo:
+def photograph(
+    people: Sequence[Person], camera: Camera, size: Tuple[int, int], rng: np.random.Generator, setting: Setting = ROOM
+) -> Photo:
     """People in one scene; `size` is (width, height) px.
 
     Nearer people hide those behind them. The generator draws everything but the people: light, room, clutter, and what
@@ -43,24 +78,26 @@ def photograph(people: Sequence[Person], camera: Camera, size: Tuple[int, int], 
     """
     light = _draw_light(rng, camera)
     wide = (size[0] * OVERSAMPLING, size[1] * OVERSAMPLING)
-    painted = cv2.resize(paint_backdrop(rng, camera, size), wide, interpolation=cv2.INTER_NEAREST)
-    canvas = Canvas(painted, camera, OVERSAMPLING)
+    backdrop = setting.backdrop(rng, camera, size, people, light)
+    canvas = Canvas(cv2.resize(backdrop, wide, interpolation=cv2.INTER_NEAREST), camera, OVERSAMPLING)
     cast_shadows(canvas, people, light)
-    paint_furniture(rng, canvas, people, light)
+    if setting.furniture is not None:
+        setting.furniture(rng, canvas, people, light)
     blocking = foreground(rng, camera, people[0]) if people else None
     if blocking is not None:
         paint_slab(canvas, blocking, light)
-    owners = paint_people(canvas, people, light)
+    owners = paint_people(canvas, people, light, setting.finish)
     return Photo(draw_exposure(rng).developed(canvas, size), canvas, owners)
 
 
-def paint_people(canvas: Canvas, people: Sequence[Person], light: Light) -> Array:
+def paint_people(canvas: Canvas, people: Sequence[Person], light: Light, finish: Finish) -> Array:
     """People and what they sit on, wherever nothing nearer stands; returns whose pixels are whose, as in `Photo`."""
+    light = replace(light, sky=finish.sky)
     height, width = canvas.depths.shape
     owners = np.full((height, width), -1, np.int16)
     for i, person in enumerate(people):
         before = canvas.depths.copy()
-        paint_solids(canvas, person.solids, light, _cloth((width, height)))
+        paint_solids(canvas, person.solids, light, _cloth((width, height), finish.folds))
         owners[canvas.depths < before] = i
         if person.seats:
             before = canvas.depths.copy()
@@ -123,6 +160,8 @@ def _grain(size: Tuple[int, int]) -> Array:
 
 
 @lru_cache(maxsize=None)
-def _cloth(size: Tuple[int, int]) -> Array:
+def _cloth(size: Tuple[int, int], folds: float) -> Array:
     """The unevenness of cloth and skin, (h, w) around 1."""
-    return noise(np.random.default_rng(2018), size, 60, 0.05)
+    rng = np.random.default_rng(2018)
+    fine = noise(rng, size, 60, 0.05)
+    return fine if not folds else np.asarray(fine * noise(rng, size, 26, folds))

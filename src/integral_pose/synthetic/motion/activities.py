@@ -6,7 +6,8 @@ sequence of phases is a video clip. Angles that a key does not name are 0, which
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Tuple
+from functools import cached_property
+from typing import Dict, Sequence, Tuple
 
 import numpy as np
 
@@ -30,9 +31,13 @@ class Activity:
     seat: str = ""
     loose: float = 1.0
 
+    @cached_property
+    def _poses(self) -> Tuple[Array, ...]:
+        return tuple(pack(angles) for angles in self.keys)
+
     def at(self, phase: float) -> Array:
         """The pose (A,) in degrees at a phase of 0 to 1, without any individual variation."""
-        poses = [pack(angles) for angles in self.keys]
+        poses = self._poses
         place = (phase % 1.0) * len(poses)
         before = int(place)
         part = place - before
@@ -171,7 +176,7 @@ ACTIVITIES: Tuple[Activity, ...] = (
 )
 
 
-def draw_activity(rng: np.random.Generator) -> Activity:
-    """One of `ACTIVITIES`, as often as its weight says."""
-    weights = np.array([activity.weight for activity in ACTIVITIES])
-    return ACTIVITIES[int(rng.choice(len(ACTIVITIES), p=weights / weights.sum()))]
+def draw_activity(rng: np.random.Generator, activities: Sequence[Activity] = ACTIVITIES) -> Activity:
+    """One of some activities, each as often as its weight says."""
+    weights = np.array([activity.weight for activity in activities])
+    return activities[int(rng.choice(len(activities), p=weights / weights.sum()))]

@@ -135,6 +135,53 @@ def draw_physique(
     return Physique(height, _offsets(length, radii), radii)
 
 
+# Radii in mm of a body of 1.75 m without clothes. `belly` and `bust` are how far these bulge forwards.
+_BARE = {
+    "chest": 152, "waist": 128, "hips": 148, "neck": 54, "trapezius": 52, "shoulder": 54, "elbow": 39, "wrist": 29,
+    "hand": 36, "thigh": 80, "knee": 53, "calf": 57, "ankle": 37, "heel": 40, "toe": 31, "buttock": 66, "bust": 55,
+    "belly": 40,
+}
+_LEAN = ("neck", "heel", "toe", "hand", "wrist", "ankle", "elbow", "knee", "calf", "shoulder", "trapezius")
+
+
+def draw_varied_physique(
+    rng: np.random.Generator, height: Optional[float] = None, build: Optional[float] = None
+) -> Physique:
+    """A person of 1.35 to 2.05 m, slight to stout, of broad or of narrow shoulders and hips.
+
+    `height` in mm and `build`, the girth as a part of a middling one's, are drawn where they are not given.
+    """
+    if height is None:
+        height = float(np.clip(rng.normal(1690, 120), 1350, 2050))
+    if build is None:
+        build = float(np.clip(np.exp(rng.normal(0, 0.13)), 0.78, 1.38))
+    form = float(rng.uniform(-1, 1))  # from broad shoulders to broad hips
+    length = _varied_lengths(rng, height, form)
+    radii = {name: value * rng.uniform(0.94, 1.06) * height / 1750 for name, value in _BARE.items()}
+    for name in radii:
+        radii[name] *= build ** (0.45 if name in _LEAN else 1.0)
+    for name, part in (("chest", -0.05), ("shoulder", -0.08), ("waist", -0.06), ("hips", 0.05), ("buttock", 0.1)):
+        radii[name] *= 1 + part * form
+    radii["bust"] *= 0.7 + 0.8 * max(form, 0)
+    radii["belly"] *= build ** 2.5
+    radii["heel"] = min(radii["heel"], length["ankle"])
+    return Physique(height, _offsets(length, radii), radii)
+
+
+def _varied_lengths(rng: np.random.Generator, height: float, form: float) -> Dict[str, float]:
+    """As the table's, with longer or shorter legs; short people are younger, with larger heads."""
+    upright = {name: part * rng.uniform(0.94, 1.06) for name, part in _UPRIGHT.items()}
+    upright["head"] *= 1 + 0.3 * max(0.0, 1600 - height) / 300
+    legs = rng.uniform(0.94, 1.06)
+    upright.update({name: upright[name] * legs for name in ("shin", "thigh")})
+    total = sum(upright.values())
+    length = {name: height * part / total for name, part in upright.items()}
+    length.update({name: height * part * rng.uniform(0.92, 1.08) for name, part in _ACROSS.items()})
+    length["shoulder"] *= 1 - 0.07 * form
+    length["hip"] *= 1 + 0.07 * form
+    return length
+
+
 def _offsets(length: Mapping[str, float], radii: Mapping[str, float]) -> Dict[str, Array]:
     head, ankle, foot = length["head"], length["ankle"], length["foot"]
     left: Dict[str, Tuple[float, ...]] = {

@@ -7,10 +7,9 @@ from typing import Tuple, Union
 import numpy as np
 
 from integral_pose.geometry import Array
-from integral_pose.synthetic.drawing.figure import Outfit
 from integral_pose.synthetic.motion.activities import Activity
 from integral_pose.synthetic.motion.body import ANGLES, Physique, mirrored
-from integral_pose.synthetic.motion.scene import Person, draw_seats, place
+from integral_pose.synthetic.motion.scene import Outfit, Person, draw_seats, place
 
 _WAVES = 3
 

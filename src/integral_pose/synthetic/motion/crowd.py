@@ -7,10 +7,8 @@ from typing import List, Tuple
 import numpy as np
 
 from integral_pose.geometry import Array, Camera
-from integral_pose.synthetic.drawing.figure import draw_outfit
-from integral_pose.synthetic.motion.activities import draw_activity
-from integral_pose.synthetic.motion.body import draw_physique
-from integral_pose.synthetic.motion.scene import Person, draw_person, look_at
+from integral_pose.synthetic.motion.cast import SUITED, Cast
+from integral_pose.synthetic.motion.scene import Person, look_at
 
 _SIZES = ((400, 300), (400, 266), (360, 288), (300, 360))
 _SIZE_WEIGHTS = (0.4, 0.25, 0.2, 0.15)
@@ -50,7 +48,7 @@ class _Place:
         return np.array([distance, self.column * distance / focal])
 
 
-def draw_gathering(rng: np.random.Generator) -> Gathering:
+def draw_gathering(rng: np.random.Generator, cast: Cast = SUITED) -> Gathering:
     """Up to six people, now and then with a crowd far behind them."""
     size = _SIZES[int(rng.choice(len(_SIZES), p=_SIZE_WEIGHTS))]
     focal = rng.uniform(1.0, 1.6) * max(size)
@@ -58,7 +56,7 @@ def draw_gathering(rng: np.random.Generator) -> Gathering:
     beyond = _crowd_places(rng, size, focal) if places and rng.uniform() < 0.1 else []
     spots = [place.spot(focal) for place in places + beyond]
     far = max([spot[0] for spot in spots], default=rng.uniform(3000, 8000))
-    everyone = [_draw_anyone(rng, (far - float(spot[0]), float(spot[1]))) for spot in spots]
+    everyone = [_draw_anyone(rng, cast, (far - float(spot[0]), float(spot[1]))) for spot in spots]
     camera = _draw_camera(rng, far, spots[0][0] if spots else far, focal, size)
     if everyone:
         camera = _framed(rng, camera, everyone[0].outline, size[1])
@@ -107,11 +105,11 @@ def _crowd_places(rng: np.random.Generator, size: Tuple[int, int], focal: float)
     return places
 
 
-def _draw_anyone(rng: np.random.Generator, spot: Tuple[float, float]) -> Person:
+def _draw_anyone(rng: np.random.Generator, cast: Cast, spot: Tuple[float, float]) -> Person:
     """Somebody doing something at a spot, mostly facing the camera."""
     turned = rng.uniform() < 0.18
     yaw = rng.uniform(-180, 180) if turned else float(np.clip(rng.normal(0, 40), -80, 80))
-    return draw_person(rng, draw_activity(rng), draw_physique(rng), draw_outfit(rng), yaw, spot)
+    return cast.draw_person(rng, yaw, spot)
 
 
 def _draw_camera(

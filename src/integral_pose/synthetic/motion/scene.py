@@ -5,15 +5,27 @@ The world's floor is z = 0, in mm.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Mapping, Tuple
+from typing import Mapping, Protocol, Tuple
 
 import numpy as np
 
 from integral_pose.geometry import Array, Camera
-from integral_pose.synthetic.drawing.figure import Outfit, Solids, draw_outfit, head_surface, solids_of
+from integral_pose.synthetic.drawing.figure import head_surface
 from integral_pose.synthetic.drawing.raster import Slab
-from integral_pose.synthetic.motion.activities import Activity, draw_activity
-from integral_pose.synthetic.motion.body import Physique, Posture, draw_physique, pose
+from integral_pose.synthetic.drawing.solids import Solids
+from integral_pose.synthetic.motion.activities import Activity
+from integral_pose.synthetic.motion.body import Physique, Posture, pose
+
+
+class Outfit(Protocol):
+    """What a person wears."""
+
+    @property
+    def colours(self) -> Mapping[str, Array]:
+        """(3,) BGR 0-255 by part."""
+
+    def solids(self, physique: Physique, posture: Posture) -> Solids:
+        """The whole person, in the world of the posture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +75,7 @@ def place(
 ) -> Person:
     """A person in a pose (A,) at a spot on the floor, whose lowest point is `lift` mm above it."""
     posture = pose(physique, angles, yaw)
-    solids = solids_of(physique, posture, outfit)
+    solids = outfit.solids(physique, posture)
     by = np.array([spot[0], spot[1], lift - solids.lowest])
     moved = Posture({name: where + by for name, where in posture.joints.items()}, posture.frames)
     return Person(physique, moved, outfit, solids.moved(by), ())
@@ -94,39 +106,3 @@ def look_at(position: Array, target: Array, roll: float, focal: float, size: Tup
     cos, sin = np.cos(np.radians(roll)), np.sin(np.radians(roll))
     rotation = np.stack([cos * right + sin * down, cos * down - sin * right, forward])
     return Camera(rotation, position, (focal, focal), ((size[0] - 1) / 2, (size[1] - 1) / 2))
-
-
-@dataclass(frozen=True, eq=False)
-class Shot:
-    """One picture's people and its camera; `size` is (width, height) in px."""
-
-    people: Tuple[Person, ...]
-    camera: Camera
-    size: Tuple[int, int]
-
-
-def draw_shot(rng: np.random.Generator, size: Tuple[int, int] = (320, 320)) -> Shot:
-    """One person, 150 to 230 px tall if they stood, mostly facing the camera and mostly inside the picture."""
-    turned = rng.uniform() < 0.15
-    yaw = rng.uniform(-180, 180) if turned else float(np.clip(rng.normal(0, 38), -75, 75))
-    person = draw_person(rng, draw_activity(rng), draw_physique(rng), draw_outfit(rng), yaw)
-    pitch, distance = np.radians(rng.uniform(-5, 25)), rng.uniform(3200, 8000)
-    outline = person.outline
-    middle = (outline.min(axis=0) + outline.max(axis=0)) / 2
-    position = middle + distance * np.array([np.cos(pitch), 0, np.sin(pitch)])
-    position[2] = max(position[2], 250.0)
-    focal = rng.uniform(150, 230) * size[1] / 320 * distance / person.physique.height
-    camera = look_at(position, middle, float(rng.normal(0, 2)), focal, size)
-    return Shot((person,), _framed(rng, camera, outline, size), size)
-
-
-def _framed(rng: np.random.Generator, camera: Camera, outline: Array, size: Tuple[int, int]) -> Camera:
-    """The camera with its principal point moved, as a crop moves it; seven people in eight are wholly inside."""
-    pixels = camera.project(camera.from_world(outline))
-    low, high = pixels.min(axis=0), pixels.max(axis=0)
-    room = np.maximum(np.array(size) - (high - low), 0)
-    spill = 25 if rng.uniform() < 0.12 else -4
-    reach = np.minimum(np.maximum(room / 2 + spill, 0), 60)
-    shift = np.array(size) / 2 - (low + high) / 2 + rng.uniform(-1, 1, 2) * reach
-    centre = np.array(camera.centre) + shift
-    return Camera(camera.rotation, camera.position, camera.focal, (float(centre[0]), float(centre[1])))
