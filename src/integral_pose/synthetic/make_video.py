@@ -14,14 +14,14 @@ from integral_pose.geometry import Array, Camera
 from integral_pose.skeletons import HUMAN36M
 from integral_pose.synthetic.detections import Seen, detect
 from integral_pose.synthetic.drawing.backdrop import cast_shadows
-from integral_pose.synthetic.drawing.figure import Outfit, draw_outfit
+from integral_pose.synthetic.drawing.figure import draw_suit
 from integral_pose.synthetic.drawing.raster import Canvas, Light
 from integral_pose.synthetic.drawing.renderer import OVERSAMPLING, draw_exposure, draw_grain, paint_people
 from integral_pose.synthetic.drawing.room import draw_room, paint_room
 from integral_pose.synthetic.motion.activities import ACTIVITIES
 from integral_pose.synthetic.motion.body import ANGLES, Physique, draw_physique
 from integral_pose.synthetic.motion.clip import Wander, draw_wander
-from integral_pose.synthetic.motion.scene import Person, look_at, place
+from integral_pose.synthetic.motion.scene import Outfit, Person, look_at, place
 
 SIZE = (640, 480)  # px
 RATE = 25.0  # frames a second, unless the caller says
@@ -105,7 +105,7 @@ def frames(seed: int, seconds: float = 5.0, rate: float = RATE) -> Iterator[Fram
 def _walkers(rng: np.random.Generator) -> List[_Walker]:
     ways = [1, -1, 1] if rng.uniform() < 0.5 else [-1, 1, -1]
     return [
-        _Walker(draw_physique(rng), draw_outfit(rng), draw_wander(rng, len(ANGLES), (3, 12)), lane, way,
+        _Walker(draw_physique(rng), draw_suit(rng), draw_wander(rng, len(ANGLES), (3, 12)), lane, way,
                 rng.uniform(950, 1250), rng.uniform(1.0, 1.25))
         for lane, way in zip(_LANES, ways)
     ]

@@ -41,13 +41,16 @@ class Finish:
     folds: float = 0.0
 
 
+PLAIN = Finish()
+
+
 @dataclass(frozen=True)
 class Setting:
     """What is behind people: a backdrop, and furniture that shadows do not fall on. `finish` is that of the people."""
 
     backdrop: _PaintBackdrop
     furniture: Optional[_PaintFurniture]
-    finish: Finish = Finish()
+    finish: Finish = PLAIN
 
 
 def _room(
@@ -90,7 +93,7 @@ def photograph(
     return Photo(draw_exposure(rng).developed(canvas, size), canvas, owners)
 
 
-def paint_people(canvas: Canvas, people: Sequence[Person], light: Light, finish: Finish) -> Array:
+def paint_people(canvas: Canvas, people: Sequence[Person], light: Light, finish: Finish = PLAIN) -> Array:
     """People and what they sit on, wherever nothing nearer stands; returns whose pixels are whose, as in `Photo`."""
     light = replace(light, sky=finish.sky)
     height, width = canvas.depths.shape
