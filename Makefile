@@ -3,8 +3,8 @@
 ## make table1 … table12, figure2
 ##                      the same for any other table or figure
 ## make table6_stages   the effect of each stage of COCO's evaluation
-## make beyond          what the paper leaves open: beyond_decoders, beyond_hand_over, beyond_bias, beyond_regularisers
-##                      and beyond_grid
+## make beyond          what the paper leaves open: beyond_decoders, beyond_hand_over, beyond_bias, beyond_regularisers,
+##                      beyond_grid and beyond_descendants
 ## make tables          all tables of the paper; a run that several need is trained once
 ## make smoke           all tables with two training steps on a handful of images, as a check
 ## make report          RESULTS.md and one HTML page, results/report/index.html, from what is in results/; PROFILE=smoke
@@ -84,7 +84,7 @@ check: environment $(VENV)/ready-dev
 	$(PYTEST) -q tests/project/test_layers.py
 
 # ---------------------------------------------------------------- pages of the Python API
-BLOCKS := $(patsubst %.py,%,$(filter-out __init__.py,$(notdir $(wildcard symbols/*.py))))
+BLOCKS := $(patsubst %.py,%,$(filter-out __init__.py,$(notdir $(wildcard symbols/*.py)))) descendants
 PAGES := $(addprefix integral_pose.,api run methods skeletons geometry samples errors) $(addprefix symbols.,$(BLOCKS))
 
 .PHONY: api
@@ -104,7 +104,7 @@ bench: environment
 
 # ---------------------------------------------------------------- tables and figures
 PAPER := $(foreach number,1 2 3 4 5 6 7 8 9 10 11 12,table$(number)) table6_stages figure2
-BEYOND := $(foreach name,decoders hand_over bias regularisers grid,beyond_$(name))
+BEYOND := $(foreach name,decoders hand_over bias regularisers grid descendants,beyond_$(name))
 BUILT := $(foreach name,$(PAPER) $(BEYOND),$(if $(wildcard experiments/$(name).py),$(name)))
 
 OPTIONS = $(if $(PROFILE),--profile $(PROFILE)) $(if $(DATA),--data '$(DATA)') $(if $(GPUS),--gpus $(GPUS)) $(if $(AMP),--amp) \

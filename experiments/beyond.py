@@ -5,6 +5,7 @@
     beyond_bias          the integral's pull to the middle of the map, compensated at test or in training
     beyond_regularisers  a loss on the shape of an integral's maps, beside the one on its joints
     beyond_grid          whether cell i of n lies at (i + 0.5) / n or at i / n, and how that changes the flip test
+    beyond_descendants   later losses and gradients: RLE, sampling-argmax, AlphaPose's, and JS with either start
 
 Each question is a field of `Run`, whose default leaves the keys of other tables' runs unchanged. The paper prints no
 such numbers, so a claim states what one would expect, with the reason in its table's file.

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from symbols.argmax import HighestCell, HighestOfVectors
     from symbols.compensated import CompensatedIntegral
     from symbols.confidence import MassNear
+    from symbols.descendants.likelihood import Deviations, FlowDensity, ResidualLogLikelihood
+    from symbols.descendants.sampling import SampledL1, SamplingArgmax
+    from symbols.descendants.symmetric import SymmetricIntegral
     from symbols.heads import DeconvolutionHead, DirectHead
     from symbols.hourglass import CoarseToFine, Hourglass
     from symbols.integral import Expectation, HeatVectors, Integral
@@ -36,6 +39,9 @@ MODULES = {
     "argmax": ("HighestCell", "HighestOfVectors"),
     "compensated": ("CompensatedIntegral",),
     "confidence": ("MassNear",),
+    "descendants.likelihood": ("Deviations", "FlowDensity", "ResidualLogLikelihood"),
+    "descendants.sampling": ("SampledL1", "SamplingArgmax"),
+    "descendants.symmetric": ("SymmetricIntegral",),
     "heads": ("DeconvolutionHead", "DirectHead"),
     "hourglass": ("CoarseToFine", "Hourglass"),
     "integral": ("Expectation", "HeatVectors", "Integral"),
@@ -47,10 +53,11 @@ MODULES = {
     "resnet": ("ResNet",),
 }
 __all__ = [  # spelled out, for type checkers
-    "CoarseToFine", "CompensatedIntegral", "DeconvolutionHead", "DirectHead", "DiscCrossEntropy", "Expectation",
-    "GaussianMSE", "HeatVectorCrossEntropy", "HeatVectorMSE", "HeatVectors", "HighestCell", "HighestOfVectors",
-    "Hourglass", "Integral", "JensenShannon", "JointL1", "MassNear", "MultiStage", "PoseNet", "ResNet",
-    "SoftmaxCrossEntropy", "SumOverStages", "Variance", "portable",
+    "CoarseToFine", "CompensatedIntegral", "DeconvolutionHead", "Deviations", "DirectHead", "DiscCrossEntropy",
+    "Expectation", "FlowDensity", "GaussianMSE", "HeatVectorCrossEntropy", "HeatVectorMSE", "HeatVectors",
+    "HighestCell", "HighestOfVectors", "Hourglass", "Integral", "JensenShannon", "JointL1", "MassNear", "MultiStage",
+    "PoseNet", "ResNet", "ResidualLogLikelihood", "SampledL1", "SamplingArgmax", "SoftmaxCrossEntropy",
+    "SumOverStages", "SymmetricIntegral", "Variance", "portable",
 ]
 
 

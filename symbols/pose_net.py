@@ -63,16 +63,23 @@ class PoseNet(OnPatches):
         readout: logits to heat vectors or joints; it has no parameters, so networks with and without it share files.
             One that gives a list makes that the network's output.
         size: of the patch in px.
+        beside: features to a list of what only the loss needs; the network's output is then this list and, at its end,
+            what it is without.
     """
 
-    def __init__(self, trunk: HybridBlock, head: HybridBlock, readout: Optional[HybridBlock], size: int) -> None:
+    def __init__(
+        self, trunk: HybridBlock, head: HybridBlock, readout: Optional[HybridBlock], size: int,
+        beside: Optional[HybridBlock] = None,
+    ) -> None:
         super().__init__(size)
         with self.name_scope():
-            self.trunk, self.head, self.readout = trunk, head, readout
+            self.trunk, self.head, self.readout, self.beside = trunk, head, readout, beside
 
     def hybrid_forward(self, F: Any, images: Tensor) -> Any:
-        output = self.head(self.trunk(images))
-        return self.readout(output) if self.readout else output
+        features = self.trunk(images)
+        output = self.head(features)
+        output = self.readout(output) if self.readout else output
+        return [*self.beside(features), output] if self.beside else output
 
     @property
     def last_layers(self) -> List[Any]:

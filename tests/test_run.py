@@ -35,7 +35,7 @@ def another(name: str) -> Dict[str, Any]:
         "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
         "patch": 128, "protocol": 1, "extra": "mpii", "boxes": "annotated", "joint_score": "one",
         "skeleton": "b|b", "decoder": "dark", "regulariser": "js", "grid": "index", "read_grid": "index",
-        "flip_in": "cells", "trunk": Run(pretrained=False),
+        "flip_in": "cells", "trunk": Run(pretrained=False), "gradient": "symmetric",
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}
@@ -53,6 +53,7 @@ def test_a_run_prints_what_differs_from_the_paper(run: Run, printed: str) -> Non
     ("output", run_module.OUTPUTS), ("loss", run_module.LOSSES), ("backbone", run_module.BACKBONES),
     ("boxes", run_module.BOXES), ("joint_score", run_module.JOINT_SCORES), ("decoder", run_module.DECODERS),
     ("regulariser", run_module.REGULARISERS), ("grid", run_module.GRIDS), ("flip_in", run_module.FLIPS),
+    ("gradient", run_module.GRADIENTS),
 ])
 def test_editors_know_what_a_field_may_be(name: str, known: Tuple[str, ...]) -> None:
     assert get_args(get_type_hints(Run)[name]) == known and getattr(Run(), name) in known
@@ -149,6 +150,24 @@ def test_what_a_run_starts_from_changes_its_key() -> None:
         ({"output": "direct", "compensated_test": True}, "a direct output has no expectation"),
         ({"output": "heat map", "loss": "softmax-ce", "grid": "index"}, "a heat map output has no expectation"),
         ({"output": "direct", "flip_in": "cells"}, "a direct output has no expectation"),
+        ({"output": "heat map", "loss": "joint-rle"}, "heat map output cannot be trained with joint-rle"),
+        ({"loss": "joint-rle", **IN_3D}, "2D joints and networks of one stage"),
+        ({"loss": "joint-rle", "stages": 2}, "2D joints and networks of one stage"),
+        ({"loss": "joint-rle", "start": HEAT_MAP}, "cannot start from their weights"),
+        ({"start": Run(loss="joint-rle")}, "nor they from its"),
+        ({"loss": "joint-rle", "regulariser": "js"}, "joint-rle cannot be combined with a regulariser"),
+        ({"samples": -1}, "a number of draws from each map, or 0, not -1"),
+        ({"samples": 3, "output": "direct"}, "a direct output has no expectation"),
+        ({"samples": 3, **IN_3D}, "2D joints and networks of one stage"),
+        ({"samples": 3, "stages": 2}, "2D joints and networks of one stage"),
+        ({"samples": 3, "loss": "joint-rle"}, "samples take the place of the loss on joints"),
+        ({"samples": 3, "regulariser": "js"}, "samples take the place of the loss on joints"),
+        ({"samples": 3, "compensated": True}, "samples take the place of the loss on joints"),
+        ({"samples": 3, "gradient": "symmetric"}, "samples take the place of the loss on joints"),
+        ({"gradient": "symmetric", "output": "direct"}, "a direct output has no expectation"),
+        ({"gradient": "symmetric", **IN_3D}, "2D joints and networks of one stage"),
+        ({"gradient": "symmetric", "compensated": True}, "not of a compensated one"),
+        ({"gradient": "symmetric", "compensated_test": True}, "not of a compensated one"),
         ({"grid": "corner"}, "grid is one of"),
         ({"read_grid": "corner"}, "read_grid is one of"),
         ({"flip_in": "pixels"}, "flip_in is one of"),

@@ -15,25 +15,27 @@ from integral_pose.errors import InputError
 
 # What a field may be, for editors and type checkers; from these come the tuples that are checked when a run is made.
 Output = Literal["direct", "heat map", "integral"]
-Loss = Literal["gaussian-mse", "softmax-ce", "disc-bce", "joint-l1"]
+Loss = Literal["gaussian-mse", "softmax-ce", "disc-bce", "joint-l1", "joint-rle"]
 Backbone = Literal["resnet18", "resnet50", "resnet101", "hourglass", "coarse-to-fine"]
 Boxes = Literal["detected", "annotated"]
 JointScore = Literal["mass", "one"]
 Decoder = Literal["integer", "quarter", "dark", "local", "window"]
 Regulariser = Literal["", "js", "variance"]
+Gradient = Literal["exact", "symmetric"]
 Grid = Literal["centre", "index"]
 ReadGrid = Literal["", "centre", "index"]
 Flip = Literal["patch", "cells", "maps"]
 
 OUTPUTS: Tuple[str, ...] = get_args(Output)
 LOSSES: Tuple[str, ...] = get_args(Loss)
-MAP_LOSSES = tuple(loss for loss in LOSSES if loss != "joint-l1")
+MAP_LOSSES = tuple(loss for loss in LOSSES if not loss.startswith("joint-"))
 BACKBONES: Tuple[str, ...] = get_args(Backbone)
 HOURGLASSES = tuple(name for name in BACKBONES if not name.startswith("resnet"))  # Newell's, and Pavlakos' for volumes
 BOXES: Tuple[str, ...] = get_args(Boxes)
 JOINT_SCORES: Tuple[str, ...] = get_args(JointScore)
 DECODERS: Tuple[str, ...] = get_args(Decoder)
 REGULARISERS: Tuple[str, ...] = get_args(Regulariser)
+GRADIENTS: Tuple[str, ...] = get_args(Gradient)
 GRIDS: Tuple[str, ...] = get_args(Grid)
 READ_GRIDS: Tuple[str, ...] = get_args(ReadGrid)
 FLIPS: Tuple[str, ...] = get_args(Flip)
@@ -62,6 +64,8 @@ class Run:
     compensated_test: bool = field(default=False, metadata=AT_TEST)  # or at test alone
     regulariser: Regulariser = ""  # of an integral's maps: their divergence from a Gaussian, "js", or their "variance"
     penalty: float = 1.0  # the regulariser's weight
+    gradient: Gradient = "exact"  # of an integral: Eq. 4's, or AlphaPose's, which is "symmetric" about the joint
+    samples: int = 0  # of each map: an integral's loss is their mean error (sampling-argmax); 0: the error of the joint
     grid: Grid = "centre"  # where an integral counts cell i of n: (i + 0.5) / n or, as the release, its "index", i / n
     read_grid: ReadGrid = field(default="", metadata=AT_TEST)  # the same at test; "": as in training
     flip_in: Flip = field(default="patch", metadata=AT_TEST)  # x is 1 - x; in "cells" i is n - 1 - i; or "maps"
@@ -179,7 +183,7 @@ class Run:
 
     def _demand_beyond_paper(self) -> None:
         for name, known in (("decoder", DECODERS), ("regulariser", REGULARISERS), ("grid", GRIDS),
-                            ("read_grid", READ_GRIDS), ("flip_in", FLIPS)):
+                            ("read_grid", READ_GRIDS), ("flip_in", FLIPS), ("gradient", GRADIENTS)):
             _demand(getattr(self, name) in known, f"{name} is one of {known}, not {getattr(self, name)!r}")
         gaussians = self.loss == "gaussian-mse" and self.coordinates == 2
         cells = self.loss == "softmax-ce" and self.coordinates == 2 and not self.staged
@@ -195,6 +199,26 @@ class Run:
         plain = self.coordinates == 2 and not self.staged
         _demand(plain or not self.regulariser, "the regularisers are for 2D maps of one stage")
         _demand(self.penalty > 0, "penalty must be positive")
+        self._demand_descendants(plain)
+
+    def _demand_descendants(self, plain: bool) -> None:
+        sampled, symmetric, likely = self.samples != 0, self.gradient != "exact", self.loss == "joint-rle"
+        _demand(self.samples >= 0, f"samples are a number of draws from each map, or 0, not {self.samples}")
+        integral = self.output == "integral"
+        _demand(integral or not (sampled or symmetric), f"samples and a symmetric gradient are an integral's; a "
+                                                        f"{self.output} output has no expectation")
+        _demand(plain or not (sampled or symmetric or likely), "joint-rle, samples and a symmetric gradient are for "
+                                                               "2D joints and networks of one stage")
+        changed = [name for name in ("compensated", "compensated_test") if getattr(self, name)]
+        _demand(not symmetric or not changed, "a symmetric gradient is that of a plain integral, not of a compensated "
+                                              "one")
+        alone = not (self.regulariser or self.compensated or symmetric or likely)
+        _demand(not sampled or alone, "samples take the place of the loss on joints: they cannot be combined with "
+                                      "joint-rle, a regulariser, a symmetric gradient or a compensated integral")
+        _demand(not likely or not self.regulariser, "joint-rle cannot be combined with a regulariser")
+        as_it_began = self.start is None or likely == (self.start.loss == "joint-rle")
+        _demand(as_it_began, "joint-rle trains a network with more weights than other losses do, so it cannot start "
+                             "from their weights, nor they from its; `trunk` hands the backbone over")
 
     def __repr__(self) -> str:
         """What differs from the paper: `Run(output='heat map', loss='gaussian-mse')`."""

@@ -12,6 +12,7 @@ import pytest
 from experiments import (
     beyond_bias,
     beyond_decoders,
+    beyond_descendants,
     beyond_grid,
     beyond_hand_over,
     beyond_regularisers,
@@ -147,7 +148,7 @@ def test_beyond_the_paper_few_networks_are_trained() -> None:
     known = {link.key for table in (table1.TABLE, table2.TABLE) for row in table.rows for run in row.runs
              for link in quick(run).training.chain}
     for module, halves in ((beyond_decoders, 0), (beyond_hand_over, 5), (beyond_bias, 2), (beyond_regularisers, 4),
-                           (beyond_grid, 1)):
+                           (beyond_grid, 1), (beyond_descendants, 11)):
         runs = (quick(run) for row in module.TABLE.rows for run in row.runs)
         assert len({link.key for run in runs for link in run.training.chain} - known) == halves
 

@@ -107,6 +107,62 @@ def test_a_regulariser_shapes_maps(tmp_path: Path) -> None:
     assert np.abs(net.head.final.weight.grad().asnumpy()).max() > 1e-4
 
 
+@pytest.mark.parametrize("output", ["direct", "integral"])
+def test_a_network_with_deviations_has_the_joints_of_one_without(hybridize: bool, output: str, tmp_path: Path) -> None:
+    """What only the loss needs stands before them, is trained, and is kept in the file of parameters."""
+    run = replace(TINY, output=output, loss="joint-rle")
+    net, plain, loss = made(run), made(replace(run, loss="joint-l1")), build.loss(run)
+    net.save_parameters(str(tmp_path / "net"))
+    plain.load_parameters(str(tmp_path / "net"), ignore_extra=True)
+    if hybridize:
+        build.hybridize(net, run)
+    picture = images(run, 2)
+    *flow, log_sigma, joints = net(picture)
+    np.testing.assert_allclose(joints.asnumpy(), plain(picture).asnumpy(), atol=1e-6)
+    np.testing.assert_array_equal(decode.joints_of(net(picture), run), joints.asnumpy())
+    assert log_sigma.shape == joints.shape and len(flow) == 6
+    with mx.autograd.record():
+        found = loss(net(picture), joints.detach() + 0.1, mx.nd.ones_like(joints))
+    found.backward()
+    beside = net.beside._collect_params_with_prefix()
+    assert len(beside) == 8 and all(p.grad().abs().max().asscalar() > 0 for p in beside.values())
+
+
+def test_a_joint_score_is_the_same_with_deviations(tmp_path: Path) -> None:
+    run = replace(TINY, loss="joint-rle")
+    net, maps = made(run), build.maps_network(run)
+    net.save_parameters(str(tmp_path / "net"))
+    weights.load(maps, tmp_path / "net", CPU)
+    picture = images(run, 2)
+    joints, scores = build.scored_readout(run)(maps(picture))
+    np.testing.assert_allclose(joints, decode.joints_of(net(picture), run), atol=1e-6)
+    assert scores.shape == (2, JOINTS) and (scores >= 0).all() and (scores <= 1).all()
+
+
+def test_samples_and_a_symmetric_gradient_change_only_how_an_integral_is_trained(hybridize: bool) -> None:
+    """Beside the integral's own joints, loss in validation and parameters, each has a gradient of its own."""
+    found = {}
+    for changes in ({}, {"samples": 20}, {"gradient": "symmetric"}):
+        run = replace(TINY, **changes)
+        net, loss, picture = made(run), build.loss(run), images(run, 2)
+        if hybridize:
+            build.hybridize(net, run)
+        truth = mx.nd.full((2, JOINTS, 2), 0.3)
+        known = mx.nd.ones_like(truth)
+        validated = loss(net(picture), truth, known).asnumpy(), decode.joints_of(net(picture), run)
+        with mx.autograd.record():
+            trained = loss(net(picture), truth, known)
+        trained.backward()
+        names = list(net._collect_params_with_prefix())
+        found[str(changes)] = (names, *validated, net.head.final.bias.grad().asnumpy())
+    plain, *others = found.values()
+    for names, loss_of_joints, joints, slopes in others:
+        assert names == plain[0]
+        np.testing.assert_allclose(loss_of_joints, plain[1], rtol=1e-5)
+        np.testing.assert_allclose(joints, plain[2], atol=1e-6)
+        assert np.isfinite(slopes).all() and not np.allclose(slopes, plain[3], rtol=0.05, atol=0)
+
+
 def test_how_an_integral_is_read_is_the_runs(hybridize: bool) -> None:
     """Logits of b in the mean make n / C = e^-b, as long as they vary little."""
     def said(**changes: Any) -> Array:

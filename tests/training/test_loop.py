@@ -24,7 +24,7 @@ from integral_pose.datasets.batches import Batch, Batches
 from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.evaluate import TESTED, evaluate
-from integral_pose.methods import H1, I1, I_STAR, integral_of, on_human36m
+from integral_pose.methods import H1, I1, I_STAR, R1, integral_of, on_human36m
 from integral_pose.models import build, saved
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
@@ -236,11 +236,12 @@ def test_killed_around_a_checkpoint_it_ends_as_if_nothing_had_happened(
 @pytest.mark.parametrize("run", [
     on_human36m(I1, extra="mpii", backbone="resnet18"), integral_of(replace(H1, stages=2, backbone="resnet18")),
     integral_of(on_human36m(H1, backbone="coarse-to-fine", pretrained=False, stages=2)),
-], ids=["mixed", "two stages", "coarse to fine"])
+    replace(I_STAR, samples=2, backbone="resnet18"), replace(R1, loss="joint-rle", backbone="resnet18"),
+], ids=["mixed", "two stages", "coarse to fine", "samples", "flow"])
 def test_other_networks_and_data_resume_too(
     smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
-    """From a kill in the middle of their heat maps."""
+    """From a kill in the middle of their first half."""
     small = smoke(run)
     small = replace(small, start=replace(small.start, steps=4, validate_every=2), steps=2, validate_every=2)
     killed(monkeypatch, small, site(smoke_people, tmp_path / "killed"), write=1)

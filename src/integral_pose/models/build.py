@@ -16,6 +16,9 @@ from integral_pose.models import decode, float16, weights
 from integral_pose.run import Run
 from symbols.compensated import CompensatedIntegral
 from symbols.confidence import MassNear
+from symbols.descendants.likelihood import Deviations, ResidualLogLikelihood
+from symbols.descendants.sampling import SamplingArgmax
+from symbols.descendants.symmetric import SymmetricIntegral
 from symbols.heads import DeconvolutionHead, DirectHead
 from symbols.hourglass import CoarseToFine, Hourglass
 from symbols.integral import HeatVectors, Integral
@@ -42,7 +45,8 @@ PLACES = {"centre": 0.5, "index": 0.0}  # of a cell's coordinate within the cell
 def network(run: Run) -> OnPatches:
     """The run's network, not yet initialised; an hourglass or several stages give a list of each stage's output.
 
-    With a regulariser the list has the logits, which the regulariser needs, and the joints.
+    With a regulariser or samples the list has the logits, which these need, and the joints; with joint-rle it has what
+    `Deviations` gives, and the joints.
     """
     return _network(run, _readout)
 
@@ -61,10 +65,12 @@ def _network(run: Run, reader: Callable[[Run, int, int], Optional[HybridBlock]])
     if run.staged:
         return MultiStage(run.layers, run.width, run.stages, maps, readout, run.patch)
     trunk = ResNet(run.layers, run.width)
+    beside = Deviations(trunk.out_channels, joints) if run.loss == "joint-rle" else None
     if run.output == "direct":
-        return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch)
+        return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch, beside)
     head = DeconvolutionHead(trunk.out_channels, maps, run.upsamplings, round(256 * run.width))
-    return PoseNet(trunk, head, MapsBeside(readout) if readout and run.regulariser else readout, run.patch)
+    shown = MapsBeside(readout) if readout and (run.regulariser or run.samples) else readout
+    return PoseNet(trunk, head, shown, run.patch, beside)
 
 
 def _hourglass(
@@ -85,7 +91,10 @@ def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
         return HeatVectors(joints, run.cells, run.cells, depth) if run.on_vectors else None
     if run.compensated or run.compensated_test:
         return CompensatedIntegral(joints, run.cells, run.cells, depth)
-    return Integral(joints, run.cells, run.cells, depth, place=PLACES[run.read_grid or run.grid])
+    place = PLACES[run.read_grid or run.grid]
+    if run.gradient == "symmetric":
+        return SymmetricIntegral(joints, run.cells, run.cells, place=place)
+    return Integral(joints, run.cells, run.cells, depth, place=place)
 
 
 def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
@@ -118,7 +127,10 @@ def loss(run: Run) -> Any:
     A regulariser is added as the loss of one more stage, the first.
     """
     stages = [_loss(run, depth) for depth in run.depths]
-    if run.regulariser:
+    made: HybridBlock
+    if run.samples:
+        made = SamplingArgmax(run.cells, run.cells, run.samples, PLACES[run.grid])
+    elif run.regulariser:
         made = SumOverStages([_regulariser(run), *stages], [2, 2], [run.penalty, 1])
     else:
         made = SumOverStages(stages, [2 if depth == 1 else 3 for depth in run.depths]) if run.staged else stages[0]
@@ -134,6 +146,7 @@ def _loss(run: Run, depth: int) -> HybridBlock:
         "softmax-ce": lambda: SoftmaxCrossEntropy(cells, cells, depth),
         "disc-bce": lambda: DiscCrossEntropy(cells, cells, run.disc / REFERENCE_PATCH),
         "joint-l1": JointL1,
+        "joint-rle": ResidualLogLikelihood,
     }
     on_vectors: Dict[str, Callable[[], HybridBlock]] = {
         "gaussian-mse": lambda: HeatVectorMSE(cells, run.sigma),

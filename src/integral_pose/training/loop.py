@@ -208,6 +208,7 @@ class _Training:
         pending: List[Losses] = []
         for left, batch in zip(reversed(range(number)), batches):
             self.trainer.set_learning_rate(self.schedule.rate(self.run))
+            self._seed()
             pending.append(forward_backward(self.net, self.loss, batch, self.site.devices, self.scaled))
             self.site.crew.step(self.trainer, self.batches.people)
             self.schedule.step += 1
@@ -222,6 +223,12 @@ class _Training:
         self.losses += self._report(pending, bar)
         mean, self.losses = sum(self.losses) / len(self.losses), []
         return mean
+
+    def _seed(self) -> None:
+        """The random numbers of a loss that draws samples follow from the step too, so that it resumes to the bit."""
+        if self.run.samples:
+            numbers = np.random.SeedSequence([self.run.seed, self.schedule.step, self.site.crew.rank])
+            mx.random.seed(int(numbers.generate_state(1)[0] >> 1))  # 31 bits, as MXNet takes them
 
     def _is_due(self) -> bool:
         """Whether a checkpoint is due by time. Statistics of several processes are together at validations only."""
