@@ -169,7 +169,8 @@ def compiling(venv: Path) -> Iterator[None]:
 
 def install_extra(venv: Path, name: str) -> None:
     """Add what only some users need: "dev" for the tests and checks, "export" for ONNX."""
-    pip(venv, "install", "--no-deps", *locks(name))
+    # Of these packages too, pip would compile far more than is used: it takes two thirds of the time.
+    pip(venv, "install", "--no-deps", "--no-compile", *locks(name))
     (venv / f"ready-{name}").touch()
 
 

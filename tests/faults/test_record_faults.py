@@ -1,8 +1,8 @@
 """Ten thousand spoilt annotation records, over every reader, and other arrays: refused in one sentence, or read."""
 from __future__ import annotations
 
-import copy
 import json
+import pickle
 import random
 import signal
 from pathlib import Path
@@ -224,7 +224,7 @@ READERS: Dict[str, Reader] = {
 
 def spoilt(content: Any, rng: random.Random) -> Any:
     """A copy with one or two values somewhere in it replaced, left out, doubled or added."""
-    content = copy.deepcopy(content)
+    content = copied(content)
     for _ in range(rng.randint(1, 2)):
         inside = content
         while True:
@@ -238,15 +238,20 @@ def spoilt(content: Any, rng: random.Random) -> Any:
     return content
 
 
+def copied(value: Any) -> Any:
+    """A deep copy, by pickle: `copy` takes five times as long."""
+    return pickle.loads(pickle.dumps(value)) if isinstance(value, (list, dict)) else value
+
+
 def _change(inside: Any, key: Any, rng: random.Random) -> None:
-    junk = copy.deepcopy(rng.choice(JUNK))
+    junk = copied(rng.choice(JUNK))
     action = rng.randrange(5)
     if action == 0:
         del inside[key]
     elif action == 1 and isinstance(inside, list):
         inside.insert(key, junk)
     elif action == 2 and isinstance(inside, list):
-        inside.insert(key, copy.deepcopy(inside[key]))
+        inside.insert(key, copied(inside[key]))
     else:
         inside[key] = junk
 
@@ -275,6 +280,7 @@ def test_a_spoilt_record_is_refused_in_one_sentence_or_read_cleanly(name: str, t
     good, path, refused = reader.good(tmp_path), tmp_path / reader.path, 0
     for _ in range(reader.count):
         content = spoilt(good, rng)
+        path.unlink(missing_ok=True)  # ext4 waits for the disk where a file is overwritten
         path.write_text(reader.write(content), encoding="utf-8", errors="surrogatepass")
         try:
             reader.read(tmp_path)

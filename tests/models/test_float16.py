@@ -1,4 +1,4 @@
-"""Float16: what can be seen of it without a GPU, each in a process of its own, as MXNet goes over to it for good."""
+"""Float16: what can be seen of it without a GPU, in one process of its own, as MXNet goes over to it for good."""
 from __future__ import annotations
 
 import os
@@ -6,14 +6,46 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).resolve().parents[2]
 
-TYPES = """
-import integral_pose, json
-from dataclasses import replace
+PLAIN = """
+import integral_pose
 import mxnet as mx, numpy as np
+from mxnet import gluon
+from integral_pose.models import float16
+from integral_pose.datasets.batches import Batch
+from integral_pose.training.loop import forward_backward
+
+class Scale(gluon.HybridBlock):  # no operator that is computed in float16, which this stack cannot on a CPU
+    def __init__(self):
+        super().__init__()
+        self.scale = self.params.get("scale", shape=(1, 3, 2), init="ones")
+    def hybrid_forward(self, F, x, scale):
+        return F.broadcast_mul(x, scale)
+
+def squares(output, joints, weights):
+    return mx.nd.sum(mx.nd.square(output - joints), axis=(1, 2))
+
+def trained(half, poison=False):
+    net, rng = Scale(), np.random.default_rng(0)
+    net.initialize()
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.01}, update_on_kvstore=False)
+    scaled = float16.scaling(trainer) if half else list
+    for step in range(6):
+        images, joints = rng.random((2, 5, 3, 2), np.float32)
+        if poison and step == 3:
+            joints[0] = np.inf
+        batch = Batch(images, joints, np.ones_like(joints))
+        forward_backward(net, squares, batch, [mx.cpu()], scaled)
+        gradient = float(net.scale.grad().asnumpy().max())
+        trainer.step(5)
+    return net.scale.data().asnumpy(), gradient
+
+plain, small = trained(half=False)
+"""
+
+TYPES = """
+from dataclasses import replace
 from integral_pose.methods import H1, H2, H3, I_STAR, R1, on_human36m
 from integral_pose.models import build, decode
 from integral_pose.profiles import smoke
@@ -36,40 +68,7 @@ for run in (R1, H1, H2, H3, I_STAR, replace(I_STAR, stages=2), on_human36m(H1), 
     assert run.output != "integral" or joints_or_maps is np.float32, run
 """
 
-STEPS = """
-import integral_pose
-import mxnet as mx, numpy as np
-from mxnet import gluon
-from integral_pose.models import float16
-from integral_pose.datasets.batches import Batch
-from integral_pose.training.loop import forward_backward
-
-class Scale(gluon.HybridBlock):  # no operator that is computed in float16, which this stack cannot on a CPU
-    def __init__(self):
-        super().__init__()
-        self.scale = self.params.get("scale", shape=(1, 3, 2), init="ones")
-    def hybrid_forward(self, F, x, scale):
-        return F.broadcast_mul(x, scale)
-
-def loss(output, joints, weights):
-    return mx.nd.sum(mx.nd.square(output - joints), axis=(1, 2))
-
-def trained(half, poison=False):
-    net, rng = Scale(), np.random.default_rng(0)
-    net.initialize()
-    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": 0.01}, update_on_kvstore=False)
-    scaled = float16.scaling(trainer) if half else list
-    for step in range(6):
-        images, joints = rng.random((2, 5, 3, 2), np.float32)
-        if poison and step == 3:
-            joints[0] = np.inf
-        batch = Batch(images, joints, np.ones_like(joints))
-        forward_backward(net, loss, batch, [mx.cpu()], scaled)
-        gradient = float(net.scale.grad().asnumpy().max())
-        trainer.step(5)
-    return net.scale.data().asnumpy(), gradient
-
-plain, small = trained(half=False)
+SCALES = """
 float16.choose(half=True)
 float16.choose(half=True)
 half, large = trained(half=True)
@@ -84,13 +83,12 @@ except integral_pose.errors.InputError as error:
 """
 
 
-@pytest.mark.parametrize("code", [TYPES, STEPS], ids=["types", "steps"])
-def test_in_a_process_of_its_own(code: str) -> None:
+def test_in_a_process_of_its_own() -> None:
     """Types: convolutions are in float16, parameters, integrals and losses in float32, in every kind of network.
 
     Steps: losses are multiplied and gradients divided again, a step that overflows is left out, and no run of float32
-    follows.
+    follows. The types come first: it is their networks that choose float16.
     """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "PYTHONPATH": "src:."},
-                          capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", PLAIN + TYPES + SCALES], cwd=ROOT, capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": "src:."})
     assert done.returncode == 0, done.stderr
