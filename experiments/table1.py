@@ -3,7 +3,7 @@
     make table1                                        synthetic people, minutes
     make table1 PROFILE=paper DATA=/data GPUS=0,1,2,3  the paper's experiment on MPII
 
-`results/quick/table1-claims.csv` says which claims hold in the quick profile.
+Which of these claims are held, undecided or not held on our numbers is in `results/PROFILE/table1-claims.csv`.
 """
 from __future__ import annotations
 

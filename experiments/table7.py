@@ -1,6 +1,6 @@
 """Table 7: heat maps, direct regression and integral regression on Human3.6M, without and with 2D people of MPII.
 
-Expected in the quick profile: `results/quick/table7-claims.csv` says which claims hold.
+Which of these claims are held, undecided or not held on our numbers is in `results/PROFILE/table7-claims.csv`.
 """
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from itertools import product
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from integral_pose.run import Run
 
@@ -113,13 +114,20 @@ class Claim:
     """A sentence of the paper as margins, all of which must be positive for it to hold.
 
     `quote` is the paper's sentence, where it has one. `in_paper` is False for sentences that the paper's own numbers
-    contradict, None for those of which it prints no numbers.
+    contradict, None for those of which it prints no numbers. `presumes` is what the claim takes for granted, and what
+    networks that were trained for too short a time may not show: see `loses_less`.
     """
 
     text: str
     parts: Tuple[Margin, ...]
     quote: str = ""
     in_paper: Optional[bool] = True
+    presumes: Optional[Margin] = None
+
+    @property
+    def of_paper(self) -> bool:
+        """Whether it is a sentence of the paper that its own numbers bear out; the others are counted apart."""
+        return bool(self.quote) and self.in_paper is True
 
     @property
     def rows(self) -> Tuple[str, ...]:
@@ -175,6 +183,41 @@ class Table:
         return found.numbers(self.columns.index(column))[names.index(metric)]
 
 
+def read_by_dark(table: Table) -> Optional[Table]:
+    """Its 2D heat maps read by DARK, beside the integrals that start from them: what a better decoder leaves of a lead.
+
+    No network is trained for it. None if the table has no such pair, or reads by DARK itself, or tests one network in
+    several ways, as Table 6's stages do.
+    """
+    if any(run.decoder == "dark" for row in table.rows for run in row.runs):
+        return None
+    paired: Dict[str, Tuple[Row, Row]] = {}
+    for heat_map, integral in product(table.rows, table.rows):
+        if _starts_from(integral, heat_map):
+            paired.setdefault(heat_map.name, (heat_map, integral))
+    if not paired:
+        return None
+    metrics = PCKH if table.metrics[0].measure == "PCKh" else table.metrics
+    overall = AUC if AUC in metrics else metrics[0]
+    named = [(Row(f"{h.name}, DARK", tuple(replace(run, decoder="dark") for run in h.runs)), h, i)
+             for h, i in paired.values()]
+    return Table(
+        name=f"{table.name}-dark", caption=f"Heat maps read by DARK; {table.caption}", columns=table.columns,
+        rows=tuple(replace(row, paper="") for rows in named for row in rows), metrics=metrics,
+        claims=tuple(beats(i.name, dark.name, overall, columns=(column,), in_paper=None,
+                           where=f"with {column}" if len(table.columns) > 1 else "")
+                     for dark, _, i in named for column in table.columns),
+    )
+
+
+def _starts_from(integral: Row, heat_map: Row) -> bool:
+    """Whether an integral starts in each column from 2D Gaussian heat maps, of which each column has its own."""
+    starts = [run.start.training if run.start and run.output == "integral" else None for run in integral.runs]
+    trained = [run.training for run in heat_map.runs]
+    flat = all(run.loss == "gaussian-mse" and run.coordinates == 2 for run in heat_map.runs)
+    return bool(trained) and flat and starts == trained and len({run.key for run in trained}) == len(trained)
+
+
 def lead(better: str, worse: str, metric: Metric, column: str = "", other: str = "") -> Margin:
     """By how much one row is better than another: in a column, or each in its own, or in every column."""
     return Margin((Term(metric.sign, better, metric, column), Term(-metric.sign, worse, metric, other or column)))
@@ -212,11 +255,15 @@ def loses_less(
     robust: str, other: str, metric: Metric, large: str, small: str, when: str, quote: str = "",
     in_paper: Optional[bool] = True,
 ) -> Claim:
-    """That a row loses less than another from one column to the next, which is what happens `when`."""
+    """That a row loses less than another from one column to the next, which is what happens `when`.
+
+    It presumes that the row loses anything at all. Where it gains, the larger network was not trained for long enough,
+    and the margin is not about robustness.
+    """
     name = metric.name if metric.unit == "%" else ""
     text = " ".join(filter(None, [robust, "loses less", name, "than", other, "when", when]))
     lost = lead(other, other, metric, large, small) - lead(robust, robust, metric, large, small)
-    return Claim(text, (lost,), quote, in_paper)
+    return Claim(text, (lost,), quote, in_paper, lead(robust, robust, metric, large, small))
 
 
 def _listed(names: Names) -> Sequence[str]:

@@ -25,6 +25,7 @@ from integral_pose.tables import (
     lead,
     loses_less,
     ordered,
+    read_by_dark,
 )
 
 FOLDER = Path(__file__).resolve().parents[2] / "experiments"
@@ -137,6 +138,32 @@ def test_a_claim_without_numbers_of_the_papers_is_of_what_it_does_not_print(tabl
             assert len(claim.margins(value)) > 0
 
 
+DARK = {name: dark for name, table in TABLES.items() for dark in [read_by_dark(table)] if dark}
+
+
+def test_every_2d_table_with_a_heat_map_and_its_integral_is_read_by_dark() -> None:
+    assert set(DARK) == {"table1", "table2", "table3", "table4", "table5", "table6", "figure2"}
+    assert [row.name for row in DARK["table1"].rows] == ["H1, DARK", "H1", "I1"]
+    assert {row.name for row in DARK["table5"].rows} >= {"HG-H1, DARK", "HG-H1", "HG-I1"}
+
+
+@pytest.mark.parametrize("name, dark", DARK.items())
+def test_reading_by_dark_trains_nothing_new(name: str, dark: Table) -> None:
+    trained = {run.training.key for row in TABLES[name].rows for run in row.runs}
+    assert {run.training.key for row in dark.rows for run in row.runs} <= trained
+    assert [run.decoder for run in dark.rows[0].runs] == ["dark"] * len(dark.columns)
+    assert read_by_dark(dark) is None and len(dark.claims) == len(dark.columns) * len(dark.rows) / 3
+    assert all(claim.in_paper is None and len(claim.parts) == 1 for claim in dark.claims)
+
+
+def test_sentences_of_the_paper_are_told_from_what_was_added() -> None:
+    claims = {claim.text: claim for table in TABLES.values() for claim in table.claims}
+    assert claims["I1 > H1 at every resolution in @0.1, AUC"].of_paper
+    assert not claims["larger images and maps are better in every metric"].of_paper  # its own numbers contradict it
+    assert not claims["H1 > I1 in AP50"].of_paper  # no sentence
+    assert not any(claim.of_paper for name in TABLES if name.startswith("beyond") for claim in TABLES[name].claims)
+
+
 TINY = Table(
     "tiny", "", ("left", "right"), (Row("A", (), "1/2/3 4/5/6"), Row("B", (), "0.5/1/1.5 7/8/9"), Row("C", ()))
 )
@@ -175,6 +202,7 @@ def test_margins_add_up_as_on_paper() -> None:
 def test_columns_are_ordered_and_losses_compared() -> None:
     assert margins(ordered("", ("right", "left"), ("A", "B"), AT_05)) == [3, 6.5]
     assert margins(loses_less("A", "B", AT_05, "left", "right", "it halves")) == [(0.5 - 7) - (1 - 4)]
+    assert loses_less("A", "B", AT_05, "left", "right", "").presumes == lead("A", "A", AT_05, "left", "right")
     assert loses_less("A", "B", MPJPE, "left", "right", "it halves").text == "A loses less than B when it halves"
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Callable
+from typing import Callable, List, Sequence
 
 import numpy as np
 import pytest
@@ -67,6 +67,28 @@ def test_a_damaged_log_is_named(tmp_path: Path) -> None:
     log.write_text(log.read_text()[:-2])
     with pytest.raises(InputError, match=rf"{H1.key}/log.csv, line 5.*Move it away"):
         curves.write_training([("H1", "b", H1)], folder(tmp_path), tmp_path / "t.csv")
+
+
+def validations(losses: Sequence[float], seed: int = 0, phase: int = 2, every: int = 10) -> List[curves.Validation]:
+    return [curves.Validation("I1", "b", seed, phase, "k", every * i, 9.0, loss, 5.0)
+            for i, loss in enumerate(losses, start=1)]
+
+
+def test_the_end_of_a_curve_is_the_last_fifth_of_its_last_phase() -> None:
+    given = [*validations([1, 2, 3, 4], phase=1), *validations([10, 8, 6, 4, 3])]
+    (ending,) = curves.endings(given)
+    assert (ending.steps, ending.before, ending.after) == (50, 4, 3) and ending.change == pytest.approx(-25)
+    (between,) = curves.endings(validations([10, 8, 6, 4]))  # 32 of 40 steps, between two validations
+    assert between.before == pytest.approx(5.6)
+    assert curves.endings(validations([10])) == []
+
+
+def test_how_far_networks_are_from_converged_is_written_for_each_seed(tmp_path: Path) -> None:
+    found = curves.endings([*validations([10, 10, 10, 10, 8]), *validations([5, 5, 5, 5, 5.5], seed=1)])
+    assert curves.changes(found) == pytest.approx({("I1", "b"): (-20 + 10) / 2})
+    curves.write_endings(found, tmp_path / "c.csv")
+    lines = csv_files.read(tmp_path / "c.csv", {"seed": int, "steps": int, "change_percent": float}, "")
+    assert [tuple(line.values()) for line in lines] == [(0, 50, -20.0), (1, 50, 10.0)]
 
 
 def test_pckh_is_the_mean_over_seeds_at_every_threshold(tmp_path: Path) -> None:

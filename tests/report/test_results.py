@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 import numpy as np
 import pytest
@@ -13,8 +13,9 @@ from integral_pose.errors import InputError
 from integral_pose.metrics import mpjpe, pckh
 from integral_pose.metrics.estimates import tallies
 from integral_pose.profiles import PROFILES, judges
-from integral_pose.report import results
+from integral_pose.report import results, verdicts
 from integral_pose.report.results import Cost, Evidence, Measured
+from integral_pose.report.verdicts import Verdict
 from integral_pose.storage import array_files
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED, Metric, Table
 
@@ -82,10 +83,30 @@ def test_claims_hold_or_not_by_their_smallest_margin() -> None:
     assert len(found) == len(table1.TABLE.claims)
     verdict = found["I1 > H1 in @0.1, AUC"]
     margins = [given.value("I1", COLUMN, m) - given.value("H1", COLUMN, m) for m in ("@0.1", "AUC")]
-    assert verdict.held and verdict.margin == pytest.approx(min(margins))
+    assert verdict.outcome == "held" and verdict.margin == pytest.approx(min(margins))
     assert verdict.low < verdict.margin < verdict.high
     worse = measured(table1.TABLE, {**ERRORS, "I1": 0.9})
-    assert not {v.claim.text: v for v in results.verdicts(worse)}["I1 > H1 in @0.1, AUC"].held
+    assert {v.claim.text: v for v in results.verdicts(worse)}["I1 > H1 in @0.1, AUC"].outcome == "not held"
+
+
+def test_each_seed_has_its_own_margin() -> None:
+    given = measured(table1.TABLE, ERRORS, seeds=3)
+    alone = [Measured(table1.TABLE, {where: [seeds[s]] for where, seeds in given.evidence.items()}) for s in range(3)]
+    for verdict, *of_seeds in zip(results.verdicts(given), *map(results.verdicts, alone)):
+        assert verdict.seeds == pytest.approx([v.margin for v in of_seeds])
+        assert all(v.seeds == pytest.approx([v.margin]) for v in of_seeds)
+
+
+@pytest.mark.parametrize("margin, low, high, seeds, outcome", [
+    (2, 1, 3, (1, 2, 3), "held"), (2, 1, 3, (), "held"), (-2, -3, -1, (-1, -2), "not held"),
+    (2, -1, 4, (2,), "undecided"), (-2, -4, 1, (-2,), "undecided"), (2, 0, 3, (2,), "undecided"),
+    (2, 1, 3, (1, -0.1, 5), "undecided"), (-2, -3, -1, (-5, 1), "undecided"),
+    (0.1, -2, -1, (0.1,), "undecided"),  # of many close margins the smallest lies lower in each resampling
+    (float("nan"), 1, 2, (1,), "undecided"),
+])
+def test_there_are_three_outcomes(margin: float, low: float, high: float, seeds: Tuple[float, ...], outcome: str
+                                  ) -> None:
+    assert Verdict(table1.TABLE.claims[0], margin, low, high, seeds).outcome == outcome
 
 
 def test_claims_of_rows_that_were_not_measured_are_left_out() -> None:
@@ -115,13 +136,11 @@ def lines(path: Path) -> List[Dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-def test_networks_that_are_hardly_trained_judge_no_claim(tmp_path: Path) -> None:
+def test_networks_that_are_hardly_trained_judge_no_claim() -> None:
     given = Measured(table1.TABLE, {(row, COLUMN): [evidence(error)] for row, error in ERRORS.items()}, judged=False)
     assert results.verdicts(given) == []
     printed = results.render(given, [])
     assert "No claim is judged" in printed and "held" not in printed
-    results.write_claims(given, tmp_path / "claims.csv")
-    assert lines(tmp_path / "claims.csv") == []
     assert [profile for profile in PROFILES if not judges(profile)] == ["smoke"]
 
 
@@ -141,11 +160,26 @@ def test_the_csv_is_tidy_and_signed(tmp_path: Path) -> None:
     }
 
 
-def test_claims_are_written(tmp_path: Path) -> None:
-    results.write_claims(measured(table1.TABLE, ERRORS), tmp_path / "claims.csv")
+def test_claims_are_written_and_read_back(tmp_path: Path) -> None:
+    given = results.verdicts(measured(table1.TABLE, ERRORS, seeds=2))
+    verdicts.write(table1.TABLE, [(v, "a note" if v is given[0] else "") for v in given], tmp_path / "claims.csv")
     found = lines(tmp_path / "claims.csv")
     assert [line["claim"] for line in found] == [claim.text for claim in table1.TABLE.claims]
-    assert {line["held"] for line in found} <= {"True", "False"}
+    assert [line["verdict"] for line in found] == [v.outcome for v in given]
+    assert [line["paper_sentence"] for line in found] == [str(claim.of_paper) for claim in table1.TABLE.claims]
+    assert found[0]["note"] == "a note" and {line["note"] for line in found[1:]} == {""}
+    again = verdicts.read(table1.TABLE, tmp_path / "claims.csv", "")
+    for one, other in zip(given, again):
+        assert other.claim is one.claim and other.seeds == pytest.approx(one.seeds, abs=0.005)
+        assert (other.margin, other.low, other.high) == pytest.approx((one.margin, one.low, one.high), abs=0.005)
+
+
+def test_claims_without_each_seeds_margin_are_read(tmp_path: Path) -> None:
+    """Of files that an earlier version wrote."""
+    claim = table1.TABLE.claims[0]
+    (tmp_path / "claims.csv").write_text(f'claim,held,margin,low,high\n"{claim.text}",True,1,-0.5,2\n')
+    (found,) = verdicts.read(table1.TABLE, tmp_path / "claims.csv", "")
+    assert found == Verdict(claim, 1, -0.5, 2) and found.outcome == "undecided"
 
 
 def test_the_report_has_ours_below_the_papers() -> None:
@@ -207,8 +241,8 @@ def test_less_is_better_in_millimetres() -> None:
     errors = {"R1": 90.0, "H1": 80.0, "H2": 70.0, "I*": 40.0, "I1": 50.0, "I2": 60.0}
     cells = {(row, column): [in_3d(error)] for row, error in errors.items() for column in table7.COLUMNS}
     held = {v.claim.text: v for v in results.verdicts(Measured(table7.TABLE, cells))}
-    assert held["I1 < H1 in Strategy 1"].held and held["I* is the best in Strategy 2"].held
-    assert not held["I2 is the best in Strategy 1"].held
+    assert held["I1 < H1 in Strategy 1"].outcome == held["I* is the best in Strategy 2"].outcome == "held"
+    assert held["I2 is the best in Strategy 1"].outcome == "not held"
     verdict = held["I1 < H1 in Strategy 1"]
     mean = in_3d(1).arrays["MPJPE"].mean()
     assert verdict.margin == pytest.approx(30 * mean) and 0 < verdict.low < verdict.margin < verdict.high

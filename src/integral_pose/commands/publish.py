@@ -10,7 +10,7 @@ from integral_pose.evaluation.evaluate import outcome_file
 from integral_pose.evaluation.submission import can_submit, submission
 from integral_pose.metrics import flops
 from integral_pose.models import build
-from integral_pose.report import curves, pictures, results
+from integral_pose.report import curves, pictures, results, text, verdicts
 from integral_pose.report.results import Evidence, Measured
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
@@ -19,17 +19,11 @@ from integral_pose.tables import Table
 
 def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path, judged: bool) -> None:
     """Publishes all that has been evaluated, now or before; with verdicts on the claims if they are `judged`."""
-    evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
-    for cell in cells:
-        path = outcome_file(cell.run, site)
-        if path.exists():
-            evidence[cell.row, cell.column].append(Evidence.read(path))
-    measured = Measured(table, evidence, judged)
+    measured = _measured(table, cells, site, judged)
     costs = [_cost(run) for run in table.rows[0].runs] if table.costs else []
     results.write_csv(measured, costs, folder / f"{table.name}.csv")
-    if table.claims:
-        results.write_claims(measured, folder / f"{table.name}-claims.csv")
-    _write_curves(measured, cells, site, folder)
+    changes = _write_curves(measured, cells, site, folder)
+    _write_claims(measured, changes, folder)
     print(results.render(measured, costs))
     picture = _draw(measured, cells[0].run, site, folder)
     print(f"\n{folder / table.name}.csv has these numbers with their signatures, {picture} the figure.")
@@ -37,14 +31,50 @@ def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path, judge
         print(_submissions(cells, site))
 
 
-def _write_curves(measured: Measured, cells: Sequence[Cell], site: Site, folder: Path) -> None:
-    """The training curves of the evaluated runs, and PCKh at every threshold, for the report."""
+def publish_dark(table: Table, cells: Sequence[Cell], site: Site, folder: Path, judged: bool) -> None:
+    """Publishes heat maps read by DARK beside the integrals, as `read_by_dark` has them, if they are evaluated."""
+    rows = {row.name for row in table.rows}
+    done = {cell.row for cell in cells if outcome_file(cell.run, site).exists()}
+    if done != rows:
+        return
+    measured = _measured(table, cells, site, judged)
+    results.write_csv(measured, [], folder / f"{table.name}.csv")
+    _write_claims(measured, {}, folder)
+    print(results.render(measured, []))
+
+
+def _measured(table: Table, cells: Sequence[Cell], site: Site, judged: bool) -> Measured:
+    evidence: Dict[Tuple[str, str], List[Evidence]] = defaultdict(list)
+    for cell in cells:
+        path = outcome_file(cell.run, site)
+        if path.exists():
+            evidence[cell.row, cell.column].append(Evidence.read(path))
+    return Measured(table, evidence, judged)
+
+
+def _write_claims(measured: Measured, changes: Dict[Tuple[str, str], float], folder: Path) -> None:
+    table = measured.table
+    if table.claims:
+        found = [(v, text.note(table, v.claim, measured.value, changes)) for v in results.verdicts(measured)]
+        verdicts.write(table, found, folder / f"{table.name}-claims.csv")
+
+
+def _write_curves(
+    measured: Measured, cells: Sequence[Cell], site: Site, folder: Path
+) -> Dict[Tuple[str, str], float]:
+    """The training curves of the evaluated runs, and PCKh at every threshold, for the report.
+
+    Returns:
+        how far the networks are from converged, as `curves.changes` gives it.
+    """
     name, done = measured.table.name, [cell for cell in cells if (cell.row, cell.column) in measured.evidence]
     logs = ((cell.row, cell.column, cell.run) for cell in done)
-    curves.write_training(logs, site.folder, folder / f"{name}-training.csv")
+    endings = curves.endings(curves.write_training(logs, site.folder, folder / f"{name}-training.csv"))
+    curves.write_endings(endings, folder / f"{name}-convergence.csv")
     if measured.table.metrics[0].measure == "PCKh":
         distances = {where: [e.arrays["distances"] for e in seeds] for where, seeds in measured.evidence.items()}
         curves.write_pckh(distances, folder / f"{name}-curves.csv")
+    return curves.changes(endings)
 
 
 def _submissions(cells: Sequence[Cell], site: Site) -> str:

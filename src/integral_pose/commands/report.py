@@ -16,7 +16,7 @@ from integral_pose.storage.atomic import replacing
 from integral_pose.tables import Table
 
 ROOT = Path(__file__).resolve().parents[3]
-DEFAULT = "quick"  # profile
+DEFAULT, PHOTOS = "quick", "photos"  # profiles
 COMMITTED = ROOT / "results" / "quick"  # what RESULTS.md of the checkout is about
 
 DEVIATIONS = Path(page.__file__).with_name("deviations.md")  # a link to that of docs/
@@ -38,16 +38,22 @@ def report(results: Path, profile: str, out: Optional[Path] = None) -> List[Path
     """
     folder = results / profile
     out = out or results / "report" / ("" if profile == DEFAULT else profile)
-    found = [numbers.read(table, folder, judges(profile)) for table in tables()]
+    found = [numbers.read(table, folder, judges(profile), profile) for table in tables()]
     if not any(table.measured for table in found):
         raise InputError(f"{folder}: contains no CSV file of a table. `make table1` writes one, `make tables` all.")
     markdown = ROOT / "RESULTS.md" if folder.resolve() == COMMITTED else out / "RESULTS.md"
     html = out / "index.html"
-    deviations = DEVIATIONS.read_text(encoding="utf-8")
-    for path, content in ((markdown, page.markdown(found, profile)), (html, page.html(found, profile, deviations))):
+    deviations, photos = DEVIATIONS.read_text(encoding="utf-8"), _photos(results, profile)
+    for path, content in ((markdown, page.markdown(found, profile, photos)),
+                          (html, page.html(found, profile, deviations, photos))):
         with replacing(path) as draft:
             draft.write_text(content, encoding="utf-8")
     return [markdown, html]
+
+
+def _photos(results: Path, profile: str) -> List[numbers.Numbers]:
+    """The tables on photographs, which stand beside those of the default profile."""
+    return [numbers.read(table, results / PHOTOS, True, PHOTOS) for table in tables() if profile == DEFAULT]
 
 
 def tables() -> List[Table]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from integral_pose import distributed
 from integral_pose.commands.console import CORES, told
-from integral_pose.commands.publish import publish
+from integral_pose.commands.publish import publish, publish_dark
 from integral_pose.datasets import loader
 from integral_pose.errors import Busy, InputError
 from integral_pose.evaluation import progress
@@ -30,7 +30,7 @@ from integral_pose.run_folder import Site
 from integral_pose.storage import image_paths, processes
 from integral_pose.storage.atomic import demand_writable
 from integral_pose.synthetic import folder
-from integral_pose.tables import Table
+from integral_pose.tables import Table, read_by_dark
 from integral_pose.training.loop import train
 
 DATA = Path("data")  # unless the user names another folder
@@ -67,7 +67,10 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
     if options.status:
         print(progress.status(table.name, cells, site, _jobs(options, cells, site.crew.size > 1) or 1))
         return
-    wanted = site.crew.first(lambda: [cell for cell in cells if cell.row in asked and not cell.is_finished(site)])
+    dark = None if "decoder" in changes else read_by_dark(table)
+    by_dark = list(cells_of(dark, options.profile, options.seeds, options.amp, changes)) if dark else []
+    needed = [*(cell for cell in cells if cell.row in asked), *_beside(cells, by_dark, asked)]
+    wanted = site.crew.first(lambda: [cell for cell in needed if not cell.is_finished(site)])
     if wanted:
         site.crew.first(lambda: demand_writable(site.runs, "--runs"))
         site.crew.first(lambda: _check(wanted, site))
@@ -79,6 +82,15 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
             _work(work, site)
     if site.crew.leads:
         publish(table, cells, site, results, judges(options.profile))
+        if dark:
+            publish_dark(dark, by_dark, site, results, judges(options.profile))
+
+
+def _beside(cells: Sequence[Cell], by_dark: Sequence[Cell], asked: Sequence[str]) -> List[Cell]:
+    """Cells that only test once more what a row that was asked for has trained."""
+    trained = {cell.run.training.key for cell in cells if cell.row in asked}
+    own = {cell.row for cell in cells}
+    return [cell for cell in by_dark if cell.row not in own and cell.run.training.key in trained]
 
 
 def _check(cells: Sequence[Cell], site: Site) -> None:

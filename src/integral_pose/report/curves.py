@@ -11,6 +11,8 @@ from integral_pose.metrics import pckh
 from integral_pose.run import Run
 from integral_pose.storage import csv_files
 
+LAST = 0.2  # of the steps: where a curve's end begins
+LEARNING = 1.0  # percent that the held-out loss still falls in this part, at which a network counts as still learning
 LOG = "log.csv"  # in a run's folder
 MOST_LINES = 40  # of a run's log that are kept
 Where = Tuple[str, str]  # row and column
@@ -30,6 +32,23 @@ class Validation(NamedTuple):
     validation_error_px: float  # mean over held-out people's joints, patch px
 
 
+class Ending(NamedTuple):
+    """The end of a network's last phase: how far its held-out loss still changed there."""
+
+    row: str
+    column: str
+    seed: int
+    key: str
+    steps: int  # of the phase
+    before: float  # held-out loss where the last fifth of the steps begins, interpolated between validations
+    after: float  # at the end
+
+    @property
+    def change(self) -> float:
+        """Percent over the last fifth of the steps: negative while the loss falls, near 0 where it stands still."""
+        return 100 * (self.after / self.before - 1)
+
+
 class Point(NamedTuple):
     """PCKh within one threshold, the mean over the seeds."""
 
@@ -47,18 +66,24 @@ LOGGED: csv_files.Kinds = {name: VALIDATION[name] for name in Validation._fields
 POINT: csv_files.Kinds = {"row": str, "column": str, "threshold": float, "pckh": float}
 
 
-def write_training(cells: Iterable[Tuple[str, str, Run]], folder: Callable[[Run], Path], path: Path) -> None:
+def write_training(
+    cells: Iterable[Tuple[str, str, Run]], folder: Callable[[Run], Path], path: Path
+) -> List[Validation]:
     """Puts the logs of runs, and of what they start from, into one file; a run without a log is left out.
 
     Args:
         cells: row, column and run of each.
         folder: where a run's files are.
 
+    Returns:
+        the lines of the file.
+
     Raises:
         InputError: a log is damaged.
     """
     found = [line for row, column, run in cells for line in _logged(row, column, run, folder)]
     csv_files.write(path, tuple(VALIDATION), ([*v[:6], *(f"{number:.5g}" for number in v[6:])] for v in found))
+    return found
 
 
 def _logged(row: str, column: str, run: Run, folder: Callable[[Run], Path]) -> Iterator[Validation]:
@@ -83,6 +108,38 @@ def read_training(path: Path, remedy: str) -> List[Validation]:
         InputError: the file is damaged.
     """
     return [Validation(*line.values()) for line in csv_files.read(path, VALIDATION, remedy)]
+
+
+def endings(validations: Iterable[Validation]) -> List[Ending]:
+    """The end of each network's training; those that were validated fewer than twice in their last phase are left out.
+
+    Only the last phase counts: phases have different losses.
+    """
+    phases: Dict[Tuple[str, str, int], Dict[int, List[Validation]]] = {}
+    for v in validations:
+        phases.setdefault((v.row, v.column, v.seed), {}).setdefault(v.phase, []).append(v)
+    last = (of_run[max(of_run)] for of_run in phases.values())
+    return [_ending(course) for course in last if len(course) > 1]
+
+
+def _ending(course: Sequence[Validation]) -> Ending:
+    end = course[-1]
+    before = np.interp((1 - LAST) * end.step, [v.step for v in course], [v.validation_loss for v in course])
+    return Ending(end.row, end.column, end.seed, end.key, end.step, float(before), end.validation_loss)
+
+
+def changes(found: Iterable[Ending]) -> Dict[Where, float]:
+    """The mean over the seeds of each row and column's change at its end, percent."""
+    cells: Dict[Where, List[float]] = {}
+    for ending in found:
+        cells.setdefault((ending.row, ending.column), []).append(ending.change)
+    return {where: float(np.mean(of_seeds)) for where, of_seeds in cells.items()}
+
+
+def write_endings(found: Iterable[Ending], path: Path) -> None:
+    """One line a network: how far it is from converged."""
+    header = ("row", "column", "seed", "run_key", "steps", "held_out_loss_before", "held_out_loss", "change_percent")
+    csv_files.write(path, header, ((*e[:5], f"{e.before:.5g}", f"{e.after:.5g}", f"{e.change:.2f}") for e in found))
 
 
 def write_pckh(distances: Mapping[Where, Sequence[Array]], path: Path) -> None:

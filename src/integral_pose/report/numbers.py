@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from integral_pose.errors import InputError
-from integral_pose.report import curves
+from integral_pose.report import curves, verdicts
 from integral_pose.report.layout import Cost
+from integral_pose.report.verdicts import Verdict
 from integral_pose.storage import csv_files
-from integral_pose.tables import Claim, Metric, Table
+from integral_pose.tables import Claim, Metric, Table, read_by_dark
 
 Where = Tuple[str, str, str]  # row, column, metric
 TITLES = {"table": "Table", "figure": "Figure"}
@@ -24,9 +25,6 @@ def _optional(text: str) -> Optional[float]:
 NUMBER: csv_files.Kinds = {
     "row": str, "column": str, "metric": str, "ours": _optional, "low": _optional, "high": _optional, "seeds": str,
     "data": str, "protocol": str, "run_key": str, "commit": str,
-}
-VERDICT: csv_files.Kinds = {
-    "claim": str, "held": {"True": True, "False": False}.__getitem__, "margin": float, "low": float, "high": float,
 }
 
 
@@ -43,16 +41,6 @@ class Number(NamedTuple):
     commit: str
 
 
-class PublishedVerdict(NamedTuple):
-    """A claim on our numbers: whether it held, and by how much."""
-
-    claim: Claim
-    held: bool
-    margin: float
-    low: float
-    high: float
-
-
 @dataclass(frozen=True)
 class Numbers:
     """A table and all that was measured of it; nothing at all if it was not trained.
@@ -63,11 +51,13 @@ class Numbers:
     table: Table
     measured: Dict[Where, Number] = field(default_factory=dict)
     costs: Sequence[Cost] = ()
-    verdicts: Sequence[PublishedVerdict] = ()
+    verdicts: Sequence[Verdict] = ()
     training: Sequence[curves.Validation] = ()
     pckh: Sequence[curves.Point] = ()
     picture: Optional[Path] = None
     judged: bool = True
+    dark: Optional[Numbers] = None  # its heat maps read by DARK
+    profile: str = "quick"
 
     @property
     def title(self) -> str:
@@ -76,10 +66,24 @@ class Numbers:
         name = f"{TITLES.get(kind, kind.capitalize())} {number}".strip()
         return f"{name}, {rest.replace('_', ' ')}" if rest else name
 
+    @property
+    def command(self) -> str:
+        """What trains and evaluates it."""
+        return _command(self.table, self.profile)
+
     def shown(self, row: str, column: str, metric: str) -> str:
         """A number to one decimal, "" if there is none."""
         number = self.measured.get((row, column, metric))
         return f"{number.ours:.1f}" if number else ""
+
+    @property
+    def changes(self) -> Dict[Tuple[str, str], float]:
+        """Percent by which held-out losses still changed at the end, by row and column."""
+        return curves.changes(curves.endings(self.training))
+
+    def value(self, row: str, column: str, metric: str) -> float:
+        """`tables.Values` as published."""
+        return self.measured[row, column, metric].ours
 
     def cells(self) -> Dict[Tuple[str, str], Number]:
         """The first number of each measured row and column: its signature is that of the cell."""
@@ -98,14 +102,19 @@ class Numbers:
         """Claims without a verdict, and why."""
         judged = [verdict.claim for verdict in self.verdicts]
         trained = [row.name for row in self.table.rows if row.runs]
-        reasons = (
-            "not all of its rows are trained" if self.judged else "two training steps are too few",
-            "other people's numbers are on the paper's data",
-        )
-        return [
-            (claim, reasons[any(row not in trained for row in claim.rows)])
-            for claim in self.table.claims if claim not in judged
-        ]
+        return [(claim, self._why(claim, trained)) for claim in self.table.claims if claim not in judged]
+
+    def _why(self, claim: Claim, trained: Sequence[str]) -> str:
+        """Why a claim has no verdict."""
+        if any(row not in trained for row in claim.rows):
+            return "other people's numbers are on the paper's data"
+        if not self.judged:
+            return "two training steps are too few"
+        seeds = {self.cells()[row, column].seeds if (row, column) in self.cells() else ""
+                 for row in claim.rows for column in self.table.columns}
+        if self.verdicts and len(seeds) == 1 and "" not in seeds:
+            return f"added after these numbers were published: {self.command} judges it"
+        return "not all of its rows are trained, or not with the same seeds"
 
 
 def order(name: str) -> Tuple[int, int, str]:
@@ -121,7 +130,12 @@ def _parts(name: str) -> Tuple[str, str, str]:
     return found[1], found[2], found[3]
 
 
-def read(table: Table, folder: Path, judged: bool = True) -> Numbers:
+def _command(table: Table, profile: str) -> str:
+    name = table.name.partition("-")[0]  # what is read by DARK comes with its table
+    return f"make {name}" if profile == "quick" else f"make {name} PROFILE={profile}"
+
+
+def read(table: Table, folder: Path, judged: bool = True, profile: str = "quick") -> Numbers:
     """What `folder`, that of a profile, has of a table; its verdicts only if claims are `judged`.
 
     Raises:
@@ -129,20 +143,29 @@ def read(table: Table, folder: Path, judged: bool = True) -> Numbers:
     """
     path = folder / f"{table.name}.csv"
     if not path.exists():
-        return Numbers(table, judged=judged)
-    remedy = f"Run make {table.name} again: it writes a new file, and trains only what is not trained yet."
+        return Numbers(table, judged=judged, profile=profile)
+    remedy = f"Run {_command(table, profile)} again: it writes a new file, and trains only what is not trained yet."
     beside = {kind: folder / f"{table.name}-{kind}.csv" for kind in ("claims", "training", "curves")}
     lines = csv_files.read(path, NUMBER, remedy)
     return Numbers(
         table,
         _measured(table, lines, path, remedy),
         _costs(table, lines, path, remedy),
-        _verdicts(table, beside["claims"], remedy) if judged and beside["claims"].exists() else (),
+        verdicts.read(table, beside["claims"], remedy) if judged and beside["claims"].exists() else (),
         curves.read_training(beside["training"], remedy) if beside["training"].exists() else (),
         curves.read_pckh(beside["curves"], remedy) if beside["curves"].exists() else (),
         next((file for file in (folder / f"{table.name}.jpg", folder / f"{table.name}.png") if file.exists()), None),
         judged,
+        _by_dark(table, folder, judged, profile),
+        profile,
     )
+
+
+def _by_dark(table: Table, folder: Path, judged: bool, profile: str) -> Optional[Numbers]:
+    """What was evaluated of its heat maps read by DARK, if anything was."""
+    dark = read_by_dark(table)
+    found = read(dark, folder, judged, profile) if dark else None
+    return found if found and found.measured else None
 
 
 def _measured(table: Table, lines: Sequence[Dict[str, Any]], path: Path, remedy: str) -> Dict[Where, Number]:
@@ -175,13 +198,3 @@ def _costs(table: Table, lines: Sequence[Dict[str, Any]], path: Path, remedy: st
     if any(found.get((column, name)) is None for column in table.columns for name in COSTS):
         raise InputError(f"{path}: a line of what the networks cost is missing. {remedy}")
     return [Cost(*(found[column, name] for name in COSTS)) for column in table.columns]
-
-
-def _verdicts(table: Table, path: Path, remedy: str) -> List[PublishedVerdict]:
-    claims = {claim.text: claim for claim in table.claims}
-    found = []
-    for text, *numbers in (line.values() for line in csv_files.read(path, VERDICT, remedy)):
-        if text not in claims:
-            raise InputError(f'{path}: {table.name} has no claim "{text}". {remedy}')
-        found.append(PublishedVerdict(claims[text], *numbers))
-    return found

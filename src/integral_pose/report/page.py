@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from statistics import median
@@ -12,28 +12,37 @@ from integral_pose.errors import InputError
 from integral_pose.report import figures, layout, prose, rendering, text
 from integral_pose.report.charts import Interval
 from integral_pose.report.figures import Figure
-from integral_pose.report.numbers import Numbers, PublishedVerdict, order
+from integral_pose.report.layout import Ours
+from integral_pose.report.numbers import Numbers, order
+from integral_pose.report.verdicts import Verdict
 
 PAPER = "https://arxiv.org/abs/1711.08229"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 MAGIC = {".jpg": (b"\xff\xd8", b"\xff\xd9", "jpeg"), ".png": (b"\x89PNG", b"IEND\xaeB`\x82", "png")}  # begin, end, type
 DRAWN = {"distance": figures.distance, "resolution": figures.resolution, "training": figures.training}
 KINDS = ("Tables, 2D pose", "Tables, 3D pose", "Figures", "Beyond the paper")
+PHOTOS = "On real photographs"
 FIRST = ("figure2", "table1")  # whose curve is the page's first picture
 MANY = 10  # columns make a table wide
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table as the page shows it."""
+    """A table as a page shows it."""
 
     numbers: Numbers
     figures: Dict[str, Figure]  # by the keys of DRAWN
     image: str  # the picture as a data URI, "" if there is none
+    synthetic: Optional[Numbers] = None  # for numbers on photographs: the same table's on synthetic people
 
     @property
     def name(self) -> str:
-        return self.numbers.table.name
+        """Of the place on the page."""
+        return self.numbers.table.name if self.synthetic is None else f"photos-{self.numbers.table.name}"
+
+    @property
+    def title(self) -> str:
+        return self.numbers.title if self.synthetic is None else f"{self.numbers.title}, photographs"
 
     @property
     def label(self) -> str:
@@ -46,44 +55,77 @@ class Section:
         return self.numbers.table.topic or self.numbers.table.caption
 
     @property
+    def ours(self) -> Ours:
+        """Our numbers, by what they are called."""
+        if self.synthetic is None:
+            return {"ours": self.numbers.shown}
+        return {"ours, synthetic": self.synthetic.shown, "ours, photographs": self.numbers.shown}
+
+    @property
     def lines(self) -> List[List[str]]:
         """The paper's layout; only a heading if there are no numbers at all."""
-        return layout.lines(self.numbers.table, self.numbers.shown, self.numbers.costs)
+        return layout.lines(self.numbers.table, self.ours, self.numbers.costs)
 
     @property
     def beside(self) -> List[List[str]]:
-        return layout.beside(self.numbers.table, self.numbers.shown)
+        return layout.beside(self.numbers.table, self.ours)
 
-    def interval(self, verdict: PublishedVerdict) -> Interval:
+    @property
+    def dark(self) -> Optional[Section]:
+        """Heat maps read by DARK beside the integrals, if that was evaluated."""
+        return Section(self.numbers.dark, {}, "") if self.numbers.dark else None
+
+    def notes(self, verdict: Verdict) -> str:
+        """What a reader should know of a verdict's margin."""
+        return text.note(self.numbers.table, verdict.claim, self.numbers.value, self.numbers.changes)
+
+    def elsewhere(self, verdict: Verdict) -> Optional[Verdict]:
+        """The verdict on synthetic people, for one on photographs."""
+        others = self.synthetic.verdicts if self.synthetic else ()
+        return next((other for other in others if other.claim.text == verdict.claim.text), None)
+
+    def interval(self, verdict: Verdict) -> Interval:
         """A verdict's margin on the scale that all claims of the table share."""
         margins = [abs(verdict.margin) for verdict in self.numbers.verdicts]
         reach = min(max(margins) * 1.2, median(margins) * 4) or 1
         return Interval(verdict.margin, verdict.low, verdict.high, reach)
 
 
-def html(tables: Sequence[Numbers], profile: str, deviations: str) -> str:
+def html(tables: Sequence[Numbers], profile: str, deviations: str, photos: Sequence[Numbers] = ()) -> str:
     """The HTML page.
 
     Args:
         tables: in the order of the page.
         deviations: docs/deviations.md.
+        photos: tables on photographs, which get a part of their own.
 
     Raises:
         InputError: a picture is damaged.
     """
-    sections, data = [_section(numbers) for numbers in tables], _data(tables)
+    sections, data = [*_on_photos(photos, tables), *map(_section, tables)], _data(tables)
     return rendering.render(
-        "page.html", sections=sections, groups=_groups(sections), profile=profile, finding=text.finding(tables),
-        first=_first(sections), facts=_facts(tables), data=data, synthetic=all(map(_is_synthetic, data)),
-        judged=any(numbers.judged for numbers in tables),
+        "page.html", tables=tables, sections=sections, groups=_groups(sections), profile=profile,
+        first=_first(sections), finding=text.finding(tables, photos), facts=_facts(tables), data=data,
+        synthetic=all(map(_is_synthetic, data)), judged=any(numbers.judged for numbers in tables),
         deviations=prose.html(deviations, deeper=1), paper=PAPER, policy=POLICY, grouped=_grouped,
         alternative=_alternative, many=MANY,
     )
 
 
-def markdown(tables: Sequence[Numbers], profile: str) -> str:
-    """The whole of RESULTS.md."""
-    return rendering.render("results.md", tables=tables, profile=profile, layout=layout)
+def markdown(tables: Sequence[Numbers], profile: str, photos: Sequence[Numbers] = ()) -> str:
+    """The whole of RESULTS.md, with the same arguments as `html`."""
+    sections = [Section(numbers, {}, "") for numbers in tables]
+    on_photos = _on_photos(photos, tables, drawn=False)
+    return rendering.render("results.md", tables=tables, sections=sections, photos=on_photos, profile=profile)
+
+
+def _on_photos(photos: Sequence[Numbers], tables: Sequence[Numbers], drawn: bool = True) -> List[Section]:
+    """Tables on photographs beside the same on synthetic people; those that were not trained are left out."""
+    by_name = {numbers.table.name: numbers for numbers in tables}
+    return [
+        replace(_section(numbers) if drawn else Section(numbers, {}, ""), synthetic=by_name[numbers.table.name])
+        for numbers in photos if numbers.measured and numbers.table.name in by_name
+    ]
 
 
 def _section(numbers: Numbers) -> Section:
@@ -100,6 +142,8 @@ def _groups(sections: Sequence[Section]) -> List[Tuple[str, List[Section]]]:
 
 
 def _heading(section: Section) -> str:
+    if section.synthetic is not None:
+        return PHOTOS
     kind, table = order(section.name)[0], section.numbers.table
     return KINDS[kind + 1] if kind else KINDS[table.metrics[0].unit == "mm"]
 
@@ -123,14 +167,14 @@ def _is_synthetic(data: str) -> bool:
 
 def _facts(tables: Sequence[Numbers]) -> List[Tuple[str, str]]:
     """Numbers of the first screen, with their words."""
-    held, failed, unjudged = (sum(text.tally(numbers)[i] for numbers in tables) for i in range(3))
+    papers, others = text.tally(tables), text.tally(tables, of_paper=False)
     trained = sum(bool(numbers.measured) for numbers in tables)
-    contradicted = sum(not v.held and v.claim.in_paper is False for numbers in tables for v in numbers.verdicts)
+    judged = papers.held + papers.undecided + papers.not_held
     return [
-        *([(f"{held} of {held + failed}", "judged claims held")] if held + failed else []),
-        *([(f"{contradicted} of {failed}", "claims not held that the paper's own numbers contradict too")]
-          if contradicted else []),
-        (str(unjudged), "claims not judged"),
+        *([(f"{papers.held} of {judged}", "of the paper’s claims held"), (str(papers.undecided), "undecided"),
+           (str(papers.not_held), "not held")] if judged else []),
+        *([(f"{others.held} of {sum(others[:3])}", "of our own claims held")] if any(others[:3]) else []),
+        (str(papers.unjudged + others.unjudged), "not judged"),
         (f"{trained} of {len(tables)}", "tables and figures trained"),
     ]
 

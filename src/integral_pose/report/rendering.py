@@ -15,8 +15,9 @@ ENVIRONMENT.filters.update(
     px="{:.1f}".format, signed="{:+.2f}".format, aligned=layout.aligned, fenced=text.fenced, plain=text.plain,
 )
 ENVIRONMENT.globals.update(
-    size=vars(charts), notes=layout.NOTES, tally=text.tally, cells_are=text.cells_are, margin_unit=text.margin_unit,
+    size=vars(charts), aside=layout.aside, tally=text.tally, cells_are=text.cells_are, margin_unit=text.margin_unit,
     quotes=text.quotes, protocols=text.protocols, counted=text.counted, signatures=text.signatures,
+    weaknesses=text.weaknesses, summary=text.summary, tallies=text.tallies,
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, Sequence, Tuple
 
@@ -17,9 +18,10 @@ from integral_pose.geometry import Array
 from integral_pose.metrics import estimates
 from integral_pose.report import layout
 from integral_pose.report.layout import Cost
+from integral_pose.report.verdicts import Verdict
 from integral_pose.storage import array_files
 from integral_pose.storage.atomic import replacing
-from integral_pose.tables import Claim, Table
+from integral_pose.tables import Metric, Table, Values
 
 RESAMPLINGS = 2000
 COLUMNS = (
@@ -103,9 +105,21 @@ class Measured:
             self._resampled[where] = self._estimate(row, column, metric, self._draws)
         return self._resampled[where]
 
+    def of_each_seed(self, row: str) -> List[Values]:
+        """The `Values` of each seed that a row was trained with, alone."""
+        return [partial(self._of_seed, seed) for seed in range(len(self.evidence[row, self.table.columns[0]]))]
+
+    def _of_seed(self, seed: int, row: str, column: str, metric: str) -> float:
+        weights = np.ones((1, self._draws.shape[1]))
+        evidence = self.evidence[row, column][seed]
+        return float(estimates.estimate(evidence.arrays, self._measure(metric), weights)[0])
+
+    def _measure(self, metric: str) -> Metric:
+        return next(m for m in (*self.table.metrics, *self.table.beside) if m.name == metric)
+
     def _estimate(self, row: str, column: str, metric: str, weights: Array) -> Array:
         """On each of several weightings, (R,)."""
-        measure = next(m for m in (*self.table.metrics, *self.table.beside) if m.name == metric)
+        measure = self._measure(metric)
         seeds = [estimates.estimate(e.arrays, measure, weights) for e in self.evidence[row, column]]
         return np.asarray(np.mean(seeds, axis=0))
 
@@ -116,23 +130,6 @@ def interval(resampled: Any) -> Tuple[float, float]:
     return float(low), float(high)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """A claim against measured numbers; it holds by its smallest margin, in the metric's unit.
-
-    The interval is of the smallest margin in each resampling: with many close margins it lies lower than any of theirs.
-    """
-
-    claim: Claim
-    margin: float
-    low: float
-    high: float
-
-    @property
-    def held(self) -> bool:
-        return self.margin > 0
-
-
 def verdicts(measured: Measured) -> List[Verdict]:
     """Of every claim whose rows were measured; none if claims are not judged."""
     found: List[Verdict] = []
@@ -141,7 +138,8 @@ def verdicts(measured: Measured) -> List[Verdict]:
     for claim in measured.table.claims:
         if measured.has(claim.rows):
             low, high = interval(np.min(claim.margins(measured.resampled), axis=0))
-            found.append(Verdict(claim, float(min(claim.margins(measured.value))), low, high))
+            seeds = tuple(float(min(claim.margins(values))) for values in measured.of_each_seed(claim.rows[0]))
+            found.append(Verdict(claim, float(min(claim.margins(measured.value))), low, high, seeds))
     return found
 
 
@@ -152,21 +150,6 @@ def write_csv(measured: Measured, costs: Sequence[Cost], path: Path) -> None:
         writer.writeheader()
         writer.writerows(_measured_lines(measured))
         writer.writerows(_cost_lines(measured.table, costs))
-
-
-def write_claims(measured: Measured, path: Path) -> None:
-    """One line a claim."""
-    with replacing(path) as draft, open(draft, "w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(("table", "claim", "holds_in_paper", "held", "margin", "low", "high"))
-        for v in verdicts(measured):
-            numbers = (f"{number:.2f}" for number in (v.margin, v.low, v.high))
-            writer.writerow((measured.table.name, v.claim.text, _printed(v.claim), v.held, *numbers))
-
-
-def _printed(claim: Claim) -> str:
-    """Whether the claim is true of the paper's own numbers; empty where it prints none."""
-    return "" if claim.in_paper is None else str(claim.in_paper)
 
 
 def _measured_lines(measured: Measured) -> Iterator[Dict[str, Any]]:
@@ -222,7 +205,7 @@ def _cost_lines(table: Table, costs: Sequence[Cost]) -> Iterator[Dict[str, Any]]
 
 def render(measured: Measured, costs: Sequence[Cost]) -> str:
     """The table as the paper lays it out, ours below the paper's; then the claims."""
-    lines = layout.lines(measured.table, lambda *where: _shown(measured, *where), costs)
+    lines = layout.lines(measured.table, {"ours": partial(_shown, measured)}, costs)
     return "\n".join([_title(measured), *layout.aligned(lines), *_claims(measured)])
 
 
@@ -251,7 +234,6 @@ def _claims(measured: Measured) -> List[str]:
     heading = f"{measured.table.heading}, on our numbers (smallest margin, 95 % of resamplings of the test people):"
     lines = ["", heading]
     for v in found:
-        outcome = "held    " if v.held else "not held"
-        said = v.claim.text + layout.NOTES[v.claim.in_paper]
-        lines.append(f"  {outcome} {v.margin:+6.1f} [{v.low:+.1f}, {v.high:+.1f}]  {said}")
+        said = v.claim.text + layout.aside(v.claim)
+        lines.append(f"  {v.outcome:9} {v.margin:+6.1f} [{v.low:+.1f}, {v.high:+.1f}]  {said}")
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Sequence
 
 from integral_pose.errors import InputError
@@ -20,10 +21,11 @@ def write(path: Path, columns: Sequence[str], lines: Iterable[Sequence[Any]]) ->
         writer.writerows(lines)
 
 
-def read(path: Path, kinds: Kinds, remedy: str) -> List[Dict[str, Any]]:
-    """The lines of `path`, each as column name -> value; columns that `kinds` does not name are left out.
+def read(path: Path, kinds: Kinds, remedy: str, optional: Kinds = MappingProxyType({})) -> List[Dict[str, Any]]:
+    """The lines of `path`, each as column name -> value; columns that are not named are left out.
 
     Args:
+        optional: columns that a file may lack, which then gives None.
         remedy: what to do about a damaged file, a sentence.
 
     Raises:
@@ -38,7 +40,7 @@ def read(path: Path, kinds: Kinds, remedy: str) -> List[Dict[str, Any]]:
         lines = []
         for line in reader:
             number = reader.line_num
-            lines.append(_converted(line, kinds))
+            lines.append({**_converted(line, kinds), **_converted_if_there(line, optional)})
         if not text.endswith("\n"):
             raise ValueError("the last line is cut short")
         return lines
@@ -50,6 +52,11 @@ def _demand_columns(header: Sequence[str], kinds: Kinds) -> None:
     missing = [name for name in kinds if name not in header]
     if missing:
         raise ValueError(f"there is no column {missing[0]}")
+
+
+def _converted_if_there(line: Mapping[Any, Any], optional: Kinds) -> Dict[str, Any]:
+    there = {name: kind for name, kind in optional.items() if name in line}
+    return {**dict.fromkeys(optional), **_converted(line, there)}
 
 
 def _converted(line: Mapping[Any, Any], kinds: Kinds) -> Dict[str, Any]:
