@@ -65,6 +65,13 @@ def test_a_table_writes_its_numbers_claims_and_picture(finished: Path) -> None:
     assert (finished / "results/smoke/table1.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
+def test_heat_maps_are_read_by_dark_too_without_training(finished: Path) -> None:
+    with open(finished / "results/smoke/table1-dark.csv", newline="") as handle:
+        lines = {line["row"]: line for line in csv.DictReader(handle)}
+    assert list(lines) == ["H1, DARK", "H1", "I1"]
+    assert lines["H1, DARK"]["run_key"] == lines["H1"]["run_key"] and "DARK" in lines["H1, DARK"]["protocol"]
+
+
 def test_each_data_set_is_found_once(
     smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

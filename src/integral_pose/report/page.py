@@ -173,7 +173,7 @@ def _facts(tables: Sequence[Numbers]) -> List[Tuple[str, str]]:
     return [
         *([(f"{papers.held} of {judged}", "of the paper’s claims held"), (str(papers.undecided), "undecided"),
            (str(papers.not_held), "not held")] if judged else []),
-        *([(f"{others.held} of {sum(others[:3])}", "of our own claims held")] if any(others[:3]) else []),
+        *([(f"{others.held} of {sum(others[:3])}", "of the claims counted apart held")] if any(others[:3]) else []),
         (str(papers.unjudged + others.unjudged), "not judged"),
         (f"{trained} of {len(tables)}", "tables and figures trained"),
     ]
