@@ -198,8 +198,8 @@ def test_a_loss_that_is_not_finite_leaves_with_1_and_names_the_run(
 ) -> None:
     initialise = build.initialise
 
-    def spoiled(net, run, devices, root):
-        initialise(net, run, devices, root)
+    def spoiled(net, run, *others):
+        initialise(net, run, *others)
         net.head.final.bias.set_data(net.head.final.bias.data() * np.nan)
 
     monkeypatch.setattr(build, "initialise", spoiled)

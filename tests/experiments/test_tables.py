@@ -142,7 +142,8 @@ DARK = {name: dark for name, table in TABLES.items() for dark in [read_by_dark(t
 
 
 def test_every_2d_table_with_a_heat_map_and_its_integral_is_read_by_dark() -> None:
-    assert set(DARK) == {"table1", "table2", "table3", "table4", "table5", "table6", "figure2"}
+    assert set(DARK) >= {"table1", "table2", "table3", "table4", "table5", "table6", "figure2"}
+    assert not set(DARK) & {"table6_stages", "table7", "table8", "table9", "beyond_decoders"}
     assert [row.name for row in DARK["table1"].rows] == ["H1, DARK", "H1", "I1"]
     assert {row.name for row in DARK["table5"].rows} >= {"HG-H1, DARK", "HG-H1", "HG-I1"}
 
