@@ -10,14 +10,15 @@ from symbols.maps import Tensor
 
 
 class OnPatches(HybridBlock):
-    """A network that takes images (N, 3, size, size) of patches of one size in px, checked at each call."""
+    """A network that takes images (N, 3, size, width) of patches of one size in px, checked at each call."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, width: int = 0) -> None:
+        """Fixes the size; without a width it is a square's."""
         super().__init__()
-        self._size = size
+        self._size = size, width or size
 
     def forward(self, images: Tensor) -> Tensor:
-        expected = (3, self._size, self._size)
+        expected = (3, *self._size)
         if isinstance(images, mx.nd.NDArray) and images.shape[1:] != expected:
             raise ValueError(f"built for images (N, {', '.join(map(str, expected))}), given {images.shape}")
         return super().forward(images)
@@ -62,16 +63,17 @@ class PoseNet(OnPatches):
         head: features to logits, or to joints.
         readout: logits to heat vectors or joints; it has no parameters, so networks with and without it share files.
             One that gives a list makes that the network's output.
-        size: of the patch in px.
+        size: of the patch in px, its height.
         beside: features to a list of what only the loss needs; the network's output is then this list and, at its end,
             what it is without.
+        width: of the patch; 0: as its height.
     """
 
     def __init__(
         self, trunk: HybridBlock, head: HybridBlock, readout: Optional[HybridBlock], size: int,
-        beside: Optional[HybridBlock] = None,
+        beside: Optional[HybridBlock] = None, width: int = 0,
     ) -> None:
-        super().__init__(size)
+        super().__init__(size, width)
         with self.name_scope():
             self.trunk, self.head, self.readout, self.beside = trunk, head, readout, beside
 

@@ -1,4 +1,4 @@
-"""ResNet-18, -50 and -101 trunks, stride in the 3x3 convolution ("v1b"), as the authors used.
+"""ResNet-18, -50, -101 and -152 trunks, stride in the 3x3 convolution ("v1b"), as the authors used.
 
 Parameters are named as in GluonCV's `resnet*_v1b`, so that its ImageNet files load as they are.
 """
@@ -13,7 +13,8 @@ from mxnet.gluon import HybridBlock, nn
 from symbols.maps import Tensor
 
 # Residual blocks in conv2 to conv5, and whether they are bottlenecks (He et al., Table 1).
-DEPTHS = {18: ((2, 2, 2, 2), False), 50: ((3, 4, 6, 3), True), 101: ((3, 4, 23, 3), True)}
+DEPTHS = {18: ((2, 2, 2, 2), False), 50: ((3, 4, 6, 3), True), 101: ((3, 4, 23, 3), True),
+          152: ((3, 8, 36, 3), True)}
 
 BLOCK = 16  # channels side by side in oneDNN's layout
 
@@ -100,7 +101,7 @@ class Conv1To3(HybridBlock):
     """Images (N, 3, h, w) -> features (N, out_channels, h / 8, w / 8), what the stages of Sec. 5 share.
 
     Args:
-        depth: 18, 50 or 101 layers.
+        depth: 18, 50, 101 or 152 layers.
         width: multiplies every number of channels; 1 is the published network.
     """
 
@@ -134,7 +135,7 @@ class ResNet(Conv1To3):
     """Images (N, 3, h, w) -> features (N, out_channels, h / 32, w / 32).
 
     Args:
-        depth: 18, 50 or 101 layers.
+        depth: 18, 50, 101 or 152 layers.
         width: multiplies every number of channels; 1 is the published network.
     """
 

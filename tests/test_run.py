@@ -35,7 +35,8 @@ def another(name: str) -> Dict[str, Any]:
         "output": "direct", "loss": "softmax-ce", "start": HEAT_MAP, "data": "elsewhere", "backbone": "resnet18",
         "patch": 128, "protocol": 1, "extra": "mpii", "boxes": "annotated", "joint_score": "one",
         "skeleton": "b|b", "decoder": "dark", "regulariser": "js", "grid": "index", "read_grid": "index",
-        "flip_in": "cells", "trunk": Run(pretrained=False), "gradient": "symmetric",
+        "flip_in": "cells", "trunk": Run(pretrained=False), "gradient": "symmetric", "published": "somebody 1a2b3c",
+        "patch_width": 192, "colours": "bgr", "sampling": "corner", "box_edges": "plain", "bones": 4000.0,
     }
     default = getattr(Run(), name)
     return {name: words[name] if name in words else not default if isinstance(default, bool) else default + 1}

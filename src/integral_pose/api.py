@@ -60,7 +60,8 @@ def load(
 
     Args:
         network: the name of a network that comes with the program, such as "people"; a run's key, its beginning or the
-            run's folder; or a file of parameters, `net.params`, with run.json beside it.
+            run's folder; the name of an imported network; or a file of parameters, `net.params` with run.json beside
+            it, or one that others have published, such as pose_resnet_50_256x256.pth.tar (docs/published.md).
         device: "cpu", "gpu", "gpu:1" or an `mx.Context`.
         flip: whether to average with the prediction for the mirrored image, which takes twice the time; None: as the
             network's own settings say.
@@ -211,12 +212,13 @@ def _found(network: Name, runs: Path) -> Trained:
     name, known = os.fspath(network), saved.shipped()
     if name in known:
         return saved.at(known[name], option="")
-    if name.endswith(".params"):
+    if name.endswith(".params") or Path(name).is_file():
         return saved.at(Path(name), option="")
-    if Path(name).is_dir() or KEY.fullmatch(name):
+    if Path(name).is_dir() or KEY.fullmatch(name) or (runs / saved.IMPORTED / name).is_dir():
         return saved.find(name, runs, option="")
     raise InputError(f"{name!r}: there is no such network. Give the name of one that comes with the program "
-                     f"({', '.join(known)}), a run's key or folder, or a file of parameters (.params).")
+                     f"({', '.join(known)}), a run's key or folder, the name of an imported network, or a file of "
+                     "parameters: of this program's or as others publish them (docs/published.md).")
 
 
 def _device(device: Union[str, mx.Context]) -> mx.Context:

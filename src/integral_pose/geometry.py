@@ -10,7 +10,7 @@
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Tuple
 
 import cv2
@@ -30,6 +30,14 @@ class Box:
     side: float
     span: float = 0.0  # mm: the side at the root's depth, and the cube's side in depth; 0 where that is not known
     z: float = 0.0  # mm behind the root: the cube's middle
+    wide: float = 0.0  # px: how wide the person in it is, with the margin; 0: not known, taken for the side
+
+    def fitted(self, aspect: float) -> Box:
+        """The box for patches of `aspect` times their height in width, whose height its side then is.
+
+        It holds the person in both directions; one of unknown width may reach over the patch's sides.
+        """
+        return replace(self, side=max(self.side, self.wide / aspect)) if self.wide else self
 
     def around_cell(self, cells: int) -> Box:
         """The cube moved by half a cell of `cells`, so that what was in its middle is in the middle of a cell.
@@ -38,20 +46,30 @@ class Box:
         every direction, and as poses are relative to their root so would be the whole pose.
         """
         part = 0.5 / cells if cells % 2 == 0 else 0.0
-        return Box(self.x - part * self.side, self.y - part * self.side, self.side, self.span, -part * self.span)
+        moved = self.x - part * self.side, self.y - part * self.side
+        return replace(self, x=moved[0], y=moved[1], z=-part * self.span)
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A square cut out of an image, turned and mirrored, resampled to `size` x `size` px.
+    """A square or upright rectangle cut out of an image, turned and mirrored, resampled to `size` px in height.
 
-    `turn` is in degrees, clockwise on the screen; the mirror is applied last.
+    `turn` is in degrees, clockwise on the screen; the mirror is applied last. Where `corner` is set the box's middle
+    is at n / 2 of n px, counted from 0, and not at (n - 1) / 2, as in many programs: the pixels are those of a box half
+    a px of the patch up and left. Fractions count across the box either way.
     """
 
     box: Box
     size: int
     turn: float = 0.0
     mirror: bool = False
+    width: int = 0  # px; 0: as high as wide
+    corner: bool = False
+
+    @property
+    def columns(self) -> int:
+        """The width in px."""
+        return self.width or self.size
 
     @property
     def matrix(self) -> Array:
@@ -61,19 +79,29 @@ class Patch:
         linear = scale * np.array([[cos, -sin], [sin, cos]])
         if self.mirror:
             linear[0] *= -1
-        centre = (self.size - 1) / 2
+        centre = (self._extent - 1) / 2 + (0.5 - self._edge)
         offset = centre - linear @ np.array([self.box.x, self.box.y])
         return np.column_stack([linear, offset])
 
     def to_fraction(self, points: Array) -> Array:
         """Image px (..., 2) -> fractions of the patch (..., 2)."""
         matrix = self.matrix
-        return (points @ matrix[:, :2].T + matrix[:, 2] + 0.5) / self.size
+        return (points @ matrix[:, :2].T + matrix[:, 2] + self._edge) / self._extent
 
     def to_image(self, fractions: Array) -> Array:
         """Fractions of the patch (..., 2) -> image px (..., 2); inverse of `to_fraction`."""
         matrix = self.matrix
-        return (fractions * self.size - 0.5 - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+        return (fractions * self._extent - self._edge - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+
+    @property
+    def _extent(self) -> Array:
+        """Width and height in px."""
+        return np.array([self.columns, self.size])
+
+    @property
+    def _edge(self) -> float:
+        """What is added to a coordinate in px before it becomes a fraction of the box."""
+        return 0.0 if self.corner else 0.5
 
     def to_depth_fraction(self, depths: Array) -> Array:
         """Depths (...) in mm behind the root -> fractions of the patch's depth (...)."""

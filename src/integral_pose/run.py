@@ -16,15 +16,18 @@ from integral_pose.errors import InputError
 # What a field may be, for editors and type checkers; from these come the tuples that are checked when a run is made.
 Output = Literal["direct", "heat map", "integral"]
 Loss = Literal["gaussian-mse", "softmax-ce", "disc-bce", "joint-l1", "joint-rle"]
-Backbone = Literal["resnet18", "resnet50", "resnet101", "hourglass", "coarse-to-fine"]
+Backbone = Literal["resnet18", "resnet50", "resnet101", "resnet152", "hourglass", "coarse-to-fine"]
 Boxes = Literal["detected", "annotated"]
 JointScore = Literal["mass", "one"]
-Decoder = Literal["integer", "quarter", "dark", "local", "window"]
+Decoder = Literal["integer", "quarter", "dark", "local", "window", "quarter-inside"]
 Regulariser = Literal["", "js", "variance"]
 Gradient = Literal["exact", "symmetric"]
 Grid = Literal["centre", "index"]
 ReadGrid = Literal["", "centre", "index"]
-Flip = Literal["patch", "cells", "maps"]
+Flip = Literal["patch", "cells", "patch-pixels", "maps", "shifted-maps"]
+Colours = Literal["rgb", "bgr"]
+Sampling = Literal["centre", "corner"]
+BoxEdges = Literal["outer", "plain", "inner"]
 
 OUTPUTS: Tuple[str, ...] = get_args(Output)
 LOSSES: Tuple[str, ...] = get_args(Loss)
@@ -39,7 +42,11 @@ GRADIENTS: Tuple[str, ...] = get_args(Gradient)
 GRIDS: Tuple[str, ...] = get_args(Grid)
 READ_GRIDS: Tuple[str, ...] = get_args(ReadGrid)
 FLIPS: Tuple[str, ...] = get_args(Flip)
+COLOURS: Tuple[str, ...] = get_args(Colours)
+SAMPLINGS: Tuple[str, ...] = get_args(Sampling)
+BOX_EDGES: Tuple[str, ...] = get_args(BoxEdges)
 CUSTOM = ("custom-", "own-")  # names of users' data sets begin so; the second, with earlier versions
+MUCO = "muco"  # 3D people of whom this program knows the joints alone, for networks that others have trained
 YES, NO = ("yes", "true", "True", "1"), ("no", "false", "False", "0")
 NOT_SET = ("start", "trunk", "seed", "amp")  # what `changes` leaves to a table's rows and options
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
@@ -68,7 +75,7 @@ class Run:
     samples: int = 0  # of each map: an integral's loss is their mean error (sampling-argmax); 0: the error of the joint
     grid: Grid = "centre"  # where an integral counts cell i of n: (i + 0.5) / n or, as the release, its "index", i / n
     read_grid: ReadGrid = field(default="", metadata=AT_TEST)  # the same at test; "": as in training
-    flip_in: Flip = field(default="patch", metadata=AT_TEST)  # x is 1 - x; in "cells" i is n - 1 - i; or "maps"
+    flip_in: Flip = field(default="patch", metadata=AT_TEST)  # x is 1 - x; "cells": i is n - 1 - i; "maps"
 
     # People
     data: str = "mpii"
@@ -104,6 +111,15 @@ class Run:
     upsamplings: int = 2  # deconvolution layers; 3 for an hourglass, whose maps are of that size
     stages: int = 1  # conv4, conv5 and a head, one after the other on conv3's features; or hourglasses
 
+    # What networks of other programs were trained with, in which they differ from ours (docs/published.md)
+    published: str = ""  # whose network it is, and the beginning of its file's SHA-256; "": trained by this program
+    patch_width: int = 0  # px, where a patch is less wide than high; 0: as high as wide
+    colours: Colours = "rgb"  # the order of the channels, of which the first gets red's mean and deviation
+    sampling: Sampling = "centre"  # the box's middle is that of the patch, (n - 1) / 2 px, or half a px further, n / 2
+    box_edges: BoxEdges = "outer"  # a box of w px spans pixels' edges, or px n to n + w, or n to n + w - 1
+    margin: float = 0.0  # the box, times what just holds the person; 0: as the data set has it
+    bones: float = 0.0  # mm: what a 3D pose's bones add up to, by which it is scaled; 0: the box shows 2 m
+
     # Schedule
     batch: int = 128
     rate: float = 1e-3
@@ -131,7 +147,7 @@ class Run:
         _demand(self.coordinates in (2, 3), f"joints have 2 or 3 coordinates, not {self.coordinates}")
         custom = self.data.startswith(CUSTOM)
         _demand(custom == bool(self.skeleton), "data sets named custom-… need a skeleton, and no others have one")
-        in_3d = "human36m" in self.data
+        in_3d = "human36m" in self.data or self.data == MUCO
         _demand(in_3d == (self.coordinates == 3), "Human3.6M has 3 coordinates, and all other data sets have 2")
         _demand(self.protocol in (1, 2), f"Human3.6M has protocols 1 and 2, not {self.protocol}")
         _demand(not self.extra or self.coordinates == 3, "`extra` 2D people are only for 3D runs")
@@ -153,6 +169,7 @@ class Run:
         else:
             self._demand_hourglass()
         self._demand_beyond_paper()
+        self._demand_published()
         self._demand_trunk()
         _demand(0 <= self.occlusion <= 1, "occlusion is a probability, from 0 to 1")
         _demand(self.widest >= 1, "widest is 1 or more: how many times as wide as the box a patch may be")
@@ -182,7 +199,8 @@ class Run:
                                                             "run's backbone (`trunk`) or from another run (`start`)")
 
     def _demand_beyond_paper(self) -> None:
-        for name, known in (("decoder", DECODERS), ("regulariser", REGULARISERS), ("grid", GRIDS),
+        for name, known in (("decoder", DECODERS), ("colours", COLOURS), ("sampling", SAMPLINGS),
+                            ("box_edges", BOX_EDGES), ("regulariser", REGULARISERS), ("grid", GRIDS),
                             ("read_grid", READ_GRIDS), ("flip_in", FLIPS), ("gradient", GRADIENTS)):
             _demand(getattr(self, name) in known, f"{name} is one of {known}, not {getattr(self, name)!r}")
         gaussians = self.loss == "gaussian-mse" and self.coordinates == 2
@@ -191,8 +209,11 @@ class Run:
         _demand(found, "decoders other than integer are for 2D gaussian-mse maps only, and window is for 2D softmax-ce "
                        "maps of one stage")
         _demand(cells or self.flip_in != "maps", "flip_in maps is for 2D softmax-ce maps of one stage")
-        compensated, shifted = self.compensated or self.compensated_test, self.grid != "centre" or bool(self.read_grid)
-        changed = compensated or bool(self.regulariser) or shifted or self.flip_in == "cells"
+        one = gaussians and not self.staged
+        _demand(one or self.flip_in != "shifted-maps", "flip_in shifted-maps is for 2D gaussian-mse maps of one stage")
+        compensated = self.compensated or self.compensated_test
+        shifted = self.grid != "centre" or (bool(self.read_grid) and not gaussians)
+        changed = compensated or bool(self.regulariser) or shifted or self.flip_in in ("cells", "patch-pixels")
         _demand(self.output == "integral" or not changed, f"a {self.output} output has no expectation, which these "
                                                           "settings change")
         _demand(not (compensated and shifted), "a compensated integral needs the grid of cell centres")
@@ -219,6 +240,14 @@ class Run:
         as_it_began = self.start is None or likely == (self.start.loss == "joint-rle")
         _demand(as_it_began, "joint-rle trains a network with more weights than other losses do, so it cannot start "
                              "from their weights, nor they from its; `trunk` hands the backbone over")
+
+    def _demand_published(self) -> None:
+        width = self.patch_width
+        _demand(width >= 0 and width % 32 == 0 and width < self.patch, "patch_width is 0, or a multiple of 32 px below "
+                                                                      "patch")
+        plain = self.of_resnets and self.stages == 1 and self.output != "direct" and not self.on_vectors
+        _demand(plain or not width, "patches that are not square are for ResNets of one stage with maps")
+        _demand(self.margin >= 0 and self.bones >= 0, "margin and bones must not be below 0")
 
     def __repr__(self) -> str:
         """What differs from the paper: `Run(output='heat map', loss='gaussian-mse')`."""
@@ -248,13 +277,23 @@ class Run:
 
     @property
     def cells(self) -> int:
-        """Cells along one side of a heat map."""
+        """Cells along a heat map's height, and its width where the patch is square."""
         return self.patch // 32 * 2**self.upsamplings
 
     @property
+    def columns(self) -> int:
+        """Cells along a heat map's width, which are `cells` unless the patch is less wide than high."""
+        return (self.patch_width or self.patch) // 32 * 2**self.upsamplings
+
+    @property
     def depth(self) -> int:
-        """Cells of a heat map in depth."""
-        return self.cells if self.coordinates == 3 else 1
+        """Cells of a heat map in depth: as many as in its width."""
+        return self.columns if self.coordinates == 3 else 1
+
+    @property
+    def by_corner(self) -> bool:
+        """Whether the box's middle is half a px further in the patch than the patch's own."""
+        return self.sampling == "corner"
 
     @property
     def on_vectors(self) -> bool:

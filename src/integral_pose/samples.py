@@ -92,9 +92,11 @@ def _cover(rng: np.random.Generator) -> Tuple[float, ...]:
     return (left, top, width, height, *rng.uniform(0, 255, size=3))
 
 
-def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
-    """The patch of `size` px that shows the person, moved by the jitter."""
-    box = sample.box
+def patch_of(
+    sample: Sample, size: int, jitter: Jitter = Jitter(), width: int = 0, corner: bool = False
+) -> Patch:
+    """The patch of `size` px that shows the person, moved by the jitter; `width` and `corner` as `Patch` has them."""
+    box = sample.box.fitted(width / size) if width else sample.box
     moved = Box(
         box.x + jitter.shift[0] * box.side,
         box.y + jitter.shift[1] * box.side,
@@ -102,28 +104,35 @@ def patch_of(sample: Sample, size: int, jitter: Jitter = Jitter()) -> Patch:
         box.span * jitter.scale,
         box.z,
     )
-    return Patch(moved, size, jitter.turn, jitter.mirror)
+    return Patch(moved, size, jitter.turn, jitter.mirror, width, corner)
 
 
 def cut(image: Array, patch: Patch) -> Array:
-    """The patch's pixels, (size, size, 3) BGR uint8; black outside the image."""
-    return cv2.warpAffine(image, patch.matrix, (patch.size, patch.size), flags=cv2.INTER_LINEAR)
+    """The patch's pixels, (size, width, 3) BGR uint8; black outside the image."""
+    return cv2.warpAffine(image, patch.matrix, (patch.columns, patch.size), flags=cv2.INTER_LINEAR)
 
 
 def paint_over(pixels: Array, cover: Tuple[float, ...]) -> Array:
-    """The patch (size, size, 3) with a `Jitter.cover` painted into it, in place."""
+    """The patch (size, width, 3) with a `Jitter.cover` painted into it, in place."""
     if cover:
-        left, top, width, height = (round(len(pixels) * part) for part in cover[:4])
+        left, top, width, height = (round(of * part) for of, part in zip(pixels.shape[1::-1] * 2, cover[:4]))
         pixels[top:top + height, left:left + width] = cover[4:]
     return pixels
 
 
-def normalise(pixels: Array, gains: Tuple[float, float, float] = NO_GAINS, out: Optional[Array] = None) -> Array:
-    """(size, size, 3) BGR uint8 -> (3, size, size) RGB float32, as the backbone expects it; written into `out`."""
+def normalise(
+    pixels: Array, gains: Tuple[float, float, float] = NO_GAINS, out: Optional[Array] = None, colours: str = "rgb"
+) -> Array:
+    """(h, w, 3) BGR uint8 -> (3, h, w) float32, as the backbone expects it; written into `out`.
+
+    Args:
+        colours: the order of the result's channels; the first gets red's mean and deviation, whichever it is, as in
+            programs that left the channels as OpenCV reads them.
+    """
     tables = _TABLES if gains == NO_GAINS else _tables(gains)
     normalised = np.empty((3, *pixels.shape[:2]), np.float32) if out is None else out
     for channel, table in enumerate(tables):
-        cv2.LUT(cv2.extractChannel(pixels, 2 - channel), table, dst=normalised[channel])
+        cv2.LUT(cv2.extractChannel(pixels, "bgr".index(colours[channel])), table, dst=normalised[channel])
     return normalised
 
 

@@ -138,6 +138,27 @@ HUMAN36M = Skeleton(
     ),
 )
 
+# The joint from which a bone leads to each of Human3.6M's 18, as the authors' release adds them up (s_36_parent_ids in
+# common_pytorch/dataset/hm36.py); the pelvis is its own.
+RELEASE_PARENTS = (0, 0, 1, 2, 0, 4, 5, 0, 17, 17, 8, 17, 11, 12, 17, 14, 15, 0)
+
+# The 21 joints of MuCo-3DHP and MuPoTS-3D, in the order of 3DMPPE (joints_name in data/MuCo/MuCo.py).
+MUCO = Skeleton(
+    joints=(
+        "head_top", "thorax", "r_shoulder", "r_elbow", "r_wrist", "l_shoulder", "l_elbow", "l_wrist",
+        "r_hip", "r_knee", "r_ankle", "l_hip", "l_knee", "l_ankle", "pelvis", "spine", "head",
+        "r_hand", "l_hand", "r_toe", "l_toe",
+    ),
+    root="pelvis",
+    paths=(
+        "pelvis-spine-thorax-head-head_top",
+        "pelvis-r_hip-r_knee-r_ankle-r_toe",
+        "pelvis-l_hip-l_knee-l_ankle-l_toe",
+        "thorax-r_shoulder-r_elbow-r_wrist-r_hand",
+        "thorax-l_shoulder-l_elbow-l_wrist-l_hand",
+    ),
+)
+
 # COCO's joints have no middle of the body: the root only says where the tree is read from, and nothing is measured from
 # it. The limbs are some of those that COCO itself draws.
 COCO = Skeleton(

@@ -122,7 +122,7 @@ def test_many_boxes_are_cut_out_a_batch_at_a_time(tmp_path: Path, monkeypatch: p
     done: List[str] = []
     mine, cut = made(trained_forms.tiny(), tmp_path / "run", batch=4), estimator.normalise
     said = mine._said
-    monkeypatch.setattr(estimator, "normalise", lambda patch: (done.append("cut"), cut(patch))[1])
+    monkeypatch.setattr(estimator, "normalise", lambda patch, **_: (done.append("cut"), cut(patch))[1])
     monkeypatch.setattr(mine, "_said", lambda patches: (done.append(f"{len(patches)} looked at"), said(patches))[1])
     boxes = Boxes(np.tile([3.0, 4, 30, 50], (10, 1)), np.linspace(0, 1, 10))
     (seen,) = mine.seen([(Picture("a.png", pixels(60, 60)), boxes)])

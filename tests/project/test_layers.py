@@ -26,7 +26,7 @@ ORDER: Tuple[Tuple[str, ...], ...] = (
     ("integral_pose.samples", "integral_pose.metrics"),
     ("integral_pose.synthetic",),
     ("integral_pose.datasets", "integral_pose.profiles"),
-    ("integral_pose.run_folder",),
+    ("integral_pose.run_folder", "integral_pose.published"),
     ("integral_pose.models",),
     ("integral_pose.training",),
     ("integral_pose.evaluation",),

@@ -17,6 +17,7 @@ GROUPS = {
     "Use a network": {
         "predict": "find the joints of people in images, a video or a camera",
         "detect": "find people in images and write their boxes",
+        "import": "import a network that others have published, from its file",
         "export": "write a trained network as ONNX or as an MXNet graph",
         "demo": "show what two of the pretrained networks predict, in seconds",
     },

@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from integral_pose import distributed
 from integral_pose.commands.console import CORES, told
-from integral_pose.commands.publish import publish, publish_dark
 from integral_pose.datasets import loader
 from integral_pose.errors import Busy, InputError
 from integral_pose.evaluation import progress
@@ -25,6 +24,7 @@ from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.evaluation.submission import submit
 from integral_pose.models.devices import parse_devices
 from integral_pose.profiles import judges, on_real_people
+from integral_pose.report.publish import publish, publish_dark
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.storage import image_paths, processes

@@ -102,6 +102,9 @@ class Batches:
     source: int = 0  # numbers the data sets of a mixed run, so that their draws differ
     share: Tuple[int, int] = (0, 1)  # of several processes, which this is: each makes its part of every mini-batch
     absent: bool = False  # see `encode`
+    width: int = 0  # px; 0: as `patch`
+    corner: bool = False  # see `Patch`
+    colours: str = "rgb"  # see `normalise`
 
     @property
     def per_epoch(self) -> int:
@@ -151,16 +154,16 @@ class Batches:
         return np.random.default_rng([self.seed, epoch, number, self.source])
 
     def _made(self, draws: Sequence[Tuple[Sample, Jitter]]) -> Batch:
-        images = np.empty((len(draws), 3, self.patch, self.patch), np.float32)
+        images = np.empty((len(draws), 3, self.patch, self.width or self.patch), np.float32)
         encoded = [self._item(sample, jitter, image) for (sample, jitter), image in zip(draws, images)]
         joints, weights = (np.stack(arrays) for arrays in zip(*encoded))
         return Batch(images, joints, weights)
 
     def _item(self, sample: Sample, jitter: Jitter, image: Array) -> Tuple[Array, Array]:
         """Writes the patch into `image`, (3, size, size); returns joints and weights."""
-        patch = patch_of(sample, self.patch, jitter)
+        patch = patch_of(sample, self.patch, jitter, self.width, self.corner)
         pixels = paint_over(cut(PICTURES.read(sample.image, sample.upright), patch), jitter.cover)
-        normalise(pixels, jitter.gains, image)
+        normalise(pixels, jitter.gains, image, self.colours)
         return encode(sample, patch, self.skeleton, self.coordinates, self.absent)
 
 

@@ -13,16 +13,16 @@ import numpy as np
 from integral_pose.datasets import lsp
 from integral_pose.datasets.coco import Coco
 from integral_pose.datasets.custom import CustomData
-from integral_pose.datasets.dataset import OKS, SYNTHETIC, DataSet
+from integral_pose.datasets.dataset import OKS, SYNTHETIC, DataSet, Muco
 from integral_pose.datasets.human36m import Human36m
 from integral_pose.datasets.mpii import Mpii
 from integral_pose.errors import InputError
-from integral_pose.run import CUSTOM, Run
+from integral_pose.run import CUSTOM, MUCO, Run
 from integral_pose.samples import Sample
 from integral_pose.skeletons import Skeleton
 
 KINDS: Dict[str, Type[DataSet]] = {
-    "mpii": Mpii, "coco": Coco, "human36m": Human36m, lsp.ORIGINAL: lsp.Leeds, lsp.EXTENDED: lsp.Leeds,
+    "mpii": Mpii, "coco": Coco, "human36m": Human36m, lsp.ORIGINAL: lsp.Leeds, lsp.EXTENDED: lsp.Leeds, MUCO: Muco,
 }
 
 

@@ -151,7 +151,7 @@ def detected(folder: Path, detections: Optional[Path] = None, part: str = "val")
     records.refuse(scores < 0, "`score` must not be below 0")
     around, _ = squares(boxes(records), images, pictures)
     nothing = np.zeros((JOINTS, 2)), np.zeros(JOINTS)
-    samples = [Sample(pictures.paths[image], *nothing, Box(*square)) for image, square in zip(images.tolist(), around)]
+    samples = [Sample(pictures.paths[image], *nothing, square) for image, square in zip(images.tolist(), around)]
     return Candidates(samples, images, scores, len(everywhere.rows) - len(samples))
 
 
@@ -266,7 +266,7 @@ def _people(folder: Path, part: str) -> Candidates:
     labelled = keypoints[..., 2] > 0
     chosen = np.flatnonzero(labelled.any(axis=1) & (extents > 0).all(axis=1))
     samples = [
-        Sample(pictures.paths[int(images[i])], keypoints[i, :, :2], labelled[i].astype(float), Box(*around[i]))
+        Sample(pictures.paths[int(images[i])], keypoints[i, :, :2], labelled[i].astype(float), around[i])
         for i in chosen.tolist()
     ]
     return Candidates(samples, images[chosen], np.ones(len(chosen)))
@@ -370,8 +370,8 @@ def boxes(records: Records) -> Array:
     return edges
 
 
-def squares(edges: Array, images: Array, pictures: Pictures) -> Tuple[List[List[float]], Array]:
-    """The squares for the network, (N) of centre x, y and side, and the extents of the boxes inside the image, (N, 2).
+def squares(edges: Array, images: Array, pictures: Pictures) -> Tuple[List[Box], Array]:
+    """The squares for the network, N of them, and the extents of the boxes inside the image, (N, 2).
 
     A box of which the picture holds nothing gets a pixel, so that a detector's every box has its pose.
     """
@@ -379,4 +379,5 @@ def squares(edges: Array, images: Array, pictures: Pictures) -> Tuple[List[List[
     with np.errstate(over="ignore"):  # a box may end at any distance: it is cut off at the picture's edge
         near, far = np.clip(edges[:, :2], 0, sizes), np.clip(edges[:, :2] + edges[:, 2:], 0, sizes)
     sides = np.maximum(MARGIN * (far - near).max(axis=1, initial=0), 1)
-    return np.column_stack([(near + far) / 2 - 0.5, sides]).tolist(), far - near
+    rows = np.column_stack([(near + far) / 2 - 0.5, sides, np.maximum(MARGIN * (far - near)[:, 0], 1)]).tolist()
+    return [Box(x, y, side, wide=wide) for x, y, side, wide in rows], far - near

@@ -10,7 +10,7 @@ from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.run import Run
 from integral_pose.samples import Sample
-from integral_pose.skeletons import Skeleton
+from integral_pose.skeletons import MUCO, Skeleton
 
 SYNTHETIC = "synthetic-"  # names of what the program makes: synthetic-mpii-v2-4000-1000, synthetic-coco-v1-1300-400
 
@@ -103,6 +103,16 @@ class DataSet(ABC):
     def official_test(self) -> Optional[Path]:
         """The file, there or not, that names the people or pictures of the data set's own test; None: it has none."""
         return None
+
+
+@dataclass(frozen=True)
+class Muco(DataSet):
+    """MuCo-3DHP: its joints alone, which published networks predict. Its files are not read."""
+
+    metric, skeleton = MPJPE, MUCO
+
+    def _read(self, split: str) -> List[Sample]:
+        raise InputError("MuCo-3DHP's files are not read by this program, which knows its joints alone. Use predict.")
 
 
 def limits(run: Run) -> Tuple[int, int]:

@@ -55,8 +55,9 @@ def in_batches(run: Run, samples: Sequence[Sample], what: str, size: int) -> Bat
     """
     if not samples:
         raise InputError(f"{what} has no annotated people.")
-    if run.coordinates == 3:
+    if run.coordinates == 3 and not run.by_corner:
         samples = [replace(s, box=s.box.around_cell(run.cells)) if s.pose else s for s in samples]
     return Batches(
-        samples, skeleton(run), run.patch, max(1, size), seed=run.seed, coordinates=run.coordinates, absent=run.absent
+        samples, skeleton(run), run.patch, max(1, size), seed=run.seed, coordinates=run.coordinates, absent=run.absent,
+        width=run.patch_width, corner=run.by_corner, colours=run.colours,
     )

@@ -26,6 +26,7 @@ TESTED = "test.npz"
 DECODED = {
     "integer": "argmax",
     "quarter": "argmax and a quarter cell to the higher neighbours",
+    "quarter-inside": "argmax and, away from the border, a quarter cell to the higher neighbours",
     "dark": "argmax and the top of a Gaussian through the smoothed map (DARK)",
     "local": "expectation in a window around the argmax",
     "window": "expectation in the 3 x 3 cells around the argmax",
@@ -196,17 +197,19 @@ def _trained_by(path: Path) -> str:
 def _flip(run: Run) -> str:
     if not run.flip_test:
         return "no"
-    if run.flip_in == "maps":
-        return "maps averaged with those of the mirrored patch"
+    if run.flip_in in ("maps", "shifted-maps"):
+        shifted = ", shifted by a cell" if run.flip_in == "shifted-maps" else ""
+        return f"maps averaged with those of the mirrored patch{shifted}"
     said = "joints averaged with those of the mirrored patch"
-    return f"{said}, cell i of n as n - 1 - i" if run.flip_in == "cells" else said
+    counted = {"cells": ", cell i of n as n - 1 - i", "patch-pixels": ", px i of n as n - 1 - i"}
+    return f"{said}{counted.get(run.flip_in, '')}"
 
 
 def _decoding(run: Run) -> str:
     if run.on_vectors:
         return "argmax of each heat vector"
     if run.output == "heat map":
-        return DECODED[run.decoder]
+        return DECODED[run.decoder] + (", cells at i / n" if run.read_grid == "index" else "")
     if run.output == "direct":
         return "regression"
     notes = {

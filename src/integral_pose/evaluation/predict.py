@@ -17,6 +17,7 @@ from integral_pose.samples import Sample, decode, decode_pose, patch_of
 from integral_pose.skeletons import Skeleton
 from symbols.pose_net import OnPatches
 
+ON_MAPS = ("maps", "shifted-maps")  # of `Run.flip_in`
 
 def predict(
     run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
@@ -97,12 +98,18 @@ def all_joints(
 def _both_ways(
     net: Callable[[mx.nd.NDArray], Any], run: Run, skeleton: Skeleton
 ) -> Callable[[mx.nd.NDArray], Any]:
-    """The network or, where the run averages maps (N, K, H, W), the mean of a patch's and of its mirror image's."""
-    if not (run.flip_test and run.flip_in == "maps"):
+    """The network or, where the run averages maps (N, K, H, W), the mean of a patch's and of its mirror image's.
+
+    Shifted, the mirror image's map is moved right by a cell first, and its first column stays: where cell i is read at
+    i / n, that of the mirror image lies a cell further left than it should (SimpleBaseline's SHIFT_HEATMAP).
+    """
+    if not (run.flip_test and run.flip_in in ON_MAPS):
         return net
 
     def mean(images: mx.nd.NDArray) -> mx.nd.NDArray:
         mirrored = mx.nd.flip(net(mx.nd.flip(images, axis=3)), axis=3)
+        if run.flip_in == "shifted-maps":
+            mirrored = mx.nd.concat(mirrored[:, :, :, :1], mirrored[:, :, :, :-1], dim=3)
         order = mx.nd.array(skeleton.mirror, ctx=images.ctx)
         return (net(images) + mx.nd.take(mirrored, order, axis=1)) / 2
 
@@ -125,7 +132,7 @@ def _flip_tested(
 ) -> Tuple[Array, Array]:
     """What is said of patches: joints (N, K, C) and their scores (N, K); if the run asks for it, of both views."""
     joints, scores = said(images)
-    if not run.flip_test or run.flip_in == "maps":
+    if not run.flip_test or run.flip_in in ON_MAPS:
         return joints, scores
     mirrored, mirrored_scores = said(images[:, :, :, ::-1])
     joints = (joints + unmirrored(mirrored, skeleton, _end(run))) / 2
@@ -133,9 +140,14 @@ def _flip_tested(
 
 
 def _end(run: Run) -> float:
-    """What x and its mirror image add up to: 1 or, where cell i of n is at i / n and becomes n - 1 - i, (n - 1) / n."""
+    """What x and its mirror image add up to: 1 or, where i of n is at i / n and becomes n - 1 - i, (n - 1) / n.
+
+    So may cells of a map be counted, or px of the patch.
+    """
+    if run.flip_in == "patch-pixels":
+        return 1 - 1 / (run.patch_width or run.patch)
     by_index = run.flip_in == "cells" and (run.read_grid or run.grid) == "index"
-    return 1 - 1 / run.cells if by_index else 1
+    return 1 - 1 / run.columns if by_index else 1
 
 
 def unmirrored(fractions: Array, skeleton: Skeleton, end: float = 1) -> Array:
@@ -150,7 +162,7 @@ def unmirrored(fractions: Array, skeleton: Skeleton, end: float = 1) -> Array:
 
 
 def _decoded(fractions: Array, sample: Sample, run: Run, skeleton: Skeleton) -> Array:
-    patch = patch_of(sample, run.patch)
+    patch = patch_of(sample, run.patch, width=run.patch_width, corner=run.by_corner)
     if run.coordinates == 3:
         assert sample.pose  # or its data set would not be a 3D run's
         return decode_pose(fractions, patch, skeleton, sample.pose)

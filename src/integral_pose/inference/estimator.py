@@ -22,6 +22,7 @@ from integral_pose.inference.media import Picture
 from integral_pose.models.saved import Trained
 from integral_pose.run import Run
 from integral_pose.samples import cut, normalise
+from integral_pose.skeletons import RELEASE_PARENTS
 
 MARGIN_IN_3D = 1.2  # 2 m against the height of somebody upright
 FOCAL = 1.15  # of the picture's longer side
@@ -92,9 +93,13 @@ class Estimator:
 
     def _people_in(self, looked_at: Sequence[Tuple[Picture, Array]]) -> List[Person]:
         """The predictions for a batch of boxes."""
-        patches = [Patch(square(picture, box, self.run), self.run.patch) for picture, box in looked_at]
+        run = self.run
+        patches = [
+            Patch(square(picture, box, run), run.patch, width=run.patch_width, corner=run.by_corner)
+            for picture, box in looked_at
+        ]
         pixels = [picture.pixels for picture, _ in looked_at]
-        images = list(self._pool.map(lambda of, patch: normalise(cut(of, patch)), pixels, patches))
+        images = list(self._pool.map(lambda of, patch: normalise(cut(of, patch), colours=run.colours), pixels, patches))
         fractions, scores = self._said(np.stack(images))
         return [self._person(*each) for each in zip(looked_at, patches, fractions, scores)]
 
@@ -106,6 +111,8 @@ class Estimator:
         joints = patch.to_image(fractions[:, :2])
         if self.run.coordinates == 2:
             return Person(box, 1.0, joints, scores)
+        if self.run.bones:
+            return Person(box, 1.0, joints, scores, scaled_to_bones(fractions, patch, self.run.bones))
         lens = camera(picture.pixels, self._focal)
         depths = lens.focal[0] * patch.box.span / patch.box.side + patch.to_depth(fractions[:, 2])
         return Person(box, 1.0, joints, scores, lens.unproject(joints, depths))
@@ -140,10 +147,24 @@ def square(picture: Picture, box: Array, run: Run) -> Box:
         raise InputError(f"{picture.name}: the box {box.tolist()} has nothing of the picture, which is "
                          f"{size[0]:.0f} x {size[1]:.0f} px. Correct or remove it.")
     is_whole = (near == 0).all() and (far == size).all()
-    margin = 1.0 if is_whole else MARGIN_IN_3D if run.coordinates == 3 else mpii.MARGIN
-    x, y = ((near + far) / 2 - 0.5).tolist()
-    found = Box(x, y, margin * float((far - near).max()), human36m.SPAN if run.coordinates == 3 else 0.0)
-    return found.around_cell(run.cells) if run.coordinates == 3 else found
+    margin = 1.0 if is_whole else run.margin or (MARGIN_IN_3D if run.coordinates == 3 else mpii.MARGIN)
+    x, y = ((near + far) / 2 - (0.0 if run.box_edges == "plain" else 0.5)).tolist()
+    extent = np.maximum(far - near - 1, 1) if run.box_edges == "inner" else far - near
+    wide, high = (margin * extent).tolist()
+    side = max(high, wide * run.patch / (run.patch_width or run.patch))
+    found = Box(x, y, side, human36m.SPAN if run.coordinates == 3 else 0.0)
+    return found.around_cell(run.cells) if run.coordinates == 3 and not run.by_corner else found
+
+
+def scaled_to_bones(fractions: Array, patch: Patch, total: float) -> Array:
+    """A pose of Human3.6M's joints (18, 3) in fractions of the patch, without perspective, as mm from the root.
+
+    Its bones add up to `total` mm. Depth is counted in px of the patch, as many as it is wide. So does the authors'
+    release for the challenge (rescale_pose_from_patch_to_camera in common/utility/image_processing_cv.py).
+    """
+    pixels = fractions * np.array([patch.columns, patch.size, patch.columns])
+    lengths = np.linalg.norm(pixels - pixels[list(RELEASE_PARENTS)], axis=1)
+    return np.asarray((pixels - pixels[0]) * (total / max(float(lengths.sum()), 1e-9)))
 
 
 def from_root(space: Array, root: int) -> Array:

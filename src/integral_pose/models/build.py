@@ -39,7 +39,6 @@ from symbols.resnet import ResNet, fuse_rectifiers
 
 REFERENCE_PATCH = 256  # px; H3's disc is given for it
 MOST_STATIC_CELLS = 32**3
-PLACES = {"centre": 0.5, "index": 0.0}  # of a cell's coordinate within the cell
 
 
 def network(run: Run) -> OnPatches:
@@ -70,7 +69,7 @@ def _network(run: Run, reader: Callable[[Run, int, int], Optional[HybridBlock]])
         return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch, beside)
     head = DeconvolutionHead(trunk.out_channels, maps, run.upsamplings, round(256 * run.width))
     shown = MapsBeside(readout) if readout and (run.regulariser or run.samples) else readout
-    return PoseNet(trunk, head, shown, run.patch, beside)
+    return PoseNet(trunk, head, shown, run.patch, beside, run.patch_width)
 
 
 def _hourglass(
@@ -90,11 +89,11 @@ def _readout(run: Run, joints: int, depth: int) -> Optional[HybridBlock]:
     if run.output != "integral":
         return HeatVectors(joints, run.cells, run.cells, depth) if run.on_vectors else None
     if run.compensated or run.compensated_test:
-        return CompensatedIntegral(joints, run.cells, run.cells, depth)
-    place = PLACES[run.read_grid or run.grid]
+        return CompensatedIntegral(joints, run.cells, run.columns, depth)
+    place = decode.place(run)
     if run.gradient == "symmetric":
-        return SymmetricIntegral(joints, run.cells, run.cells, place=place)
-    return Integral(joints, run.cells, run.cells, depth, place=place)
+        return SymmetricIntegral(joints, run.cells, run.columns, place=place)
+    return Integral(joints, run.cells, run.columns, depth, place=place)
 
 
 def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
@@ -104,7 +103,7 @@ def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
     that is read in a window, holds near the joint; 1 where the run says so.
     """
     joints = len(catalogue.skeleton(run).joints)
-    readout, near = _readout(run, joints, run.depth), MassNear(joints, run.cells, run.cells, run.depth)
+    readout, near = _readout(run, joints, run.depth), MassNear(joints, run.cells, run.columns, run.depth)
 
     def scored(output: Any) -> Tuple[Array, Array]:
         logits = decode.last_stage(output)
@@ -140,11 +139,11 @@ def loss(run: Run) -> Any:
 
 def _loss(run: Run, depth: int) -> HybridBlock:
     """The loss of one stage."""
-    cells = run.cells
+    cells, columns = run.cells, run.columns
     makers: Dict[str, Callable[[], HybridBlock]] = {
-        "gaussian-mse": lambda: GaussianMSE(cells, cells, run.sigma, depth),
-        "softmax-ce": lambda: SoftmaxCrossEntropy(cells, cells, depth),
-        "disc-bce": lambda: DiscCrossEntropy(cells, cells, run.disc / REFERENCE_PATCH),
+        "gaussian-mse": lambda: GaussianMSE(cells, columns, run.sigma, depth),
+        "softmax-ce": lambda: SoftmaxCrossEntropy(cells, columns, depth),
+        "disc-bce": lambda: DiscCrossEntropy(cells, columns, run.disc / REFERENCE_PATCH),
         "joint-l1": JointL1,
         "joint-rle": ResidualLogLikelihood,
     }
@@ -158,7 +157,7 @@ def _loss(run: Run, depth: int) -> HybridBlock:
 def _regulariser(run: Run) -> HybridBlock:
     """Of the maps of an integral (DSNT)."""
     kind = {"js": JensenShannon, "variance": Variance}[run.regulariser]
-    return kind(run.cells, run.cells, run.sigma)
+    return kind(run.cells, run.columns, run.sigma)
 
 
 def initialise(
@@ -193,7 +192,7 @@ def hybridize(net: OnPatches, run: Run) -> None:
     twice the memory: 16.5 GB against 7.9 for I* with 32 people and 64 x 64 x 64 cells. The numbers are the same.
     """
     fuse_rectifiers(net)
-    static = run.depth * run.cells**2 <= MOST_STATIC_CELLS
+    static = run.depth * run.cells * run.columns <= MOST_STATIC_CELLS
     net.hybridize(static_alloc=static, static_shape=static)
 
 
@@ -204,7 +203,7 @@ def fuse(net: OnPatches, run: Run, device: mx.Context) -> None:
     time. It takes some of the sums of two hourglasses for others, so what it made is compared with the network first.
     """
     if device.device_type == "cpu":
-        example = mx.nd.random.normal(shape=(1, 3, run.patch, run.patch), ctx=device)
+        example = mx.nd.random.normal(shape=(1, 3, run.patch, run.patch_width or run.patch), ctx=device)
         expected = decode.last_stage(net(example)).asnumpy()
         with suppress(mx.MXNetError):
             net.optimize_for(example, backend="MKLDNN", static_alloc=True, static_shape=True)

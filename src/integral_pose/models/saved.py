@@ -2,17 +2,24 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
+
+import mxnet as mx
 
 from integral_pose import run
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
+from integral_pose.models import build, weights
+from integral_pose.published import networks
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS, SETTINGS
+from integral_pose.storage.atomic import replacing
 
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"  # the folder of the networks that come with the program
 DEFAULT = "people"  # of those
+IMPORTED = "imported"  # the folder, beside those of the profiles, of networks that others have trained
 TRUNKS = "trunks"  # the folder in there of backbones, named by their runs' keys
 
 
@@ -46,7 +53,7 @@ def find(name: str, runs: Path, option: str = "--run ") -> Trained:
     """The network of a run.
 
     Args:
-        name: the run's folder, or the beginning of its key.
+        name: the run's folder, the beginning of its key, or the name that an imported network was given.
         runs: holds a folder for each profile, and that one for each run.
         option: what messages have before the name.
 
@@ -56,7 +63,8 @@ def find(name: str, runs: Path, option: str = "--run ") -> Trained:
     if (Path(name) / SETTINGS).is_file():
         return _of(Path(name))
     there = sorted(path.parent for path in runs.glob(f"*/*/{SETTINGS}"))
-    chosen = [folder for folder in there if name and folder.name.startswith(name)]
+    exact = [folder for folder in there if folder.name == name]
+    chosen = exact or [folder for folder in there if name and folder.name.startswith(name)]
     if len(chosen) == 1:
         return _of(chosen[0])
     if name and Path(name).is_dir() and not chosen:
@@ -72,12 +80,14 @@ def find(name: str, runs: Path, option: str = "--run ") -> Trained:
 def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
     """The network of a file of parameters, whose settings are in a .json file of the same name, or in run.json, beside.
 
+    A file that somebody else has published needs none: its parameters' names and shapes tell (docs/published.md).
+
     Args:
         parameters: the file, or the name of a network that comes with the program, as `shipped` has it.
         option: what messages have before the file.
 
     Raises:
-        InputError: one of the two is missing or damaged.
+        InputError: one of the two is missing or damaged, or the file is of a network that is not known.
     """
     if not parameters.exists():
         parameters = shipped().get(str(parameters), parameters)
@@ -87,10 +97,34 @@ def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
                          f"{', '.join(shipped())}.")
     own = parameters.with_suffix(".json")
     settings = own if own.is_file() else parameters.with_name(SETTINGS)
+    if not settings.is_file() and networks.is_one(parameters):
+        return Trained(networks.recognise(parameters).run, parameters)
     if not settings.is_file():
         raise InputError(f"{option}{parameters}: the file {own.name} or {SETTINGS} beside it must describe the "
                          f"network. Copy the run's {SETTINGS} there.")
     return Trained(run.read(settings), parameters)
+
+
+def write_imported(run: Run, published: Path, folder: Path) -> None:
+    """Writes somebody else's network into a folder of its own, whole or not at all: run.json and net.params.
+
+    Raises:
+        InputError: its file is damaged, or the folder cannot be written.
+    """
+    net = build.maps_network(run)
+    weights.load(net, published, [mx.cpu()], "Copy it again from its source.")
+    settings = {"key": run.key, "label": f"imported from {published.name}", **run.settings}
+    try:
+        folder.mkdir(parents=True)
+        with weights.saving(folder / PARAMETERS) as draft:
+            net.save_parameters(draft)
+        for name, content in ((SETTINGS, settings), (DONE, {"commit": "imported"})):
+            with replacing(folder / name) as place:
+                place.write_text(json.dumps(content, indent=1), encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another folder with --runs.") from \
+            error
 
 
 def shipped() -> Dict[str, Path]:

@@ -15,17 +15,18 @@ TINY = 1e-10  # smoothed maps are at least as high before their logarithm is tak
 WINDOW = 3  # cells on each side of the highest one, 7 x 7 in all
 
 
-def refined(maps: Array, decoder: str, sigma: float) -> Array:
+def refined(maps: Array, decoder: str, sigma: float, place: float = 0.5) -> Array:
     """Heat maps (N, K, H, W) to joints (N, K, 2), fractions.
 
     Args:
-        decoder: "quarter", "dark" or "local".
+        decoder: "quarter", "quarter-inside", "dark" or "local".
         sigma: cells; of the Gaussians that the maps were trained to be.
+        place: where within a cell its coordinate is; 0.5 is its centre.
     """
     height, width = maps.shape[2:]
     y, x = np.unravel_index(maps.reshape(*maps.shape[:2], -1).argmax(axis=2), (height, width))
     cells = np.stack([x, y], axis=2)
-    return (cells + 0.5 + DECODERS[decoder](maps, cells, sigma)) / (width, height)
+    return (cells + place + DECODERS[decoder](maps, cells, sigma)) / (width, height)
 
 
 def in_window(logits: Array) -> Array:
@@ -48,6 +49,16 @@ def _quarter(maps: Array, cells: Array, sigma: float) -> Array:
     around = _around(maps, cells, 1, np.nan)
     differences = np.stack([around[..., 1, 2] - around[..., 1, 0], around[..., 2, 1] - around[..., 0, 1]], axis=2)
     return np.nan_to_num(0.25 * np.sign(differences))
+
+
+def _quarter_inside(maps: Array, cells: Array, sigma: float) -> Array:
+    """As `_quarter`, but nothing for a cell of the outer two rows or columns up and left, or one down and right.
+
+    So has SimpleBaseline's code it (get_final_preds), which asks for 1 < x < width - 1, and GluonCV's after it.
+    """
+    height, width = maps.shape[2:]
+    inside = ((cells > 1) & (cells < (width - 1, height - 1))).all(axis=2, keepdims=True)
+    return np.where(inside, _quarter(maps, cells, sigma), 0)
 
 
 def _dark(maps: Array, cells: Array, sigma: float) -> Array:
@@ -88,4 +99,6 @@ def _around(maps: Array, cells: Array, radius: int, outside: float) -> Array:
     return padded[people, joints, y, x]
 
 
-DECODERS: Dict[str, Callable[[Array, Array, float], Array]] = {"quarter": _quarter, "dark": _dark, "local": _local}
+DECODERS: Dict[str, Callable[[Array, Array, float], Array]] = {
+    "quarter": _quarter, "quarter-inside": _quarter_inside, "dark": _dark, "local": _local,
+}

@@ -4,30 +4,36 @@ from __future__ import annotations
 import errno
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Dict, Iterator, Sequence
+from typing import Any, Dict, Iterator, Mapping, Sequence
 
 import mxnet as mx
 import numpy as np
 
 from integral_pose.errors import InputError
+from integral_pose.geometry import Array
+from integral_pose.published import networks
 from integral_pose.storage.atomic import replacing
 from symbols.resnet import ResNet
 
 RETRAIN = "Copy it again from its source. If it belongs to a run, move the run's folder away, and it is trained again."
 TRUNK = "trunk."  # how the names of a backbone's parameters begin
+OTHERS = (".pth", ".pt", ".bin", ".safetensors")  # endings of backbones' files from elsewhere
 REDOWNLOAD = "Move it away to have GluonCV download it again."
 
 
 def load(
     net: Any, path: Path, devices: Sequence[mx.Context], remedy: str = RETRAIN, ignore_extra: bool = False
 ) -> None:
-    """Reads a parameter file onto the devices.
+    """Reads a parameter file onto the devices: one of ours, or one that others have published.
 
     Raises:
         InputError: the file is missing, damaged or of another network, or holds numbers that are not finite.
     """
     try:
-        net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra, cast_dtype=True)  # from halves
+        if networks.is_one(path):
+            _take(net, networks.arrays(path), path, devices)
+        else:
+            net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra, cast_dtype=True)  # from halves
     except (OSError, ValueError, AssertionError, AttributeError, mx.MXNetError) as error:  # Attribute: a nameless array
         reason = str(error).strip().splitlines()[-1][:200]  # MXNet's own errors begin with a traceback
         raise InputError(
@@ -36,6 +42,20 @@ def load(
     for name, parameter in net._collect_params_with_prefix().items():
         if not np.isfinite(parameter.list_data()[0].asnumpy()).all():
             raise InputError(f"{path}: {name} contains numbers that are not finite, so the file is damaged. {remedy}")
+
+
+def _take(net: Any, values: Mapping[str, Array], path: Path, devices: Sequence[mx.Context]) -> None:
+    """Gives a network, or a backbone, the values of somebody else's."""
+    parameters = net._collect_params_with_prefix()
+    if isinstance(net, ResNet):
+        values = {name[len(TRUNK):]: value for name, value in values.items() if name.startswith(TRUNK)}
+    for name, parameter in parameters.items():
+        if name not in values or values[name].shape != parameter.shape:
+            raise InputError(f"{path}: is another network than the one it is read for, which has {name} in the shape "
+                             f"{parameter.shape}.")
+    net.initialize(mx.init.Zero(), ctx=list(devices), force_reinit=True)
+    for name, parameter in parameters.items():
+        parameter.set_data(mx.nd.array(values[name]))
 
 
 @contextmanager
@@ -57,9 +77,13 @@ def saving(path: Path) -> Iterator[str]:
 
 
 def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[mx.Context]) -> None:
-    """GluonCV's ImageNet parameters, from a file already in `models` or downloaded there by GluonCV."""
+    """ImageNet parameters, from a file already in `models` or downloaded there by GluonCV.
+
+    A file may be GluonCV's (resnet50_v1b-….params), torchvision's (resnet50-….pth) or timm's (resnet50.….safetensors).
+    """
     name = f"{backbone}_v1b"
     local = sorted(models.glob(f"{name}*.params"))
+    local += [path for path in sorted(models.glob(f"{backbone}[-.]*")) if path.suffix in OTHERS]
     load(trunk, local[0] if local else download(name, models), devices, REDOWNLOAD, ignore_extra=True)
 
 

@@ -15,7 +15,7 @@ from integral_pose.datasets import coco
 from integral_pose.datasets.coco import Pictures
 from integral_pose.datasets.formats.records import Records
 from integral_pose.errors import InputError
-from integral_pose.geometry import Array, Box
+from integral_pose.geometry import Array
 from integral_pose.samples import Sample
 
 NAMED = 5  # of those that are left out, how many are named
@@ -74,7 +74,7 @@ def read(
     notes += _outside(keypoints[inside], labelled[inside], sizes[inside])
     paths = [pictures.paths[image] for image in coco.image_ids(records, pictures).tolist()]
     samples = [
-        Sample(paths[i], keypoints[i, :, :2], labelled[i].astype(float), Box(*squares[i]))
+        Sample(paths[i], keypoints[i, :, :2], labelled[i].astype(float), squares[i])
         for i in np.flatnonzero(inside).tolist()
     ]
     measured = {pictures.paths[image]: size for image, size in pictures.sizes.items()}
