@@ -1,7 +1,7 @@
 """The command that imports published networks, and what uses them afterwards."""
 from __future__ import annotations
 
-import integral_pose  # isort: skip  # noqa: F401
+import integral_pose  # isort: skip
 
 import importlib
 from pathlib import Path

@@ -174,7 +174,7 @@ def _parameter(tensor: Any, *_: Any) -> Any:
     return tensor
 
 
-class _Ordered(OrderedDict):  # type: ignore[type-arg]
+class _Ordered(OrderedDict):
     """A state_dict, whose pickle also sets attributes of it, such as `_metadata`, which are dropped."""
 
     def __setstate__(self, state: Any) -> None:
