@@ -116,7 +116,8 @@ def test_in_3d_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFix
     assert found["focal_px"] == 90 and not any("assumed" in note for note in found["notes"])
     assert found["people"] != before
     said = words(capsys.readouterr().err)
-    assert "joints.json, joints.csv, overlays of an earlier prediction will be replaced" in " ".join(said.split())
+    replaced = "joints.json, joints.csv, overlays, view.html of an earlier prediction will be replaced"
+    assert replaced in " ".join(said.split())
 
 
 def test_damaged_pictures_are_passed_over_and_told(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -372,7 +373,7 @@ def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options, said", [
     (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
-    (["photos", "video.mp4"], "by itself"), (["camera", "photos"], "by itself"),
+    (["photos", "video.mp4"], "by themselves"), (["camera", "photos"], "by themselves"),
     (["photos", "--run", "zz"], "no run matches"), (["photos", "--min-score", "7"], "--min-score 7"),
     (["photos", "--checkpoint", "photos/a.jpg"], "a.json or run.json"), (["photos", "--focal", "-3"], "--focal -3"),
     (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),

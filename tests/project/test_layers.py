@@ -23,7 +23,7 @@ ORDER: Tuple[Tuple[str, ...], ...] = (
     ("integral_pose",),
     ("integral_pose.run", "integral_pose.skeletons", "integral_pose.geometry"),
     ("integral_pose.methods", "integral_pose.tables", "integral_pose.storage", "integral_pose.distributed"),
-    ("integral_pose.samples", "integral_pose.metrics"),
+    ("integral_pose.samples", "integral_pose.metrics", "integral_pose.viewer"),
     ("integral_pose.synthetic",),
     ("integral_pose.datasets", "integral_pose.profiles"),
     ("integral_pose.run_folder", "integral_pose.published"),

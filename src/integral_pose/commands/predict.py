@@ -11,11 +11,13 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from integral_pose.commands import console
 from integral_pose.commands.console import CORES, positive
+from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
 from integral_pose.inference import boxes, hog, media, output, videos
 from integral_pose.inference.boxes import Boxes, FrameBoxes
 from integral_pose.inference.detector import DETECTORS, Detector
 from integral_pose.inference.estimator import Estimator
+from integral_pose.inference.formats import export
 from integral_pose.inference.media import Gathered, Picture
 from integral_pose.inference.pipeline import Outcome, Task, on_pictures, on_video
 from integral_pose.inference.search import Search
@@ -50,6 +52,9 @@ Written to --out, everything at the end or nothing:
                 3D networks x_mm, y_mm, z_mm, and confidence
   overlays/     the images, or an MP4 video, with limbs drawn over them: orange is the person's left, blue the right,
                 and hollow joints have a low confidence; for 3D networks also the view from the side
+  view.html     of 3D networks, the images beside poses that can be turned, in one page without external requests
+  summary.png   of a video, some frames with skeletons, and the heights of joints over time
+  coco.json, trc/, bvh/   with --formats
 
 --boxes sets where the people are, since the network sees one person at a time:
   find          the network predicts on the whole image, then twice more, each time in a box around the joints with the
@@ -70,7 +75,32 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 def _work(args: argparse.Namespace) -> int:
     with interruptible():
-        outcome = _predict(args)
+        words = [word for word in args.what if len(args.what) > 1 and videos.source(word)]
+        return _several(args, words) if words and len(words) == len(args.what) else _one(args)
+
+
+def _several(args: argparse.Namespace, words: Sequence[str]) -> int:
+    """Predicts videos one after the other, each into a folder of its own; those that cannot be used are told."""
+    stems = [found.stem for found in map(videos.source, words) if found]
+    twice = next((stem for stem in stems if stems.count(stem) > 1), None)
+    if twice:
+        raise InputError(f"{twice}: several videos have this name, and would share a folder. Give them one at a time.")
+    worst, unusable = 0, 0
+    for word, stem in zip(words, stems):
+        one = argparse.Namespace(**{**vars(args), "what": [word], "out": args.out / stem})
+        try:
+            code = _one(one)
+        except InputError as error:
+            console.say(str(error), "predict")
+            code, unusable = 1, unusable + 1
+        worst = max(worst, code)
+        if code >= 128:
+            break
+    return 2 if unusable == len(words) else worst
+
+
+def _one(args: argparse.Namespace) -> int:
+    outcome = _predict(args)
     for unread in outcome.failed:
         console.say(unread.reason, "predict")
     for note in outcome.notes:
@@ -88,8 +118,10 @@ def _predict(args: argparse.Namespace) -> Outcome:
     there = output.replaced(args.out)
     found = found._replace(run=replace(found.run, flip_test=args.flip or found.run.flip_test))
     boxes_of, boxes_from, notes = _boxes(args, found, source, gathered.pictures)
+    export.demand(args.formats, catalogue.skeleton(found.run), found.run.coordinates == 3)
     task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
-                not args.no_overlays, args.max_pixels, notes, **(_of_time(args, boxes_of, found) if source else {}))
+                not args.no_overlays, args.max_pixels, notes, formats=args.formats,
+                **(_of_time(args, boxes_of, found) if source else {}))
     for note in [*task.notes, *gathered.skipped]:
         console.say(note, "note")
     if args.focal and not task.in_3d:
@@ -143,7 +175,8 @@ def _of_time(args: argparse.Namespace, boxes_of: Callable[[Picture], Boxes], fou
     several = isinstance(boxes_of, FrameBoxes) and boxes_of.most > 1
     track = (detected or several) if args.track is None else args.track
     every = (args.detect_every or EVERY) if detected and track else 1
-    return {"track": track, "detect_every": every, "fill": args.fill, "smooth": not args.no_smooth}
+    return {"track": track, "detect_every": every, "fill": args.fill, "smooth": not args.no_smooth,
+            "show": args.show}
 
 
 def _sure(found: Boxes, least: float) -> Boxes:
@@ -154,7 +187,7 @@ def _source(what: List[str]) -> Optional[Source]:
     """The video, camera or stream, or None for pictures."""
     sources = [found for found in map(videos.source, what) if found]
     if sources and len(what) > 1:
-        raise InputError(f"{sources[0].name}: give a video, camera or address by itself, or only pictures.")
+        raise InputError(f"{sources[0].name}: give videos, cameras or addresses by themselves, or only pictures.")
     return sources[0] if sources else None
 
 
@@ -169,7 +202,8 @@ def _check(args: argparse.Namespace) -> None:
 
 def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     speed = outcome.pictures / max(outcome.seconds, 1e-9)
-    written = f"{output.JSON}, {output.CSV}" + ("" if args.no_overlays else f", {output.OVERLAYS}/")
+    names = [output.JSON, output.CSV, *([] if args.no_overlays else [f"{output.OVERLAYS}/"]), *outcome.written]
+    written = ", ".join(names)
     left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
     hint = "" if outcome.people else " Nobody was found; check --boxes and --min-score."
     people = _count(outcome.people, "person", "people")
@@ -189,7 +223,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("what", nargs="+", metavar="IMAGE|FOLDER|VIDEO|camera",
-                        help="images, folders of images, one video, camera (or camera:1 for the second one), or the "
+                        help="images, folders of images, videos, camera (or camera:1 for the second one), or the "
                         "address of a video or stream (https://, rtsp://)")
     network = parser.add_mutually_exclusive_group()
     network.add_argument("--run", metavar="RUN", help="a trained run: its folder, or the first digits of its key")
@@ -206,6 +240,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--flip", action="store_true",
                         help="average the predictions for the image and its mirror image")
     parser.add_argument("--no-overlays", action="store_true", help="write no overlays")
+    parser.add_argument("--formats", type=lambda text: text.split(","), default=[], metavar="FORMAT,FORMAT",
+                        help="write more files: coco (COCO's results), trc (OpenSim) and bvh (Blender); the last two "
+                        "need a 3D network")
     parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a video")
     _add_video_options(parser)
     parser.add_argument("--first-frame", type=int, choices=(0, 1), metavar="0|1",
@@ -245,6 +282,7 @@ def _add_video_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fill", type=int, choices=range(LONGEST_GAP + 1), default=gaps.LIMIT, metavar="N",
                         help="with --track, interpolate who is away for up to N frames and mark it as filled; 0: none "
                         "(default: %(default)s)")
+    parser.add_argument("--show", action="store_true", help="show a video's overlays in a window as they come")
     parser.add_argument("--no-smooth", action="store_true",
                         help="write a video's joints as they are predicted in each frame by itself, without the "
                         "one-euro filter")

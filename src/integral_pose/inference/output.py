@@ -5,9 +5,11 @@ import csv
 import json
 import os
 import shutil
-from contextlib import contextmanager
+import subprocess
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import cv2
 
@@ -20,6 +22,8 @@ from integral_pose.storage.file_kinds import printable
 from integral_pose.storage.opencv_names import for_opencv
 
 JSON, CSV, OVERLAYS = "joints.json", "joints.csv", "overlays"
+VIEW, SUMMARY = "view.html", "summary.png"
+WRITTEN = (OVERLAYS, CSV, "coco.json", "trc", "bvh", VIEW, SUMMARY, JSON)
 PART = "people.part"  # of joints.json, in a draft: a line for each person
 UNFINISHED = "joints-unfinished.csv"  # what a killed prediction had
 MM = ("x_mm", "y_mm", "z_mm")
@@ -62,20 +66,21 @@ def replaced(folder: Path) -> List[str]:
     """The files of an earlier prediction in a folder, which will be replaced.
 
     Raises:
-        InputError: overlays/ is there and joints.json is not, so another program may have written it.
+        InputError: a folder is there and joints.json is not, so another program may have written it.
     """
-    there = [name for name in (JSON, CSV, OVERLAYS) if (folder / name).exists()]
-    if OVERLAYS in there and JSON not in there:
-        raise InputError(f"{folder / OVERLAYS}: exists already, and is not from an earlier prediction. Choose another "
+    there = [name for name in (JSON, CSV, *WRITTEN) if (folder / name).exists()]
+    foreign = next((name for name in there if (folder / name).is_dir() and JSON not in there), None)
+    if foreign:
+        raise InputError(f"{folder / foreign}: exists already, and is not from an earlier prediction. Choose another "
                          "folder with --out.")
-    return there
+    return list(dict.fromkeys(there))
 
 
 def _put(place: Path, folder: Path) -> None:
     """Moves what was written to where it belongs, in place of what is there."""
     old = place / "old"
     old.mkdir()
-    for name in (OVERLAYS, CSV, JSON):
+    for name in WRITTEN:
         if (folder / name).exists():
             os.replace(folder / name, old / name)
         if (place / name).exists():
@@ -179,31 +184,76 @@ def write_picture(path: Path, pixels: Array) -> None:
 
 
 class Video:
-    """An MP4 file, begun with its first frame."""
+    """An MP4 file, begun with its first frame: H.264 with the sound of its source where ffmpeg is there, else MPEG-4
+    part 2 without sound."""
 
-    def __init__(self, path: Path, rate: float) -> None:
-        self._path, self._rate, self._frames = path, rate, 0
+    def __init__(self, path: Path, rate: float, source: Optional[Path] = None) -> None:
+        """`source` is a file that the sound is taken from."""
+        self._path, self._rate, self._source, self._frames = path, rate, source, 0
         self._writer: Any = None
+        self._ffmpeg, self._log = _ffmpeg(), path.with_suffix(".log")  # of ffmpeg
+
+    @property
+    def kind(self) -> str:
+        """What is written, in a sentence."""
+        if not self._ffmpeg:
+            return ("The video drawn over is MPEG-4 part 2 without sound, which some browsers do not play. Install "
+                    "ffmpeg for H.264 with the sound of the source.")
+        return "The video drawn over is H.264" + (", with the sound of the source if it has any." if self._source else
+                                                  ", without sound.")
 
     def add(self, pixels: Array) -> None:
         """A frame (h, w, 3), of one size for all; an odd row or column is left out, for MPEG-4 has none.
 
         Raises:
-            InputError: OpenCV was built without MP4.
+            InputError: OpenCV was built without MP4, or ffmpeg ended early.
         """
         height, width = (side - side % 2 for side in pixels.shape[:2])
         if self._writer is None:
-            code = cv2.VideoWriter.fourcc(*"mp4v")
-            with for_opencv(str(self._path)) as name:
-                self._writer = cv2.VideoWriter(name, code, self._rate, (width, height))
-            if not self._writer.isOpened():
-                raise InputError(f"{self._path}: OpenCV cannot write MP4 here. Leave the video out with --no-overlays.")
-        self._writer.write(pixels[:height, :width])
+            self._writer = self._piped(width, height) if self._ffmpeg else self._opened(width, height)
+        frame = pixels[:height, :width]
+        if isinstance(self._writer, subprocess.Popen):
+            try:
+                self._stdin.write(frame.tobytes())
+            except BrokenPipeError as error:
+                raise InputError(f"{self._path.name}: ffmpeg ended early. Is the disk full? {self._said()}") from error
+        else:
+            self._writer.write(frame)
         self._frames += 1
+
+    def _opened(self, width: int, height: int) -> Any:
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        with for_opencv(str(self._path)) as name:
+            writer = cv2.VideoWriter(name, code, self._rate, (width, height))
+        if not writer.isOpened():
+            raise InputError(f"{self._path}: OpenCV cannot write MP4 here. Leave the video out with --no-overlays.")
+        return writer
+
+    def _piped(self, width: int, height: int) -> Any:
+        sound = ["-i", str(self._source), "-map", "0:v", "-map", "1:a?", "-c:a", "aac", "-shortest"]
+        command = [
+            self._ffmpeg, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}",
+            "-r", f"{self._rate:.6f}", "-i", "-", *(sound if self._source else []), "-c:v", "libx264", "-pix_fmt",
+            "yuv420p", "-movflags", "+faststart", str(self._path),
+        ]
+        # In a session of its own, for Ctrl-C to end the prediction and not ffmpeg.
+        with self._log.open("w") as log:
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log, start_new_session=True)
+        self._stdin: Any = process.stdin
+        return process
+
+    def _said(self) -> str:
+        return " ".join(self._log.read_text(errors="replace").split())[:300] if self._log.is_file() else ""
 
     def close(self) -> None:
         """Ends the file."""
-        if self._writer is not None:
+        if isinstance(self._writer, subprocess.Popen):
+            with suppress(BrokenPipeError):
+                self._stdin.close()
+            self._writer.wait()
+            if self._log.is_file() and not self._log.stat().st_size:
+                self._log.unlink()
+        elif self._writer is not None:
             self._writer.release()
 
     def check(self) -> None:
@@ -213,8 +263,19 @@ class Video:
             InputError: they are not.
         """
         there = 0
-        if self._frames:
+        if self._frames and self._path.is_file():
             with for_opencv(str(self._path)) as name:
                 there = int(cv2.VideoCapture(name).get(cv2.CAP_PROP_FRAME_COUNT))
         if there != self._frames:
-            raise InputError(f"{self._path.name}: could not be written whole. Is the disk full?")
+            said = f" {self._said()}" if isinstance(self._writer, subprocess.Popen) else ""
+            raise InputError(f"{self._path.name}: could not be written whole. Is the disk full?{said}")
+
+
+@lru_cache(maxsize=None)
+def _ffmpeg() -> str:
+    """The ffmpeg that can write H.264, "" where there is none."""
+    found = shutil.which("ffmpeg")
+    if not found:
+        return ""
+    listed = subprocess.run([found, "-hide_banner", "-encoders"], capture_output=True, text=True)
+    return found if "libx264" in listed.stdout else ""

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,9 @@ from tqdm import tqdm
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import media, output, videos
 from integral_pose.inference.boxes import Boxes, FrameBoxes
-from integral_pose.inference.estimator import FOCAL, Estimator, Seen, meaning_of_confidence, square
+from integral_pose.inference.estimator import FOCAL, Estimator, Seen, from_root, meaning_of_confidence, square
+from integral_pose.inference.formats import export
+from integral_pose.inference.formats.summary import Summary
 from integral_pose.inference.media import Gathered, Picture, Shown, Unread
 from integral_pose.inference.overlay import overlay
 from integral_pose.inference.tracking import gaps
@@ -24,9 +26,12 @@ from integral_pose.inference.tracking.following import Following
 from integral_pose.inference.tracking.identity import Tracker
 from integral_pose.inference.tracking.smoothing import smoothed
 from integral_pose.inference.videos import OpenVideo, Source
+from integral_pose.inference.window import Window
 from integral_pose.models.saved import Trained
+from integral_pose.skeletons import Skeleton
 from integral_pose.storage import image_files
 from integral_pose.storage.processes import stoppable
+from integral_pose.viewer.page import Page, Pose
 
 View = Tuple[Picture, Boxes]
 Save = Callable[[Path, Seen], None]  # an overlay, into a folder
@@ -54,6 +59,8 @@ class Task:
     detect_every: int = 1  # frames of a video; between them boxes follow who is tracked
     fill: int = 0  # frames that a tracked person may be away and is filled in
     smooth: bool = False  # whether the joints of a video are filtered
+    formats: Sequence[str] = ()  # of `formats.export` that are written too
+    show: bool = False  # whether overlays are shown in a window as they come
 
     @property
     def in_3d(self) -> bool:
@@ -82,6 +89,7 @@ class Outcome:
     people: int = 0  # in all pictures together
     identities: int = 0  # different people, where they are tracked
     filled: int = 0  # of the people
+    written: List[str] = field(default_factory=list)  # files and folders besides joints.json, joints.csv, overlays/
     failed: List[Unread] = field(default_factory=list)
     seconds: float = 0.0
     stopped: int = 0  # the signal that ended it before all was looked at
@@ -107,9 +115,12 @@ def on_pictures(task: Task, gathered: Gathered) -> Outcome:
     with output.draft(task.out) as place:
         outcome = Outcome(of=len(paths) + len(gathered.unread))
         with closing(output.Results(place, estimator.skeleton, task.in_3d, video=False)) as results:
-            _look(task, estimator.seen, shown, [_recorded(results, estimator), _drawing(task, place, save, outcome)],
-                  outcome)
+            page = _page(task, estimator, f"{len(paths)} pictures")
+            _look(task, estimator.seen, shown, [
+                _recorded(results, estimator), _drawing(task, place, save, outcome), *([page.use] if page else []),
+            ], outcome)
             results.finish(_head(task, estimator, outcome, None))
+        _write_more(task, estimator, place, outcome, page, 1.0)
         return outcome
 
 
@@ -130,19 +141,71 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
         outcome = Outcome(of=min(most or video.frames, video.frames or most), endless=video.endless)
         if isinstance(task.boxes, FrameBoxes):
             outcome.notes += task.boxes.before(video.frames)
-        drawn = output.Video(place / output.OVERLAYS / f"{source.stem}.mp4", video.rate)
+        drawn = output.Video(place / output.OVERLAYS / f"{source.stem}.mp4", video.rate, _file(source))
         results = output.Results(place, estimator.skeleton, task.in_3d, video=True)
-        steps = VideoSteps(task, estimator)
-        with closing(drawn), closing(results):
+        steps, page = VideoSteps(task, estimator), _page(task, estimator, source.name)
+        summary = Summary(source.name, estimator.skeleton)
+        uses = [_recorded(results, estimator), _drawing(task, place, save, outcome), summary.add]
+        with closing(drawn), closing(results), _shown(task, source, estimator) as window:
             _look(steps.task, steps, videos.frames(video, most),
-                  [_recorded(results, estimator), _drawing(task, place, save, outcome)], outcome)
+                  [*uses, *([page.use] if page else []), *window], outcome)
             drawn.close()
-            drawn.check()
+            if task.overlays:
+                drawn.check()
+                outcome.notes.append(drawn.kind)
             if isinstance(task.boxes, FrameBoxes):
                 outcome.notes += task.boxes.after(len(video.times), not (most == len(video.times) or outcome.stopped))
             outcome.notes += [*_about(video, task.overlays), *steps.notes(outcome)]
             results.finish(_head(task, estimator, outcome, video))
+        summary.write(place / output.SUMMARY)
+        outcome.written.append(output.SUMMARY)
+        _write_more(task, estimator, place, outcome, page, video.mean_rate)
         return outcome
+
+
+def _file(source: Source) -> Optional[Path]:
+    """The file of a video; None of a camera or stream."""
+    return Path(source.what) if isinstance(source.what, str) and "://" not in source.what else None
+
+
+class _Poses:
+    """The page with the poses of a 3D network."""
+
+    def __init__(self, title: str, skeleton: Skeleton) -> None:
+        self.page, self._root = Page(title, skeleton), skeleton.index(skeleton.root)
+
+    def use(self, seen: Seen) -> None:
+        """Adds a picture."""
+        poses = [
+            Pose(str(number if person.identity is None else person.identity), person.joints,
+                 from_root(person.space, self._root), person.confidence, person.filled)
+            for number, person in enumerate(seen.people) if person.space is not None
+        ]
+        self.page.add(seen.picture.name, seen.picture.seconds, seen.picture.pixels, poses)
+
+
+def _page(task: Task, estimator: Estimator, title: str) -> Optional[_Poses]:
+    return _Poses(title, estimator.skeleton) if task.in_3d else None
+
+
+@contextmanager
+def _shown(task: Task, source: Source, estimator: Estimator) -> Iterator[List[Use]]:
+    """What shows overlays in a window, if that is asked for."""
+    if not task.show:
+        yield []
+        return
+    with closing(Window(source.name)) as window:
+        yield [lambda seen: window.show(overlay(seen, estimator.skeleton, task.in_3d))]
+
+
+def _write_more(
+    task: Task, estimator: Estimator, place: Path, outcome: Outcome, page: Optional[_Poses], rate: float
+) -> None:
+    """The page and other formats, into a draft that has joints.json; `rate` is of frames, a second."""
+    if page:
+        page.page.write(place / output.VIEW)
+        outcome.written.append(output.VIEW)
+    outcome.written += export.write(place, task.formats, estimator.skeleton, rate)
 
 
 class VideoSteps:

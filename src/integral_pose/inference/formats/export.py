@@ -1,0 +1,51 @@
+"""What else a prediction writes than joints.json, joints.csv and overlays: the formats that the user names."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import List, Sequence
+
+from integral_pose.errors import InputError
+from integral_pose.inference.formats import bvh, coco_results, trc
+from integral_pose.inference.formats.motion import motions
+from integral_pose.skeletons import COCO, Skeleton
+
+FORMATS = ("coco", "trc", "bvh")
+COCO_FILE = "coco.json"
+
+
+def demand(formats: Sequence[str], skeleton: Skeleton, in_3d: bool) -> None:
+    """That a network's joints can be written so.
+
+    Raises:
+        InputError: they cannot.
+    """
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown:
+        raise InputError(f"--formats {unknown[0]}: there is no such format. Choose of {', '.join(FORMATS)}.")
+    if "coco" in formats and not set(COCO.joints) <= set(skeleton.joints):
+        raise InputError("--formats coco: COCO's results have 17 joints, and this network does not predict all of "
+                         "them. Choose a network that was trained on COCO.")
+    spatial = [name for name in formats if name in ("trc", "bvh")]
+    if spatial and not in_3d:
+        raise InputError(f"--formats {spatial[0]}: needs joints in mm, and this network predicts px. Choose a 3D "
+                         "network, such as --checkpoint people-3d.")
+    if "bvh" in formats and len(skeleton.limbs) != len(skeleton.joints) - 1:
+        raise InputError("--formats bvh: this network's joints are not all joined by limbs from its root on. Choose "
+                         "--formats trc.")
+
+
+def write(place: Path, formats: Sequence[str], skeleton: Skeleton, rate: float) -> List[str]:
+    """Writes the formats into a draft that has joints.json; returns what was written."""
+    if "coco" in formats:
+        coco_results.write(place / COCO_FILE, place)
+    spatial = [name for name in formats if name in ("trc", "bvh")]
+    people = motions(place, skeleton.joints) if spatial else []
+    for name in spatial:
+        (place / name).mkdir()
+        for motion in people:
+            path = place / name / f"person-{motion.person}.{name}"
+            if name == "trc":
+                trc.write(path, motion, skeleton.joints, rate)
+            else:
+                bvh.write(path, motion, skeleton, rate)
+    return [COCO_FILE if name == "coco" else f"{name}/" for name in formats]
