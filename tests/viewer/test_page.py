@@ -14,7 +14,7 @@ import pytest
 from integral_pose.skeletons import HUMAN36M
 from integral_pose.viewer import page
 from integral_pose.viewer.page import Page, Pose
-from tests.helpers.chromium import Browser, browser
+from tests.viewer.chromium import Browser, browser
 
 
 def made(count: int, title: str = "dance.mp4") -> Page:
