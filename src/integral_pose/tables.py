@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 from integral_pose.run import Run
 
@@ -191,16 +190,14 @@ def read_by_dark(table: Table) -> Optional[Table]:
     """
     if any(run.decoder == "dark" for row in table.rows for run in row.runs):
         return None
-    paired: Dict[str, Tuple[Row, Row]] = {}
-    for heat_map, integral in product(table.rows, table.rows):
-        if _starts_from(integral, heat_map):
-            paired.setdefault(heat_map.name, (heat_map, integral))
+    found = [(row, _integral_of(row, table.rows)) for row in table.rows]
+    paired = [(heat_map, integral) for heat_map, integral in found if integral]
     if not paired:
         return None
     metrics = PCKH if table.metrics[0].measure == "PCKh" else table.metrics
     overall = AUC if AUC in metrics else metrics[0]
     named = [(Row(f"{h.name}, DARK", tuple(replace(run, decoder="dark") for run in h.runs)), h, i)
-             for h, i in paired.values()]
+             for h, i in paired]
     return Table(
         name=f"{table.name}-dark", caption=f"Heat maps read by DARK; {table.caption}", columns=table.columns,
         rows=tuple(replace(row, paper="") for rows in named for row in rows), metrics=metrics,
@@ -208,6 +205,13 @@ def read_by_dark(table: Table) -> Optional[Table]:
                            where=f"with {column}" if len(table.columns) > 1 else "")
                      for dark, _, i in named for column in table.columns),
     )
+
+
+def _integral_of(heat_map: Row, rows: Sequence[Row]) -> Optional[Row]:
+    """The integral that starts from it: its namesake, as I1 of H1, or else the first."""
+    namesake = "I".join(heat_map.name.rsplit("H", 1))
+    starting = [row for row in rows if _starts_from(row, heat_map)]
+    return next((row for row in starting if row.name == namesake), starting[0] if starting else None)
 
 
 def _starts_from(integral: Row, heat_map: Row) -> bool:

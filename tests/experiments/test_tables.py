@@ -146,6 +146,10 @@ def test_every_2d_table_with_a_heat_map_and_its_integral_is_read_by_dark() -> No
     assert not set(DARK) & {"table6_stages", "table7", "table8", "table9", "beyond_decoders"}
     assert [row.name for row in DARK["table1"].rows] == ["H1, DARK", "H1", "I1"]
     assert {row.name for row in DARK["table5"].rows} >= {"HG-H1, DARK", "HG-H1", "HG-I1"}
+    first, *others = [row for row in TABLES["table1"].rows if row.name in ("H1", "I1")]
+    renamed = replace(TABLES["table1"], rows=(first, replace(others[0], name="other"), *others), claims=())
+    chosen = read_by_dark(renamed)
+    assert chosen and chosen.rows[-1].name == "I1"  # its namesake, of two that start from it
 
 
 @pytest.mark.parametrize("name, dark", DARK.items())
