@@ -163,6 +163,14 @@ def test_samples_and_a_symmetric_gradient_change_only_how_an_integral_is_trained
         assert np.isfinite(slopes).all() and not np.allclose(slopes, plain[3], rtol=0.05, atol=0)
 
 
+def test_maps_that_are_not_square_are_sampled_too() -> None:
+    run = replace(TINY, samples=2, patch_width=32)
+    maps, truth = mx.nd.zeros((2, JOINTS, run.cells, run.columns)), mx.nd.full((2, JOINTS, 2), 0.5)
+    with mx.autograd.record():
+        losses = build.loss(run)([maps, truth], truth, mx.nd.ones_like(truth)).asnumpy()
+    assert run.cells == 2 * run.columns and (losses > 0).all()
+
+
 def test_how_an_integral_is_read_is_the_runs(hybridize: bool) -> None:
     """Logits of b in the mean make n / C = e^-b, as long as they vary little."""
     def said(**changes: Any) -> Array:

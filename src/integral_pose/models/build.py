@@ -128,7 +128,7 @@ def loss(run: Run) -> Any:
     stages = [_loss(run, depth) for depth in run.depths]
     made: HybridBlock
     if run.samples:
-        made = SamplingArgmax(run.cells, run.cells, run.samples, decode.PLACES[run.grid])
+        made = SamplingArgmax(run.cells, run.columns, run.samples, decode.PLACES[run.grid])
     elif run.regulariser:
         made = SumOverStages([_regulariser(run), *stages], [2, 2], [run.penalty, 1])
     else:
