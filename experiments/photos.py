@@ -22,11 +22,11 @@ from integral_pose.datasets import catalogue, coco, lsp, mpii
 from integral_pose.datasets.batches import PICTURES, Batches
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.evaluation.predict import predict
-from integral_pose.geometry import Array
+from integral_pose.geometry import Array, Box
 from integral_pose.inference.boxes import whole
 from integral_pose.inference.estimator import Estimator, square
 from integral_pose.inference.media import Picture
-from integral_pose.inference.search import Search
+from integral_pose.inference.search import FINDER, Search
 from integral_pose.metrics import lsp as sports
 from integral_pose.metrics import pck, pckh
 from integral_pose.models import saved, weights
@@ -53,13 +53,14 @@ BACKBONES: Tuple[Backbone, ...] = ("resnet18", "resnet50", "resnet101")
 TRUNKS: Dict[str, Run] = {name: trunk_of(name) for name in BACKBONES}
 # Finds people in whole images, and that there is nobody: it sees them small, in parts and not at all, and its maps are
 # empty where a joint is not in the patch.
-FINDER = replace(
+FINDS = replace(
     TRUNKS["resnet18"], trunk=TRUNKS["resnet18"], loss="gaussian-mse", absent=True, widest=3.0, shift=0.5,
 )
 RUNS: Dict[str, Run] = {
-    "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps"), "finder": FINDER, **TRUNKS,
+    "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps"), FINDER: FINDS, **TRUNKS,
 }
 BOXES = ("annotated", "whole", "found")
+NOWHERE = Box(-1e6, -1e6, 1)  # of somebody who is not found, so that all joints are wrong
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 
 
@@ -100,12 +101,13 @@ def boxed(network: Trained, samples: List[Sample], boxes: str, device: mx.Contex
     """The people with the boxes that `predict` would use if no annotated boxes were given."""
     if boxes == "annotated":
         return samples
-    search = Search(Estimator(network, device, 1, 1))
+    search = Search(Estimator(saved.at(Path(FINDER)), device, 8, 1), Estimator(network, device, 8, 1))
     made = []
     for sample in samples:
         picture = Picture(sample.image.name, PICTURES.read(sample.image))
         found = whole(picture.pixels) if boxes == "whole" else search(picture)
-        made.append(replace(sample, box=square(picture, found.edges[0], network.run)))
+        box = square(picture, found.edges[0], network.run) if len(found.edges) else NOWHERE
+        made.append(replace(sample, box=box))
     return made
 
 

@@ -12,6 +12,7 @@ import re
 import warnings
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cached_property
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple, Union, overload
@@ -79,15 +80,19 @@ def load(
         found = _found(network, Path(runs))
         if flip is not None:
             found = found._replace(run=replace(found.run, flip_test=flip))
-        return PoseNetwork(found, Estimator(found, _device(device), batch, min(cores(), 8), focal), max_pixels)
+        context = _device(device)
+        return PoseNetwork(found, Estimator(found, context, batch, min(cores(), 8), focal), max_pixels, context)
 
 
 class PoseNetwork:
     """A trained network: called with images, it predicts their people's joints. `load` makes it."""
 
-    def __init__(self, trained: Trained, estimator: Estimator, max_pixels: int) -> None:
-        self._trained, self._estimator, self._max_pixels = trained, estimator, max_pixels
-        self._search = Search(estimator)
+    def __init__(self, trained: Trained, estimator: Estimator, max_pixels: int, device: mx.Context) -> None:
+        self._trained, self._estimator, self._max_pixels, self._device = trained, estimator, max_pixels, device
+
+    @cached_property
+    def _search(self) -> Search:
+        return Search.shipped(self._device)
 
     @property
     def run(self) -> Run:
@@ -129,9 +134,9 @@ class PoseNetwork:
                 iterator over its frames. To a type checker a file is an image: call `video` for a video.
             boxes: where the people are. An array (N, 4) of x, y, width and height, px from the image's top left edge;
                 for a list or an iterator of images, as many such arrays. Or a function from an image (h, w, 3), RGB
-                uint8, to such an array. "find": the network looks at the whole image and boxes what it found, twice;
-                one person an image, even if there is nobody. "whole": the whole image is one person's box. None: as
-                the command `predict`, which is "find" with the network "people" and "whole" with any other.
+                uint8, to such an array. "find": two networks that come with the program find one person in each image,
+                or nobody. "whole": the whole image is one person's box. None: as the command `predict`, which is "find"
+                with the network "people" and "whole" with any other.
 
         Raises:
             InputError: an image or the video is missing, damaged or of an unknown kind, or a box is not in its image.

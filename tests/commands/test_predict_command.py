@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, List
 
@@ -20,6 +21,7 @@ import pytest
 from integral_pose.commands import predict
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import detector, output, pipeline
+from integral_pose.inference.search import Search
 from integral_pose.models import saved
 from tests.helpers import clips, trained_forms
 from tests.helpers.printed import words
@@ -92,11 +94,17 @@ def test_a_folder_gives_joints_and_overlays(tmp_path: Path, capsys: pytest.Captu
         assert {name: float(row[name]) for name in joint} == joint
 
 
-def test_a_person_is_boxed_by_the_network_itself(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--boxes find gives each picture a person, for pictures that show nobody."""
+    monkeypatch.setattr(Search, "shipped", partial(Search.shipped, least=0.0))
+
+
+def test_a_person_is_found(tmp_path: Path, capsys: pytest.CaptureFixture, always: None) -> None:
     assert predict.main(["photos", "--run", key(), "--out", str(tmp_path), "--boxes", "find"]) == 0
-    assert "boxes one person in every image" in " ".join(capsys.readouterr().err.split())
+    assert "boxes one person in each image, or nobody" in " ".join(capsys.readouterr().err.split())
     found = content(tmp_path)
-    assert len(found["people"]) == 3 and "looked at the whole" in found["boxes"]
+    assert len(found["people"]) == 3 and found["boxes"] == "found by the networks finder and people"
     for one in found["people"]:
         height, width = SIZES[one["image"]]
         x, y, w, h = one["box"]
@@ -340,7 +348,7 @@ def commands(page: str) -> List[List[str]]:
 
 @pytest.mark.parametrize("words", commands("predict.md"), ids=" ".join)
 def test_the_commands_of_the_page_work(
-    words: List[str], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    words: List[str], place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, always: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs").symlink_to(place / "runs")
@@ -356,11 +364,17 @@ def test_the_commands_of_the_page_work(
     assert content(out)["people"] and list((out / "overlays").iterdir())
 
 
-def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path) -> None:
+def test_nobody_is_found_where_nobody_is(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    cv2.imwrite(str(tmp_path / "sky.png"), np.full((90, 120, 3), (200, 150, 90), np.uint8))
+    assert predict.main([str(tmp_path / "sky.png"), "--out", str(tmp_path / "out")]) == 0
+    assert content(tmp_path / "out")["people"] == [] and "Nobody was found" in capsys.readouterr().out
+
+
+def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path, always: None) -> None:
     assert predict.main(["photos/a.jpg", "--out", str(tmp_path)]) == 0
     found = content(tmp_path)
     assert found["run"] == json.loads(saved.shipped()["people"].with_suffix(".json").read_text())["key"]
-    assert "looked at the whole" in found["boxes"] and len(found["people"][0]["joints"]) == 14
+    assert "networks finder" in found["boxes"] and len(found["people"][0]["joints"]) == 14
     assert predict.main(["photos/a.jpg", "--checkpoint", "people-synthetic", "--out", str(tmp_path)]) == 0
     assert content(tmp_path)["boxes"] == "all of each picture"
 

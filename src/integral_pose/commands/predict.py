@@ -16,7 +16,6 @@ from integral_pose.errors import InputError
 from integral_pose.inference import boxes, hog, media, output, videos
 from integral_pose.inference.boxes import Boxes, FrameBoxes
 from integral_pose.inference.detector import DETECTORS, Detector
-from integral_pose.inference.estimator import Estimator
 from integral_pose.inference.formats import export
 from integral_pose.inference.media import Gathered, Picture
 from integral_pose.inference.pipeline import Outcome, Task, on_pictures, on_video
@@ -33,9 +32,9 @@ NOTHING = "Nothing was written."
 DETECTOR = next(iter(DETECTORS))
 EVERY, LONGEST_GAP = 5, 50  # frames: of a video from one detection to the next, and that can be filled
 OTHERWISE = ("Without a download, --boxes hog uses OpenCV's own detector, which finds people who stand upright, and "
-             "--boxes find has the network look for one person itself.")
-ALWAYS_ONE = ("--boxes find boxes one person in every image, even if there is nobody or somebody else is meant: look "
-              "at the overlays.")
+             "--boxes find looks for one person with networks that come with the program.")
+ONE = ("--boxes find boxes one person in each image, or nobody. It may choose somebody else than is meant, and takes "
+       "some things for a person: look at the overlays.")
 EXAMPLE = """examples:
   python -m scripts.predict photo.jpg
   python -m scripts.predict --run 1a2b3c photos/ --boxes detect --out joints
@@ -57,8 +56,8 @@ Written to --out, everything at the end or nothing:
   coco.json, trc/, bvh/   with --formats
 
 --boxes sets where the people are, since the network sees one person at a time:
-  find          the network predicts on the whole image, then twice more, each time in a box around the joints with the
-                highest confidence: one person per image (the default with the network `people`)
+  find          two networks that come with the program look at the whole image and at parts of it, and then closer:
+                one person per image, or nobody (the default with the network `people`)
   whole         the whole image is one person's box (the default with another network)
   detect        GluonCV's person detector finds them; its weights are downloaded on first use
   hog           OpenCV's own detector finds people who stand upright; there is nothing to download
@@ -153,8 +152,7 @@ def _boxes(
         name = f"found by {args.detector}"
         return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.min_score), name, []
     if kind == "find":
-        search = Search(Estimator(found, one_device(args.gpus), 1, 1))
-        return search, "found by the network, which looked at the whole of each picture first", [ALWAYS_ONE]
+        return Search.shipped(one_device(args.gpus)), "found by the networks finder and people", [ONE]
     file = boxes.read(Path(kind), args.min_score)
     if source:
         return boxes.of_frames(file, args.first_frame), kind, file.notes
