@@ -30,7 +30,7 @@ class Fake:
             yield Seen(picture, [self._person(box) for box in boxes.edges])
 
     def _person(self, box: Array) -> Person:
-        inside = ((JOINTS >= box[:2] - 1) & (JOINTS <= box[:2] + box[2:] + 1)).all(axis=1)
+        inside = ((box[:2] - 1 <= JOINTS) & (box[:2] + box[2:] + 1 >= JOINTS)).all(axis=1)
         fills = np.sqrt(40 * 90 / np.prod(box[2:]))
         return Person(box, 1.0, JOINTS + 60 * ~inside[:, None], np.where(inside, self._peak * min(1, fills), 0))
 
