@@ -107,10 +107,13 @@ def test_it_gives_what_predict_writes_to_the_last_digit(changes: Any, options: A
             assert joint.xyz_mm and [round(value, 1) for value in joint.xyz_mm] == [entry[axis] for axis in output.MM]
 
 
-def test_it_finds_the_person_as_predict_does(
-    pose: integral_pose.PoseNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Search, "shipped", partial(Search.shipped, least=0.0))  # these pictures show nobody
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures here show nobody, and find gives each a person nevertheless."""
+    monkeypatch.setattr(Search, "shipped", partial(Search.shipped, least=0.0))
+
+
+def test_it_finds_the_person_as_predict_does(pose: integral_pose.PoseNetwork, tmp_path: Path, always: None) -> None:
     expected = written(tmp_path, "a.png", "b.png", "--run", pose.run.key, "--boxes", "find")["people"]
     found = [people[0].to_dict() for people in pose(["a.png", "b.png"], boxes="find")]
     for one, other in zip(found, expected):
@@ -119,7 +122,7 @@ def test_it_finds_the_person_as_predict_does(
     assert found[0]["box"] != pose("a.png")[0].to_dict()["box"] == pose("a.png", boxes="whole")[0].to_dict()["box"]
 
 
-def test_unless_told_it_boxes_people_as_predict_does(place: Path, tmp_path: Path) -> None:
+def test_unless_told_it_boxes_people_as_predict_does(place: Path, tmp_path: Path, always: None) -> None:
     people = integral_pose.load("people")
     expected = written(tmp_path, "a.png")["people"][0]["box"]
     np.testing.assert_allclose(people("a.png")[0].to_dict()["box"], expected, atol=0.02)
