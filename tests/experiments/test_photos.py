@@ -121,7 +121,7 @@ def test_people_are_looked_at_in_the_boxes_that_predict_has(
     boxes: str, box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(photos, "Estimator", lambda *_: None)
-    monkeypatch.setattr(photos, "Search", lambda _: lambda picture: Boxes(np.array([[10, 0, 40, 40.0]]), np.ones(1)))
+    monkeypatch.setattr(photos, "Search", lambda *_: lambda picture: Boxes(np.array([[10, 0, 40, 40.0]]), np.ones(1)))
     monkeypatch.setattr(photos.PICTURES, "read", lambda _: np.zeros((80, 120, 3), np.uint8))
     found = photos.boxed(saved.Trained(runs.Run(), Path("net.params")), [person()], boxes, mx.cpu())
     assert [sample.box for sample in found] == [box]

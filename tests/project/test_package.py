@@ -23,7 +23,7 @@ SOURCES = ("src", "symbols", "experiments", "docs", "requirements")
 FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE", "CHANGELOG.md", "CITATION.cff")
 DATA = {
     "integral_pose/py.typed", "integral_pose/report/deviations.md", "integral_pose/synthetic/drawing/capsules.cc",
-    "symbols/py.typed", "symbols/native/marginals.cc",
+    "integral_pose/viewer/viewer.html", "symbols/py.typed", "symbols/native/marginals.cc",
 }
 LIGHT = """
 import sys
@@ -67,7 +67,7 @@ def test_the_wheel_holds_the_program_and_no_more(archives: Path) -> None:
     data = DATA | committed("src/integral_pose/pretrained") | committed("src/integral_pose/report/templates")
     assert held == modules | data
     assert {"integral_pose/pretrained/people.params", "integral_pose/report/templates/style.css"} <= held
-    assert wheel.stat().st_size < 10e6
+    assert wheel.stat().st_size < 27e6  # of which networks take up to 25
 
 
 def test_the_source_archive_can_be_built_from(archives: Path) -> None:
