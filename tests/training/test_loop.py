@@ -245,8 +245,11 @@ def test_other_networks_and_data_resume_too(
     small = smoke(run)
     small = replace(small, start=replace(small.start, steps=4, validate_every=2), steps=2, validate_every=2)
     killed(monkeypatch, small, site(smoke_people, tmp_path / "killed"), write=1)
-    folders = [train(small, site(smoke_people, tmp_path / name)) for name in ("killed", "whole")]
-    assert same(*map(parameters, folders)) and log(folders[0]) == log(folders[1])
+    places = [site(smoke_people, tmp_path / name) for name in ("killed", "whole")]
+    assert same(*(parameters(train(small, place)) for place in places))
+    for half in small.chain:
+        one, other = (log(place.folder(half)) for place in places)
+        assert one == other
 
 
 def test_on_two_devices_of_any_number_it_resumes_too(
