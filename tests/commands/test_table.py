@@ -2,19 +2,18 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import List, Tuple
+from typing import List, Set, Tuple
 
 import mxnet as mx
 import numpy as np
 import pytest
 
-from experiments import table1, table2, table7, table11
+from experiments import figure2, table1, table3, table7, table11
 from experiments.table1 import TABLE
 from integral_pose import distributed
 from integral_pose.commands import console, reproduce
@@ -28,6 +27,7 @@ from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.run_folder import PARAMETERS, Site
 from tests.helpers import human36m_forms as forms
+from tests.helpers.faults import PATIENCE, started, wait_until
 from tests.helpers.printed import words
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -207,32 +207,34 @@ def test_a_loss_that_is_not_finite_leaves_with_1_and_names_the_run(
     assert code == 1 and "nan" in text and smoke(table1.R1).start.key in text  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("name", ["table3", "figure2"])
-def test_the_other_tables_run(name: str, smoke_people: Path, tmp_path: Path) -> None:
-    rows = {"table3": ["I1"], "figure2": ["R1", "I*"]}[name]
-    table = importlib.import_module(f"experiments.{name}").TABLE
+def kinds(folder: Path, table: str) -> Set[str]:
+    """The endings of a table's results."""
+    return {path.suffix for path in (folder / "results/smoke").glob(f"{table}.*")}
+
+
+def test_a_table_of_three_networks_runs(smoke_people: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as left:
-        command.main(table, arguments(smoke_people, tmp_path, "--rows", *rows))
-    assert left.value.code == 0
-    kinds = {path.suffix for path in (tmp_path / "results/smoke").glob(f"{name}.*")}
-    assert kinds == {".csv", ".png" if name == "figure2" else ".jpg"}
+        command.main(table3.TABLE, arguments(smoke_people, tmp_path, "--rows", "H1"))
+    assert left.value.code == 0 and kinds(tmp_path, "table3") == {".csv", ".jpg"}
 
 
-def test_two_tables_at_once_and_several_jobs_train_each_run_once(tmp_path: Path) -> None:
+def test_two_tables_at_once_and_several_jobs_train_each_run_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On empty folders: the people are made once, and the run that both tables need is trained once."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the command sets it
     argv = arguments(tmp_path / "data", tmp_path, "--rows", "H1")
-    both = [
-        subprocess.Popen([sys.executable, "-m", f"experiments.{name}", *argv, "--jobs", jobs], cwd=ROOT,
-                         stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                         env={**os.environ, "PYTHONPATH": "src:."})
-        for name, jobs in (("table1", "1"), ("table2", "2"))
-    ]
-    assert [process.wait() for process in both] == [0, 0]
-    runs = [run for row in (table1.TABLE.rows[1], table2.TABLE.rows[0]) for run in row.runs]
-    links = {link.key for run in runs for link in smoke(run).chain}
+    with started("-m", "experiments.table1", *argv) as other:
+        wait_until(lambda: other.poll() is not None or any((tmp_path / "data").glob("*.lock")))
+        with pytest.raises(SystemExit) as left:
+            command.main(figure2.TABLE, [*argv, "I1", "--jobs", "2"])
+        _, said = other.communicate(timeout=PATIENCE)
+    assert (left.value.code, other.returncode) == (0, 0), said
     folders = [path for path in (tmp_path / "runs/smoke").iterdir() if path.is_dir()]
+    links = {link.key for run in (table1.H1, table1.I1) for link in smoke(run).chain}
     assert {path.name for path in folders} == links
     assert all(len(list(path.glob("events.*"))) == 1 for path in folders)
+    assert kinds(tmp_path, "table1") == {".csv", ".jpg"} and kinds(tmp_path, "figure2") == {".csv", ".png"}
 
 
 def test_a_job_tests_when_nothing_is_left_to_train(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -252,15 +254,17 @@ def test_a_job_tests_when_nothing_is_left_to_train(monkeypatch: pytest.MonkeyPat
     assert said == ["R1", "H1", "H2", "R1", "test of R1", "H1", "test of H1", "H2", "test of H2"]
 
 
-def test_a_failing_job_fails_the_command(smoke_people: Path, tmp_path: Path) -> None:
+def test_a_failing_job_fails_the_command(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the command sets it
     data = Path(shutil.copytree(smoke_people, tmp_path / "data"))
     for path in data.glob("*/images/train_*"):
         path.write_bytes(b"no picture")
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments.table1", *arguments(data, tmp_path, "--rows", "H1", "R1"), "--jobs", "2"],
-        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": "src:."},
-    )
-    assert done.returncode == 2 and "train_" in done.stderr and "Traceback" not in done.stderr
+    with pytest.raises(SystemExit) as left:
+        command.main(TABLE, [*arguments(data, tmp_path, "--rows", "H1", "R1"), "--jobs", "2"])
+    said = capfd.readouterr().err
+    assert left.value.code == 2 and "train_" in said and "Traceback" not in said
 
 
 def test_help_teaches_without_training() -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -165,8 +166,8 @@ import tests.training.test_loop as t
 from integral_pose.training.loop import train
 t.train(t.LONG, t.site(Path(sys.argv[1]), Path(sys.argv[2])))
 """
-STEPS = 9
-LONG = replace(smoke(I1), steps=STEPS, validate_every=3, start=replace(smoke(I1).start, steps=STEPS, validate_every=3))
+STEPS = 6
+LONG = replace(smoke(I1), steps=STEPS, validate_every=2, start=replace(smoke(I1).start, steps=STEPS, validate_every=2))
 
 
 def in_its_own_process(data: Path, runs: Path) -> subprocess.Popen[bytes]:
@@ -243,7 +244,7 @@ def test_other_networks_and_data_resume_too(
 ) -> None:
     """From a kill in the middle of their first half."""
     small = smoke(run)
-    small = replace(small, start=replace(small.start, steps=4, validate_every=2), steps=2, validate_every=2)
+    small = replace(small, start=replace(small.start, steps=2, validate_every=1), steps=1, validate_every=1)
     killed(monkeypatch, small, site(smoke_people, tmp_path / "killed"), write=1)
     places = [site(smoke_people, tmp_path / name) for name in ("killed", "whole")]
     assert same(*(parameters(train(small, place)) for place in places))
@@ -256,18 +257,27 @@ def test_on_two_devices_of_any_number_it_resumes_too(
     smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To the bit, running statistics of batch normalisation too."""
-    devices = (mx.cpu(1), mx.cpu(3))
-    folder = train(SHORT, Site(smoke_people, tmp_path / "whole", devices))
-    killed(monkeypatch, SHORT, Site(smoke_people, tmp_path / "killed", devices), write=3)
-    again = train(SHORT, Site(smoke_people, tmp_path / "killed", devices))
+    devices, run = (mx.cpu(1), mx.cpu(3)), replace(SHORT, steps=3, validate_every=1)
+    folder = train(run, Site(smoke_people, tmp_path / "whole", devices))
+    killed(monkeypatch, run, Site(smoke_people, tmp_path / "killed", devices), write=1)
+    again = train(run, Site(smoke_people, tmp_path / "killed", devices))
     assert same(parameters(folder), parameters(again)) and log(folder) == log(again)
 
 
-def test_two_processes_train_a_run_once(smoke_people: Path, tmp_path: Path) -> None:
-    both = [in_its_own_process(smoke_people, tmp_path) for _ in range(2)]
-    assert [process.wait() for process in both] == [0, 0]
-    for run in LONG.chain:
-        assert len(list((tmp_path / run.key).glob("events.*"))) == 1
+def test_a_run_that_another_process_trains_is_waited_for_and_not_trained_again(
+    whole: Path, smoke_people: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A thread stands for the other process: a lock is its open file's."""
+    run, place = LONG.chain[0], site(smoke_people, tmp_path)
+    with ThreadPoolExecutor() as pool:
+        with place.held(run):
+            trained, said = pool.submit(train, run, place), ""
+            while "waiting for another process" not in said and not trained.done():
+                said += capfd.readouterr().err
+            assert not place.folder(run).exists()
+            shutil.copytree(whole.parent / run.key, place.folder(run))
+        assert trained.result() == place.folder(run)
+    assert len(list(place.folder(run).glob("events.*"))) == 1
 
 
 def test_a_finished_run_is_not_trained_again(smoke_people: Path, tmp_path: Path) -> None:
