@@ -104,9 +104,10 @@ def html(tables: Sequence[Numbers], profile: str, deviations: str, photos: Seque
     """
     sections, data = [*_on_photos(photos, tables), *map(_section, tables)], _data(tables)
     return rendering.render(
-        "page.html", tables=tables, sections=sections, groups=_groups(sections), profile=profile,
-        first=_first(sections), finding=text.finding(tables, photos), facts=_facts(tables), data=data,
-        synthetic=all(map(_is_synthetic, data)), judged=any(numbers.judged for numbers in tables),
+        "page.html", tables=tables, photos=[numbers for numbers in photos if numbers.measured], sections=sections,
+        groups=_groups(sections), profile=profile, first=_first(sections), finding=text.finding(tables, photos),
+        facts=_facts(tables), data=data, synthetic=all(map(_is_synthetic, data)),
+        judged=any(numbers.judged for numbers in tables),
         deviations=prose.html(deviations, deeper=1), paper=PAPER, policy=POLICY, grouped=_grouped,
         alternative=_alternative, many=MANY,
     )
