@@ -8,6 +8,7 @@ import os
 import random
 import sys
 from pathlib import Path
+from typing import Iterator
 
 import numpy as np
 import pytest
@@ -28,6 +29,14 @@ def seed() -> int:
     if "mxnet" in sys.modules:
         sys.modules["mxnet"].random.seed(number)
     return number
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waits_for_the_disk() -> Iterator[None]:
+    """Nothing has to survive a power cut here; that files are synced is tested in tests/storage/test_atomic.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,17 @@ def test_what_was_written_takes_the_place_of_the_old(tmp_path: Path, old: Option
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_what_was_written_is_on_the_disk_before_it_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "file.txt", []
+    path.write_text("old")
+    monkeypatch.setattr(os, "fsync", lambda number: seen.append((os.read(number, 9), path.read_text())))
+    with replacing(path) as draft:
+        draft.write_text("new")
+    assert seen == [(b"new", "old")] and path.read_text() == "new"
+
+
 def test_who_has_the_old_file_open_still_reads_it_whole(tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     path.write_text("old")
