@@ -214,7 +214,7 @@ def _print_photos(args: argparse.Namespace) -> None:
 
 
 def _of_photo(network: str, pixels: Array, seconds: float, still: bool, smooth: bool) -> List[Seen]:
-    search = Search(Estimator(saved.at(Path(network)), mx.cpu(), 1, 1))
+    search = Search.shipped(mx.cpu())
     return _seen(network, panned(pixels, seconds, still), search, {"smooth": smooth})
 
 

@@ -14,7 +14,7 @@ from integral_pose.datasets.mpii import Mpii
 from integral_pose.evaluation.evaluate import evaluate
 from integral_pose.methods import H2
 from integral_pose.metrics import pckh
-from integral_pose.report import pictures
+from integral_pose.report.drawing import pictures
 from integral_pose.report.results import Evidence, Measured
 from integral_pose.run_folder import Site
 from integral_pose.training.loop import train

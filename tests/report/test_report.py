@@ -15,7 +15,8 @@ import pytest
 from experiments import beyond_decoders, figure2, table1, table2, table7, table9, table10
 from integral_pose.commands import report
 from integral_pose.errors import InputError
-from integral_pose.report import charts, curves, figures, numbers, page, prose, rendering, text, verdicts
+from integral_pose.report import curves, numbers, page, prose, rendering, text, verdicts
+from integral_pose.report.drawing import charts, figures
 from integral_pose.storage import csv_files
 from integral_pose.tables import Claim, Table, lead, read_by_dark
 

@@ -9,9 +9,10 @@ from statistics import median
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from integral_pose.errors import InputError
-from integral_pose.report import figures, layout, prose, rendering, text
-from integral_pose.report.charts import Interval
-from integral_pose.report.figures import Figure
+from integral_pose.report import layout, prose, rendering, text
+from integral_pose.report.drawing import figures
+from integral_pose.report.drawing.charts import Interval
+from integral_pose.report.drawing.figures import Figure
 from integral_pose.report.layout import Ours
 from integral_pose.report.numbers import Numbers, order
 from integral_pose.report.verdicts import Verdict

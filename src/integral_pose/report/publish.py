@@ -10,7 +10,8 @@ from integral_pose.evaluation.evaluate import outcome_file
 from integral_pose.evaluation.submission import can_submit, submission
 from integral_pose.metrics import flops
 from integral_pose.models import build
-from integral_pose.report import curves, pictures, results, text, verdicts
+from integral_pose.report import curves, results, text, verdicts
+from integral_pose.report.drawing import pictures
 from integral_pose.report.results import Evidence, Measured
 from integral_pose.run import Run
 from integral_pose.run_folder import Site

@@ -5,7 +5,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from integral_pose.report import charts, layout, text
+from integral_pose.report import layout, text
+from integral_pose.report.drawing import charts
 
 ENVIRONMENT = Environment(
     loader=PackageLoader("integral_pose.report"), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,

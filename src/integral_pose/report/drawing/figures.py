@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from integral_pose.report import charts
-from integral_pose.report.charts import Axis, Chart, Line, Style
 from integral_pose.report.curves import Validation
+from integral_pose.report.drawing import charts
+from integral_pose.report.drawing.charts import Axis, Chart, Line, Style
 from integral_pose.report.numbers import Numbers
 from integral_pose.tables import Metric
 

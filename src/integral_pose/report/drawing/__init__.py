@@ -1,0 +1,1 @@
+"""What is drawn in reports: charts, figures and pictures of predictions."""
