@@ -15,6 +15,7 @@ from integral_pose.synthetic import make_coco, make_human36m, make_mpii
 MPII, HUMAN36M = f"synthetic-mpii-v{make_mpii.VERSION}", f"synthetic-human36m-v{make_human36m.VERSION}"
 STEPS = {"mpii": 500, "coco": 2500, "human36m": 2000}  # of each half in quick
 COCO = f"synthetic-coco-v{make_coco.VERSION}"
+DRESSED = "synthetic-mpii-v3"
 
 
 def paper(run: Run) -> Run:
@@ -74,8 +75,8 @@ def trunk_of(backbone: Backbone) -> Run:
 
 
 def _synthetic_trunk(backbone: Backbone) -> Run:
-    """The same of synthetic people, which `photos` starts from."""
-    return replace(trunk_of(backbone), data=MPII, train_people=4000, test_people=1000, steps=3000)
+    """The same of synthetic people in ordinary clothes, which `photos` starts from."""
+    return replace(trunk_of(backbone), data=DRESSED, train_people=4000, test_people=1000, steps=3000)
 
 
 def _begun(run: Run, trunk: Optional[Run]) -> Run:
