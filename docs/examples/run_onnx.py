@@ -63,13 +63,13 @@ def save(path, image):
 def find(session, card, image, box):
     """Joints (K, 2 or 3) in a BGR picture: px and, third, mm behind the root; the box is x, y, width, height in px."""
     matrix = to_patch(card, box)
-    size = card["input"]["size"]
-    patch = cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR)
-    rgb = patch[:, :, ::-1].astype(np.float32)
-    normalised = (rgb - np.float32(card["input"]["mean"])) / np.float32(card["input"]["deviation"])
+    extent = np.array([card["input"].get("width", card["input"]["size"]), card["input"]["size"]])
+    patch = cv2.warpAffine(image, matrix, tuple(extent.tolist()), flags=cv2.INTER_LINEAR)
+    channels = (patch if card["input"]["channels"].startswith("BGR") else patch[:, :, ::-1]).astype(np.float32)
+    normalised = (channels - np.float32(card["input"]["mean"])) / np.float32(card["input"]["deviation"])
     images = np.ascontiguousarray(normalised.transpose(2, 0, 1)[None])
     fractions = session.run([card["output"]["name"]], {card["input"]["name"]: images})[0][0]
-    pixels = (fractions[:, :2] * size - 0.5 - matrix[:, 2]) / matrix[0, 0]
+    pixels = (fractions[:, :2] * extent - card["output"].get("origin", 0.5) - matrix[:, 2]) / matrix[0, 0]
     if "span" not in card["box"]:
         return pixels
     return np.column_stack([pixels, (fractions[:, 2] - 0.5) * card["box"]["span"]])
@@ -78,9 +78,10 @@ def find(session, card, image, box):
 def to_patch(card, box):
     """The affine map (2, 3) from the photo's px to the patch's: the centre of the first px is (0, 0) in both."""
     x, y, width, height = box
-    size, side = card["input"]["size"], card["box"]["margin"] * max(width, height)
-    scale, centre = size / side, np.array([x + width / 2 - 0.5, y + height / 2 - 0.5])
-    return np.column_stack([scale * np.eye(2), (size - 1) / 2 - scale * centre])
+    extent = np.array([card["input"].get("width", card["input"]["size"]), card["input"]["size"]])
+    scale = min(extent / (card["box"]["margin"] * np.array([width, height])))
+    centre = np.array([x + width / 2 - 0.5, y + height / 2 - 0.5])
+    return np.column_stack([scale * np.eye(2), extent / 2 - card["output"].get("origin", 0.5) - scale * centre])
 
 
 def drawn(image, joints, limbs):

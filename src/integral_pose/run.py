@@ -108,6 +108,7 @@ class Run:
     width: float = 1.0  # multiplies every number of channels
     pretrained: bool = True  # the backbone, on ImageNet
     trunk: Optional[Run] = None  # instead: the run whose backbone this one starts from, without its head
+    tuned: bool = False  # and its head too: the deconvolutions, and the maps of joints with the same names
     upsamplings: int = 2  # deconvolution layers; 3 for an hourglass, whose maps are of that size
     stages: int = 1  # conv4, conv5 and a head, one after the other on conv3's features; or hourglasses
 
@@ -197,6 +198,11 @@ class Run:
             _demand(same and plain, "trunk is a run of one stage whose ResNet has as many layers and channels")
             _demand(not self.pretrained and not self.start, "a run starts from ImageNet (`pretrained`), from another "
                                                             "run's backbone (`trunk`) or from another run (`start`)")
+
+        if self.tuned and self.trunk:
+            shapes = [(of.upsamplings, of.output == "direct", of.coordinates, of.stages) for of in (self, self.trunk)]
+            _demand(shapes[0] == shapes[1] and self.stages == 1, "a network that is tuned has as many deconvolutions "
+                                                                 "and coordinates as before, and one stage")
 
     def _demand_beyond_paper(self) -> None:
         for name, known in (("decoder", DECODERS), ("colours", COLOURS), ("sampling", SAMPLINGS),
@@ -375,8 +381,8 @@ class Run:
 
     @property
     def needed(self) -> List[Run]:
-        """The chain, and before it the runs that give it its backbone."""
-        trunk = self.chain[0].trunk
+        """The chain, and before it the runs that give it its backbone, unless that is given with its head."""
+        trunk = None if self.chain[0].tuned else self.chain[0].trunk
         return [*(trunk.needed if trunk else []), *self.chain]
 
 

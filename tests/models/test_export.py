@@ -55,6 +55,11 @@ RUNS = {
     "two stages of heat maps": replace(HEAT_MAP, stages=2),
     "hourglass of two stacks": replace(HOURGLASS, stages=2),
     "coarse to fine": replace(IN_3D, backbone="coarse-to-fine", upsamplings=3, stages=2),
+    "published heat map": replace(
+        HEAT_MAP, decoder="quarter-inside", read_grid="index", flip_in="shifted-maps", colours="bgr", sampling="corner",
+        patch=96, patch_width=64,
+    ),
+    "published volume": replace(IN_3D, grid="index", sampling="corner", patch=96, patch_width=64, bones=4502.881),
     "heat vectors": replace(IN_3D, output="heat map", loss="softmax-ce", extra="mpii"),
 }
 every_network = pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)

@@ -19,7 +19,7 @@ from integral_pose.geometry import Box
 
 ROOT = Path(__file__).resolve().parents[2]
 DOORS = {f"scripts.{name}": f"integral_pose.commands.{name}" for name in (
-    "predict", "train", "evaluate", "export", "detect", "demo", "report", "compile")}
+    "predict", "train", "evaluate", "export", "import", "detect", "demo", "report", "compile")}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"^(?:.*&& )?(?:\S*/)?(?:\.venv/bin/)?python -m ((?:scripts|experiments)\.\w+)(.*)$")
 

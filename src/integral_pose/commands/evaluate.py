@@ -6,7 +6,7 @@ import json
 import math
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -77,10 +77,22 @@ ROWS = {"mpjpe": "MPJPE", "pa_mpjpe": "PA MPJPE (rigid)", "pa_mpjpe_scaled": "PA
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code, 2 for wrong input."""
     args = _parser().parse_args(argv)
-    return console.run("evaluate", lambda: print(args.run(args)), "", "Stopped.")
+    return console.run("evaluate", lambda: print(_scored(args)), "", "Stopped.")
+
+
+def _scored(args: argparse.Namespace) -> str:
+    if hasattr(args, "network"):
+        _demand(args)
+    return str(args.run(args))
 
 
 def _mpii(args: argparse.Namespace) -> str:
+    if args.network:
+        found = _network(args)
+        truth_of = [np.stack([getattr(one, name) for one in found.samples]) for name in ("joints", "annotated")]
+        result = pckh.score(found.joints, *truth_of, np.array([sample.head_size for sample in found.samples]))
+        protocol = f"{pckh.protocol(len(found.joints))}|box: annotated|{found.signature}"
+        return _json(result._asdict(), protocol) if args.json else _mpii_table(result, protocol)
     truth = mpii.read_truth(args.annotations)
     predicted = predictions.read(args.predictions, len(truth.joints), args.base)
     result = pckh.score(predicted, truth.joints, truth.annotated, truth.head_size)
@@ -100,7 +112,29 @@ def _mpii_table(result: pckh.PCKh, protocol: str) -> str:
     ])
 
 
+def _network(args: argparse.Namespace) -> Any:
+    """The predictions of --network for the test people in --data."""
+    from integral_pose.evaluation import network  # which imports MXNet, as scoring a file need not
+
+    return network.on_people(*_given_network(args), getattr(args, "protocol", 2))
+
+
+def _given_network(args: argparse.Namespace) -> Tuple[Any, str, Any]:
+    from integral_pose.evaluation.network import Options
+    from integral_pose.models import saved
+    from integral_pose.models.devices import one_device
+
+    trained = saved.of_name(args.network, args.runs, "--network ")
+    return trained, args.dataset, Options(args.data, one_device(args.gpus), console.CORES, args.flip)
+
+
 def _human36m(args: argparse.Namespace) -> str:
+    if args.network:
+        found = _network(args)
+        posed = [sample.pose for sample in found.samples]
+        result = mpjpe.score(found.joints, np.stack([pose.joints for pose in posed]), [pose.action for pose in posed])
+        protocol = f"{mpjpe.protocol(len(posed), args.protocol)}|root's depth and camera: annotated|{found.signature}"
+        return _json(result._asdict(), protocol) if args.json else _human36m_table(result, protocol)
     samples = human36m.read(args.annotations, "test", args.protocol)
     images = [sample.image for sample in samples]
     if args.list:
@@ -148,6 +182,14 @@ def _line(row: str, cells: Sequence[str]) -> str:
 
 
 def _coco(args: argparse.Namespace) -> str:
+    if args.network:
+        from integral_pose.evaluation import network
+
+        trained, _, options = _given_network(args)
+        poses, data_set, signature = network.on_scenes(trained, options, args.boxes)
+        arrays = average_precision.match(data_set.truth_file, poses.images, poses.joints, poses.scores)
+        result, protocol = average_precision.score(arrays), f"{average_precision.protocol(arrays)}|{signature}"
+        return _json(result, protocol) if args.json else _coco_table(result, protocol)
     annotated = coco.check_truth(args.annotations)
     images, joints, scores = coco.read_results(args.predictions)
     inside = coco.known(args.predictions, images, annotated)
@@ -212,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = console.Parser(prog="python -m scripts.evaluate", description=__doc__, epilog=f"{MPII_EXAMPLE}\n\n"
                                      "`python -m scripts.evaluate mpii --help`, or that of another data set, has "
                                      "more.", formatter_class=LAYOUT)
-    commands = parser.add_subparsers(dest="data", required=True, metavar="{mpii,lsp,human36m,coco}")
+    commands = parser.add_subparsers(dest="data_set", required=True, metavar="{mpii,lsp,human36m,coco}")
     _add_mpii(commands.add_parser("mpii", help="PCKh on MPII", epilog=MPII_EXAMPLE, formatter_class=LAYOUT))
     _add_lsp(commands.add_parser("lsp", help="PCK and PCKh on Leeds Sports Pose", epilog=LSP_EXAMPLE,
                                  formatter_class=LAYOUT))
@@ -222,12 +264,43 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_network(command: argparse.ArgumentParser) -> None:
+    """The options for running a network instead of reading predictions."""
+    command.add_argument("--network", default="", metavar="FILE|RUN",
+                         help="run this network over the test people in --data: a file that others have published, an "
+                         "imported network's name, a run's key or folder, or a network that comes with the program")
+    command.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
+                         help="with --network: folder of the data set, or the one that holds it (default: %(default)s)")
+    command.add_argument("--flip", action="store_true",
+                         help="with --network: average the predictions for the patch and its mirror image")
+    command.add_argument("--gpus", default="", metavar="NUMBER", help="with --network: the GPU (default: the CPU)")
+    command.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
+                         help="with --network: folder of trained and imported networks (default: %(default)s)")
+
+
+def _demand(args: argparse.Namespace) -> None:
+    """Refuses neither or both of a network and predictions.
+
+    Raises:
+        InputError: the options say which.
+    """
+    files = bool(args.annotations) or bool(args.predictions) or getattr(args, "list", False)
+    if args.network and files:
+        raise InputError("--network runs a network over the people in --data: leave out --annotations and "
+                         "--predictions.")
+    named = args.annotations and (args.predictions or getattr(args, "list", False))
+    if not args.network and not named:
+        raise InputError("Give --annotations and --predictions, to score a file, or --network and --data, to run a "
+                         "network.")
+
+
 def _add_mpii(command: argparse.ArgumentParser) -> None:
-    command.set_defaults(run=_mpii)
-    command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
+    command.set_defaults(run=_mpii, dataset="mpii")
+    _add_network(command)
+    command.add_argument("--annotations", type=Path, metavar="FILE",
                          help="gt_valid.mat, valid.json with gt_valid.mat beside it, valid.h5, or MPII's official "
                               ".mat")
-    command.add_argument("--predictions", type=Path, required=True, metavar="FILE",
+    command.add_argument("--predictions", type=Path, metavar="FILE",
                          help=".h5, .mat (MPII's submission file too), .npy, .json or .csv (header person,joint,x,y)")
     command.add_argument("--base", type=int, choices=(0, 1), help="coordinate of the first pixel in the predictions "
                          "(default: 1 in .h5 and .mat, as in MPII; 0 in .npy, .json and .csv)")
@@ -248,12 +321,13 @@ def _add_lsp(command: argparse.ArgumentParser) -> None:
 
 
 def _add_human36m(command: argparse.ArgumentParser) -> None:
-    command.set_defaults(run=_human36m)
-    command.add_argument("--annotations", type=Path, required=True, metavar="FOLDER",
+    command.set_defaults(run=_human36m, dataset="human36m")
+    _add_network(command)
+    command.add_argument("--annotations", type=Path, metavar="FOLDER",
                          help="folder of Human3.6M's annotations; the images are not needed")
     command.add_argument("--protocol", type=int, choices=(1, 2), default=2,
                          help="test subjects: 1 for S11, 2 for S9 and S11 (default: %(default)s)")
-    what = command.add_mutually_exclusive_group(required=True)
+    what = command.add_mutually_exclusive_group()
     what.add_argument("--predictions", type=Path, metavar="FILE",
                       help=".npy, .npz, .h5, .mat, .json or .csv, see below")
     what.add_argument("--list", action="store_true", help="print the test images, in the order of predictions")
@@ -263,10 +337,13 @@ def _add_human36m(command: argparse.ArgumentParser) -> None:
 
 
 def _add_coco(command: argparse.ArgumentParser) -> None:
-    command.set_defaults(run=_coco)
-    command.add_argument("--annotations", type=Path, required=True, metavar="FILE",
+    command.set_defaults(run=_coco, dataset="coco")
+    _add_network(command)
+    command.add_argument("--annotations", type=Path, metavar="FILE",
                          help="person_keypoints_val2017.json, or a file in its format")
-    command.add_argument("--predictions", type=Path, required=True, metavar="FILE", help=".json, see below")
+    command.add_argument("--predictions", type=Path, metavar="FILE", help=".json, see below")
+    command.add_argument("--boxes", choices=("detected", "annotated"), default="detected",
+                         help="with --network: boxes in which poses are predicted (default: %(default)s)")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
 
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import List, Optional
 
+import mxnet as mx
+
 from integral_pose.commands import console
 from integral_pose.errors import InputError, RunFailed
-from integral_pose.models import export, saved
+from integral_pose.models import build, export, saved, weights
+from integral_pose.published import to_torch
+from integral_pose.storage.atomic import replacing
 
 FORMATS = ("onnx", "mxnet")
 EXAMPLE = """examples:
   python -m scripts.export people --out exported
   python -m scripts.export runs/quick/1a2b3c4d5e
   python -m scripts.export 1a2b3c
+  python -m scripts.export people --to torch
   python docs/examples/run_onnx.py exported/1a2b3c4d5e.onnx photo.jpg --box 120 40 210 430 --out joints.jpg
 
 The first command exports a network that comes with the program. Files are named by the run's key. The second command
@@ -44,6 +50,8 @@ def _export(args: argparse.Namespace) -> str:
     """Writes the chosen formats; returns what was written."""
     if args.batch < 0:
         raise InputError(f"--batch {args.batch}: must be 1 or more, or 0 for any number of people.")
+    if args.to:
+        return _to_torch(_trained(args), args.out)
     graph = export.read(_trained(args))
     stem = args.out / graph.run.key
     lines = []
@@ -57,6 +65,26 @@ def _export(args: argparse.Namespace) -> str:
         raise InputError(f"--out {args.out}: cannot be written to ({error.strerror}). Choose another "
                          "folder.") from error
     return "\n".join(lines)
+
+
+def _to_torch(trained: saved.Trained, out: Path) -> str:
+    """Writes a state_dict with SimpleBaseline's names, and the card; returns what was written."""
+    run = trained.run
+    net = build.maps_network(run)
+    weights.load(net, trained.parameters, [mx.cpu()])
+    values = {name: parameter.data().asnumpy() for name, parameter in net._collect_params_with_prefix().items()}
+    named, path = to_torch.state_dict(values, run), out / f"{run.key}.pth"
+    try:
+        to_torch.write(named, path)
+        with replacing(path.with_suffix(".json")) as draft:
+            draft.write_text(json.dumps(export.card(run, "unknown"), indent=1))
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written to ({error.strerror}). Choose another folder.") from error
+    filters = ", ".join([str(round(256 * run.width))] * run.upsamplings)
+    narrow = "" if run.width == 1 else f" Its layers have {run.width:g} times the channels of PoseResNet's, 64 to 512."
+    return (f"{path}: {len(named)} parameters by the names of SimpleBaseline's PoseResNet, with NUM_LAYERS "
+            f"{run.layers}, NUM_DECONV_FILTERS {filters} and NUM_JOINTS {len(named['final_layer.bias'])}.{narrow}\n"
+            f"{path.with_suffix('.json')}: how patches are cut and maps read, which is not as in SimpleBaseline.")
 
 
 def _trained(args: argparse.Namespace) -> saved.Trained:
@@ -92,6 +120,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, default=Path("exported"), metavar="FOLDER",
                         help="output folder (default: %(default)s)")
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=FORMATS, help="one or both (default: both)")
+    parser.add_argument("--to", choices=("torch",), help="instead, write a state_dict for PyTorch with the parameters' "
+                        "names in SimpleBaseline (docs/published.md)")
     parser.add_argument("--batch", type=int, default=0, metavar="N",
                         help="people in a mini-batch of the ONNX file, for runtimes that need a fixed number "
                         "(default: 0, any number)")

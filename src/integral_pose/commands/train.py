@@ -7,6 +7,7 @@ import argparse
 import csv
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import List, Mapping, Optional, Pattern, Sequence
 
@@ -19,6 +20,7 @@ from integral_pose.errors import InputError
 from integral_pose.evaluation.evaluate import check, evaluate
 from integral_pose.methods import H1, H2, H3, I1, I2, I3, I_STAR, R1
 from integral_pose.metrics import pck
+from integral_pose.models import saved
 from integral_pose.models.devices import parse_devices
 from integral_pose.profiles import PROFILES
 from integral_pose.run import Run
@@ -30,6 +32,9 @@ from integral_pose.storage.atomic import replacing
 from integral_pose.training.loop import train
 
 METHODS = {"R1": R1, "H1": H1, "H2": H2, "H3": H3, "I*": I_STAR, "I1": I1, "I2": I2, "I3": I3}
+# What a network that starts from another has of it; and the method that goes on as that was trained.
+KEPT = ("backbone", "width", "upsamplings", "patch", "colours")
+OF_LOSS = {"gaussian-mse": "H1", "softmax-ce": "H2", "disc-bce": "H3", "joint-l1": "I*"}
 ENOUGH = 50  # steps: a network that had fewer has learnt nothing
 PARTS = "parts.csv"  # of a run's folder
 BACKBONES = ("resnet18", "resnet50", "resnet101")
@@ -73,11 +78,14 @@ def _train(args: argparse.Namespace) -> str:
     devices = tuple(parse_devices(args.gpus))
     batches.PICTURES.most_pixels = args.max_pixels
     data = custom.register(annotated, args.cache, args.group, args.labels_of)
-    run = described(args, data.name, skeleton)
+    before = saved.of_name(args.start, args.runs, "--from ") if args.start else None
+    run = described(args, data.name, skeleton, before.run if before else None)
     site = Site(args.cache, args.runs / "custom", devices, args.workers)
+    if before and not site.folder(before.run).exists():
+        saved.write_imported(before.run, before.parameters, site.folder(before.run))
     check(run, site.catalogue)
     print("\n".join([_plan(annotated.path, run, skeleton, site), *_notes(data.notes, run, skeleton)]), file=sys.stderr)
-    folder = train(run, site, f"{args.method}, {annotated.path.name}")
+    folder = train(run, site, f"{_method(args, before.run if before else None)}, {annotated.path.name}")
     _write_parts(custom.parts(site.data / run.data), folder / PARTS)
     arrays, signature = read(evaluate(run, site))
     result = pck.score(arrays["distances"], arrays["sides"])
@@ -88,21 +96,42 @@ def _train(args: argparse.Namespace) -> str:
     ])
 
 
-def described(args: argparse.Namespace, data: str, skeleton: Skeleton) -> Run:
+def described(args: argparse.Namespace, data: str, skeleton: Skeleton, before: Optional[Run] = None) -> Run:
     """The run that the options describe.
+
+    Args:
+        before: of the network that it starts from, whose layers and patch it then has.
 
     Raises:
         InputError: they do not go together.
     """
     asked = {"backbone": args.backbone, "patch": args.patch, "batch": args.batch, "steps": args.steps}
-    changes = {**BUDGETS[args.profile], **{name: value for name, value in asked.items() if value}}
+    as_before = {name: getattr(before, name) for name in KEPT} if before else {}
+    changes = {**as_before, **BUDGETS[args.profile], **{name: value for name, value in asked.items() if value}}
     if args.no_mirror:
         changes["mirror"] = False
     try:
-        base = METHODS[args.method].everywhere(data=data, skeleton=skeletons.written(skeleton), seed=args.seed)
-        return PROFILES[args.profile](base).everywhere(**changes)
+        base = METHODS[_method(args, before)].everywhere(data=data, skeleton=skeletons.written(skeleton), seed=args.seed)
+        run = PROFILES[args.profile](base).everywhere(**changes)
+        return tuned(run, before) if before else run
     except ValueError as error:
         raise InputError(f"These options do not go together: {error}.") from error
+
+
+def _method(args: argparse.Namespace, before: Optional[Run]) -> str:
+    """The method's name in the paper."""
+    return str(args.method or (OF_LOSS.get(before.loss, "I1") if before else "I1"))
+
+
+def tuned(run: Run, before: Run) -> Run:
+    """The run whose first phase starts from all of another network's layers.
+
+    Raises:
+        ValueError: theirs do not fit.
+    """
+    if run.start:
+        return replace(run, start=tuned(run.start, before))
+    return replace(run, pretrained=False, trunk=before, tuned=True)
 
 
 def _plan(path: Path, run: Run, skeleton: Skeleton, site: Site) -> str:
@@ -193,8 +222,12 @@ def _parser() -> argparse.ArgumentParser:
                         help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
     parser.add_argument("--category", default="", metavar="NAME",
                         help="category to train on, if several have keypoints")
-    parser.add_argument("--method", choices=tuple(METHODS), default="I1",
-                        help="method, named as in the paper (default: %(default)s)")
+    parser.add_argument("--method", choices=tuple(METHODS),
+                        help="method, named as in the paper (default: I1; with --from, that of the network)")
+    parser.add_argument("--from", dest="start", default="", metavar="NETWORK",
+                        help="start from this network instead of from ImageNet or random values: one that comes with "
+                        "the program, a run's key or folder, the name of an imported network, or a published file. "
+                        "Joints with the same names keep their maps")
     parser.add_argument("--profile", choices=tuple(BUDGETS), default="quick",
                         help="size of the network and length of the training, see below (default: %(default)s)")
     parser.add_argument("--backbone", choices=BACKBONES, help="backbone of the network (default: resnet50)")

@@ -66,11 +66,16 @@ def _evaluate(run: Run, site: Site, path: Path) -> None:
         "key": run.training.key,
         "seed": run.seed,
         "data": f"{run.data}, {run.extra}" if run.extra else run.data,
-        "protocol": f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}{'|amp: float16' if run.amp else ''}",
+        "protocol": signed(run, protocol),
         "people": people,
         "commit": _trained_by(site.folder(run) / DONE),
     }
     array_files.write(path, arrays, signature)
+
+
+def signed(run: Run, protocol: str) -> str:
+    """A protocol with what the run's network adds to it."""
+    return f"{protocol}|flip: {_flip(run)}|decode: {_decoding(run)}{'|amp: float16' if run.amp else ''}"
 
 
 def _of_people(run: Run, site: Site) -> Evaluated:

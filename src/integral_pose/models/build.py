@@ -183,6 +183,9 @@ def initialise(
         net.set_trunk(weights.trunk_of(trunk))
     elif trunk:
         weights.load_trunk(net.trunk, trunk)
+    if run.tuned and run.trunk and trunk:
+        joints, before = (catalogue.skeleton(of).joints for of in (run, run.trunk))
+        weights.load_head(net.head, trunk, [before.index(joint) if joint in before else -1 for joint in joints])
 
 
 def hybridize(net: OnPatches, run: Run) -> None:

@@ -1,9 +1,9 @@
 """A trained network as one graph, from the patch to joints: in ONNX, and as MXNet's symbol and parameters.
 
-The graph takes images (N, 3, size, size), RGB, less the mean and divided by the deviation, and gives the joints (N, K,
-C) of its last stage as fractions of the patch: integrals and direct regression as they were trained, heat maps by their
-highest cell, or the 3 x 3 cells around it where the run says so. Everything else that a user of it needs is in the
-card, a JSON object that goes with it.
+The graph takes images (N, 3, size, width), RGB unless the card says BGR, less the mean and divided by the deviation,
+and gives the joints (N, K, C) of its last stage as fractions of the patch: integrals and direct regression as they were
+trained, heat maps by their highest cell, with the 3 x 3 cells around it or a quarter cell to its neighbours where the
+run says so. Everything else that a user of it needs is in the card, a JSON object that goes with it.
 """
 from __future__ import annotations
 
@@ -27,10 +27,14 @@ from integral_pose.run import Run
 from integral_pose.run_folder import DONE
 from integral_pose.samples import DEVIATION, MEAN
 from integral_pose.storage.atomic import replacing
-from symbols.argmax import AroundHighestCell, HighestCell, HighestOfVectors
+from symbols.argmax import AroundHighestCell, HighestCell, HighestOfVectors, QuarterInside
 from symbols.maps import portable
 from symbols.pose_net import OnPatches
 
+UNITS = {
+    "centre": "fraction of the patch, from its edge: (px of the patch + 0.5) / size, px counted from 0",
+    "corner": "fraction of the box: px of the patch / size, px counted from 0; the box's middle is at size / 2",
+}
 IMAGES, JOINTS = "images", "joints"  # the graph's input and output
 CARD = "integral_pose"  # the ONNX file's metadata entry
 AGREEMENT = 1e-4  # of the patch: how far the graph's joints may be from the network's
@@ -96,8 +100,9 @@ def _decoder(of: Run) -> Optional[HybridBlock]:
         return None
     if of.on_vectors:
         return HighestOfVectors(of.cells)
-    decoder = AroundHighestCell if of.decoder == "window" else HighestCell
-    return decoder(len(catalogue.skeleton(of).joints), of.cells, of.cells, of.depth)
+    decoders = {"window": AroundHighestCell, "quarter-inside": QuarterInside}
+    decoder = decoders.get(of.decoder, HighestCell)
+    return decoder(len(catalogue.skeleton(of).joints), of.cells, of.columns, of.depth, decode.place(of))
 
 
 def card(of: Run, commit: str) -> Dict[str, Any]:
@@ -108,13 +113,14 @@ def card(of: Run, commit: str) -> Dict[str, Any]:
         "commit": commit,
         "data": f"{of.data}, {of.extra}" if of.extra else of.data,
         "input": {
-            "name": IMAGES, "size": of.patch, "channels": "RGB, 0 to 255, minus the mean, divided by the deviation",
+            "name": IMAGES, "size": of.patch, "width": of.patch_width or of.patch,
+            "channels": f"{of.colours.upper()}, 0 to 255, minus the mean, divided by the deviation",
             "mean": MEAN.tolist(), "deviation": DEVIATION.tolist(),
         },
         "box": _box(of),
         "output": {
             "name": JOINTS, "axes": ["x", "y", "z"][: of.coordinates],
-            "unit": "fraction of the patch, from its edge: (px of the patch + 0.5) / size, px counted from 0",
+            "unit": UNITS[of.sampling], "origin": 0.0 if of.by_corner else 0.5,
         },
         "joints": list(skeleton.joints),
         "root": skeleton.root,
@@ -128,15 +134,18 @@ def card(of: Run, commit: str) -> Dict[str, Any]:
 def _box(of: Run) -> Dict[str, Any]:
     """How the square around a person was chosen in training."""
     if of.coordinates == 2:
-        rule = f"a square around the person, of {mpii.MARGIN} times the longer side of a box that just holds them"
-        return {"rule": rule, "margin": mpii.MARGIN}
+        margin = of.margin or mpii.MARGIN
+        rule = f"a square around the person, of {margin} times the longer side of a box that just holds them"
+        if of.patch_width:
+            rule = f"the rectangle of the patch's shape around {margin} times a box that just holds the person"
+        return {"rule": rule, "margin": margin}
     span = human36m.SPAN
     rule = (
         f"a square of {span:.0f} mm at the depth of the root, in its middle; z = 0.5 is the root's depth and 1 as many "
         "mm behind it as the square's half. If the depth is not known, margin times the longer side of a box that "
         "just holds the person is a good approximation"
     )
-    return {"rule": rule, "margin": 1.2, "span": span}
+    return {"rule": rule, "margin": of.margin or 1.2, "span": span}
 
 
 def write_mxnet(graph: Graph, stem: Path) -> None:
@@ -165,7 +174,7 @@ def write_onnx(graph: Graph, path: Path, batch: int = 0) -> None:
         InputError: onnx is not installed.
     """
     onnx = _onnx()
-    size = (3, graph.run.patch, graph.run.patch)
+    size = (3, graph.run.patch, graph.run.patch_width or graph.run.patch)
     dynamic: Dict[str, Any] = {} if batch else {"dynamic": True, "dynamic_input_shapes": [("N", *size)]}
     with replacing(path) as draft:
         with _quiet():
@@ -211,7 +220,7 @@ def disagreement(graph: Graph, path: Path, batch: int = 0, seed: int = 0) -> flo
     except ImportError:
         raise InputError(NEEDED.replace("onnx 1.17.0", "onnxruntime")) from None
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    shape = (batch or 3, 3, graph.run.patch, graph.run.patch)
+    shape = (batch or 3, 3, graph.run.patch, graph.run.patch_width or graph.run.patch)
     images = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
     distances = np.abs(session.run([JOINTS], {IMAGES: images})[0] - graph.joints(images)).max(axis=2)
     return float(np.quantile(distances, 0.99 if graph.run.output == "heat map" else 1))

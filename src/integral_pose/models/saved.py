@@ -105,6 +105,16 @@ def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
     return Trained(run.read(settings), parameters)
 
 
+def of_name(name: str, runs: Path, option: str) -> Trained:
+    """The network of a file, of a name that comes with the program, of an imported name, or of a run's key or folder.
+
+    Raises:
+        InputError: as `at` and `find`.
+    """
+    by_file = Path(name).is_file() or name.endswith(".params") or name in shipped()
+    return at(Path(name), option) if by_file else find(name, runs, option)
+
+
 def write_imported(run: Run, published: Path, folder: Path) -> None:
     """Writes somebody else's network into a folder of its own, whole or not at all: run.json and net.params.
 

@@ -13,9 +13,11 @@ from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.published import networks
 from integral_pose.storage.atomic import replacing
+from symbols.heads import DeconvolutionHead
 from symbols.resnet import ResNet
 
 RETRAIN = "Copy it again from its source. If it belongs to a run, move the run's folder away, and it is trained again."
+HEAD, FINAL = "head.", "final."  # how the names of a head's parameters begin, and then those of its last layer's
 TRUNK = "trunk."  # how the names of a backbone's parameters begin
 OTHERS = (".pth", ".pt", ".bin", ".safetensors")  # endings of backbones' files from elsewhere
 REDOWNLOAD = "Move it away to have GluonCV download it again."
@@ -115,6 +117,35 @@ def load_trunk(trunk: ResNet, path: Path) -> None:
         if name not in values or values[name].shape != parameter.shape:
             raise InputError(f"{path}: {name} is missing or of another shape, so this is another backbone. {RETRAIN}")
         parameter.set_data(values[name])
+
+
+def load_head(head: DeconvolutionHead, path: Path, joints: Sequence[int]) -> None:
+    """Gives a head the deconvolutions of that in a file of a network's parameters, and the maps of some joints.
+
+    Args:
+        joints: for each of the head's joints, the number of the joint there whose maps it takes; -1: it keeps its own.
+
+    Raises:
+        InputError: the file is damaged, or its head has other layers.
+    """
+    stored = mx.nd.load(str(path))
+    for name, parameter in head._collect_params_with_prefix().items():
+        values = stored.get(f"{HEAD}{name}")
+        own = parameter.data(parameter.list_ctx()[0])
+        fits = values is not None and values.shape[1:] == own.shape[1:]
+        if not fits or (not name.startswith(FINAL) and values.shape != own.shape):
+            raise InputError(f"{path}: {HEAD}{name} is missing or of another shape, so this is another head. {RETRAIN}")
+        parameter.set_data(_mapped(own, values, joints) if name.startswith(FINAL) else values.astype("float32"))
+
+
+def _mapped(own: mx.nd.NDArray, values: mx.nd.NDArray, joints: Sequence[int]) -> mx.nd.NDArray:
+    """The last layer's rows, those of a joint side by side: the values' where the joint is there, else its own."""
+    mixed, given = own.asnumpy().copy(), values.astype("float32").asnumpy()
+    depth = len(mixed) // len(joints)
+    for row, joint in enumerate(joints):
+        if joint >= 0:
+            mixed[row * depth:(row + 1) * depth] = given[joint * depth:(joint + 1) * depth]
+    return mx.nd.array(mixed)
 
 
 def download(name: str, models: Path) -> Path:

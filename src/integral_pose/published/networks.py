@@ -111,6 +111,9 @@ def _size(path: Path, source: Source, asked: str) -> Size:
     """Height and width of the patch."""
     if asked:
         return _asked(asked)
+    for part, size in source.files.items():
+        if part in path.name:
+            return size
     written = {(int(high), int(wide)) for high, wide in IN_NAME.findall(path.name)}
     there: List[Tuple[int, int]] = [size for size in source.patches if size in written]
     if len(source.patches) == 1 or len(there) == 1:

@@ -36,7 +36,8 @@ class Source:
     facts: Mapping[str, str]
     saved_with: Tuple[str, ...] = ()
     not_with: Tuple[str, ...] = ()
-    rivals: Tuple[str, ...] = field(default=())  # other sources with the same names and maps
+    rivals: Tuple[str, ...] = ()  # other sources with the same names and maps
+    files: Mapping[str, Size] = field(default_factory=dict)  # a part of a file's name -> the patch of that network
 
 
 # Heat maps as SimpleBaseline trains and reads them; GluonCV's program follows it.
@@ -81,8 +82,9 @@ GLUONCV = Source(
         "sampling": "data/transforms/pose.py, get_affine_transform",
         "box_edges, margin": "data/transforms/presets/simple_pose.py, _box_to_center_scale",
         "colours": "data/mscoco/keypoints.py: mx.image.imread, which gives RGB; SimplePoseDefaultValTransform",
-        "patches": "scripts/pose/simple_pose/validate.py: --input-size 256,192",
+        "patches": "scripts/pose/simple_pose/validate.py: --input-size 256,192; docs/model_zoo: one with 128 x 96",
     },
+    files={"ccd24037": (128, 96)},
 )
 INTEGRAL_PYTORCH = Source(
     "integral-pytorch",

@@ -139,7 +139,10 @@ class _Training:
     def _initialise(self) -> None:
         """First values: the leader's, which alone needs the files that they come from."""
         run, site, crew = self.run, self.site, self.site.crew
-        before = (saved.trunk(run.trunk) or site.folder(run.trunk) / PARAMETERS) if run.trunk and crew.leads else None
+        before = None
+        if run.trunk and crew.leads:
+            shipped = None if run.tuned else saved.trunk(run.trunk)
+            before = shipped or site.folder(run.trunk) / PARAMETERS
         known = run if crew.leads else replace(run, pretrained=False)
         build.initialise(self.net, known, site.devices, site.data, before)
         if run.start and crew.leads:
