@@ -13,6 +13,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Dict, Tuple
@@ -48,11 +49,11 @@ def _stand_ins() -> None:
         (lambda f: f) if str(of).startswith("torchvision::") else register(of, *a, **k)
     )
     resnet = importlib.import_module("torchvision.models.resnet")
-    resnet.model_urls, resnet.model_zoo = {}, None
+    vars(resnet).update(model_urls={}, model_zoo=None)
     torch.Tensor.cuda = lambda self, *_, **__: self
     torch.cuda.FloatTensor = torch.FloatTensor
     comm = importlib.import_module("torch.nn.parallel.comm")
-    comm.broadcast = lambda tensor, devices: [tensor]
+    vars(comm).update(broadcast=lambda tensor, devices: [tensor])
     torch.cuda.comm = comm
     sys.modules["torch.cuda.comm"] = comm
 
@@ -108,7 +109,7 @@ def simple_baseline(at: Path, picture: Array, output: Path, layers: str, joints:
     return maps[0], both[0], both[1]
 
 
-def of_mks(at: Path, picture: Array, output: Path, kind: str, joints: str = "18") -> Outcome:
+def of_mks(kind: str, at: Path, picture: Array, output: Path, joints: str = "18") -> Outcome:
     """3DMPPE's PoseNet, or the same author's integral regression: main/model.py, data/dataset.py, main/test.py."""
     for folder in ("main", "data", "common"):
         sys.path.insert(0, str(at / folder))
@@ -207,8 +208,7 @@ def backbone(_: Path, picture: Array, output: Path, library: str, layers: str) -
 
 MAKERS: Dict[str, Callable[..., Outcome]] = {
     "simple-baseline": simple_baseline, "backbone": backbone, "release": of_authors, "challenge": of_authors,
-    "3dmppe": lambda *a: of_mks(*a[:3], "3dmppe", *a[3:]),
-    "integral-pytorch": lambda *a: of_mks(*a, "integral-pytorch"),
+    "3dmppe": partial(of_mks, "3dmppe"), "integral-pytorch": partial(of_mks, "integral-pytorch"),
 }
 
 if __name__ == "__main__":

@@ -39,8 +39,9 @@ def made(smoke_people: Path, name: str) -> Path:
     """The folder of the smoke profile's people."""
     in_3d = name == "human36m"
     run = smoke(Run(data=name, coordinates=3, upsamplings=3) if in_3d else Run(data=name, upsamplings=3))
-    Catalogue(smoke_people).of(run).people("test")
-    return smoke_people / run.data
+    data_set = Catalogue(smoke_people).of(run)
+    data_set.people("test")
+    return data_set.folder
 
 
 def test_mpii_is_scored_as_predictions_in_a_file_are(

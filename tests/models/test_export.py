@@ -116,7 +116,8 @@ def graphs(tmp_path_factory):
 
 
 def images(run, people=3):
-    return np.random.default_rng(2).standard_normal((people, 3, run.patch, run.patch)).astype(np.float32)
+    shape = (people, 3, run.patch, run.patch_width or run.patch)
+    return np.random.default_rng(2).standard_normal(shape).astype(np.float32)
 
 
 @every_network

@@ -111,7 +111,8 @@ def described(args: argparse.Namespace, data: str, skeleton: Skeleton, before: O
     if args.no_mirror:
         changes["mirror"] = False
     try:
-        base = METHODS[_method(args, before)].everywhere(data=data, skeleton=skeletons.written(skeleton), seed=args.seed)
+        written = skeletons.written(skeleton)
+        base = METHODS[_method(args, before)].everywhere(data=data, skeleton=written, seed=args.seed)
         run = PROFILES[args.profile](base).everywhere(**changes)
         return tuned(run, before) if before else run
     except ValueError as error:

@@ -1,0 +1,57 @@
+"""Networks that start from all of another network: its head too, and the maps of joints with the same names."""
+from __future__ import annotations
+
+import integral_pose  # isort: skip  # noqa: F401
+
+from dataclasses import replace
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+
+from integral_pose.datasets import catalogue
+from integral_pose.errors import InputError
+from integral_pose.models import build
+from integral_pose.run import Run
+from integral_pose.run_folder import PARAMETERS
+from tests.helpers import trained_forms
+
+BEFORE = replace(trained_forms.tiny(output="heat map", loss="gaussian-mse"), data="coco")
+JOINTS = ("tail", "l_wrist", "r_wrist", "nose")
+
+
+def tuned(**changes: object) -> Run:
+    """A network for other joints, of which three are COCO's."""
+    skeleton = f"{','.join(JOINTS)}|nose-l_wrist,nose-r_wrist,nose-tail"
+    return replace(BEFORE, data="custom-a", skeleton=skeleton, trunk=BEFORE, tuned=True, **changes)  # type: ignore
+
+
+def test_joints_with_the_same_names_keep_their_maps(tmp_path: Path) -> None:
+    file = trained_forms.write(BEFORE, tmp_path / "before") / PARAMETERS
+    run = tuned()
+    net, fresh = build.network(run), build.network(run)
+    build.initialise(net, run, [mx.cpu()], tmp_path, file)
+    build.initialise(fresh, replace(run, tuned=False), [mx.cpu()], tmp_path, file)
+    stored, before = mx.nd.load(str(file)), catalogue.skeleton(BEFORE).joints
+    for name, parameter in net._collect_params_with_prefix().items():
+        values = parameter.data().asnumpy()
+        if not name.startswith("head.final"):
+            np.testing.assert_array_equal(values, stored[name].asnumpy())
+            continue
+        for row, joint in enumerate(JOINTS):
+            new = fresh._collect_params_with_prefix()[name].data().asnumpy()[row]
+            expected = stored[name].asnumpy()[before.index(joint)] if joint in before else new
+            np.testing.assert_array_equal(values[row], expected)
+
+
+def test_the_network_before_is_not_trained_again() -> None:
+    assert tuned().needed == [tuned()] and replace(tuned(), tuned=False).needed[0] == BEFORE
+
+
+def test_a_head_of_other_layers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="as many deconvolutions and coordinates as before"):
+        tuned(upsamplings=3)
+    file = trained_forms.write(replace(BEFORE, upsamplings=3), tmp_path / "before") / PARAMETERS
+    with pytest.raises(InputError, match=r"head.final.* is missing or of another shape|head.layers"):
+        build.initialise(build.network(replace(BEFORE, upsamplings=1, trunk=None)), tuned(), [mx.cpu()], tmp_path, file)
