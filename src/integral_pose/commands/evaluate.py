@@ -89,8 +89,10 @@ def _scored(args: argparse.Namespace) -> str:
 def _mpii(args: argparse.Namespace) -> str:
     if args.network:
         found = _network(args)
-        truth_of = [np.stack([getattr(one, name) for one in found.samples]) for name in ("joints", "annotated")]
-        result = pckh.score(found.joints, *truth_of, np.array([sample.head_size for sample in found.samples]))
+        joints, annotated, heads = (
+            np.array([getattr(one, name) for one in found.samples]) for name in ("joints", "annotated", "head_size")
+        )
+        result = pckh.score(found.joints, joints, annotated, heads)
         protocol = f"{pckh.protocol(len(found.joints))}|box: annotated|{found.signature}"
         return _json(result._asdict(), protocol) if args.json else _mpii_table(result, protocol)
     truth = mpii.read_truth(args.annotations)

@@ -18,7 +18,7 @@ from integral_pose.evaluation.predict import predict, predict_scored
 from integral_pose.evaluation.topdown import Poses
 from integral_pose.geometry import Array, Box
 from integral_pose.models.saved import Trained
-from integral_pose.run import Run
+from integral_pose.run import Boxes, Run
 from integral_pose.samples import Sample
 
 SPAN = 2000.0  # mm in depth, whatever the box shows (3DMPPE, main/config.py: bbox_3d_shape)
@@ -56,7 +56,7 @@ def on_people(trained: Trained, name: str, options: Options, protocol: int = 2) 
     return Predicted(joints, samples, _signature(run))
 
 
-def on_scenes(trained: Trained, options: Options, boxes: str) -> Tuple[Poses, DataSet, str]:
+def on_scenes(trained: Trained, options: Options, boxes: Boxes) -> Tuple[Poses, DataSet, str]:
     """The poses found in COCO's val2017, in boxes that are "detected" or "annotated"; the data set; the signature.
 
     Raises:
