@@ -27,21 +27,21 @@ from integral_pose.inference.estimator import Estimator, Person, Seen, from_root
 from integral_pose.inference.media import Picture
 from integral_pose.inference.pipeline import Task, VideoSteps
 from integral_pose.inference.search import Search
+from integral_pose.inference.tracking import gaps
 from integral_pose.inference.tracking.similarity import overlap
+from integral_pose.inference.tracking.smoothing import smoothed
 from integral_pose.models import saved
+from integral_pose.skeletons import HUMAN36M, MPII
 from integral_pose.synthetic import make_video
 from integral_pose.synthetic.make_video import Frame, Truth
 
+ROOT = make_video.JOINTS.index("pelvis")
 FOUND = 0.3  # intersection over union of boxes from which on a person found is a true one
 SURE = 0.5  # score of a box
 SIZE = (640, 480)  # px of a clip of a photograph
 RATE = 25.0
 LAGS = np.arange(0, 6.01, 0.05)  # frames
-WAYS: Dict[str, Dict[str, Any]] = {
-    "as predicted": {"smooth": False, "fill": 0},
-    "filled": {"smooth": False, "fill": 10},
-    "filled and smoothed": {"smooth": True, "fill": 10},
-}
+RAW, FILLED, SMOOTH = "as predicted", "filled", "filled and smoothed"
 
 
 class Figures(NamedTuple):
@@ -71,12 +71,13 @@ def _print_synthetic(args: argparse.Namespace) -> None:
     clips = [list(make_video.frames(seed, args.seconds)) for seed in args.seeds]
     for every in args.every:
         print(f"{args.network}, seeds {' '.join(map(str, args.seeds))}, a detector in every {every}. frame")
-        runs = {name: [followed(args.network, clip, {**way, "track": True, "detect_every": every}) for clip in clips]
-                for name, way in WAYS.items()}
+        raw = [followed(args.network, clip, {"track": True, "detect_every": every}) for clip in clips]
+        filled = [list(gaps.filled(video)) for video in raw]
+        runs = {RAW: raw, FILLED: filled, SMOOTH: [list(smoothed(video, ROOT)) for video in filled]}
         for name, videos in runs.items():
             figures = [figures_of(clip, video) for clip, video in zip(clips, videos)]
             print(f"  {name:20}", _line(figures))
-        lags = [lag(before, after) for before, after in zip(runs["filled"], runs["filled and smoothed"])]
+        lags = [lag(before, after) for before, after in zip(runs[FILLED], runs[SMOOTH])]
         print(f"  lag {np.mean(lags):.2f} frames")
 
 
@@ -131,12 +132,9 @@ def matched(people: Sequence[Truth], found: Sequence[Person]) -> List[Tuple[Trut
 
 
 def _error(truth: Truth, person: Person) -> float:
-    names = make_video.JOINTS
     if person.space is not None:
-        root = names.index("pelvis")
-        return float(np.linalg.norm(from_root(person.space, root) - from_root(truth.space, root), axis=1).mean())
-    from integral_pose.skeletons import MPII
-    slots = MPII.slots_in(make_video.HUMAN36M)
+        return float(np.linalg.norm(from_root(person.space, ROOT) - from_root(truth.space, ROOT), axis=1).mean())
+    slots = MPII.slots_in(HUMAN36M)
     known = [joint for joint, slot in enumerate(slots) if slot >= 0]
     other = [slots[joint] for joint in known]
     return float(np.linalg.norm(person.joints[known] - truth.joints[other], axis=1).mean())
@@ -206,16 +204,17 @@ def _print_photos(args: argparse.Namespace) -> None:
         rows: List[Tuple[float, ...]] = []
         for shown in media.pictures(paths_of, 1):
             if isinstance(shown, Picture):
-                raw, smooth = (_of_photo(args.network, shown.pixels, args.seconds, still, way) for way in (False, True))
+                raw = _of_photo(args.network, shown.pixels, args.seconds, still)
+                smooth = list(smoothed(raw, 0))
                 rows.append((*jitter(raw), *jitter(smooth), lag(raw, smooth)))
         print("slow zoom" if still else "pan and zoom", f"{len(rows)} photographs, before and after:",
               "median {:.2f} {:.2f}, 95th percentile {:.2f} {:.2f} px, lag {:.2f} frames".format(
                   *np.median(rows, axis=0)[[0, 2, 1, 3, 4]]))
 
 
-def _of_photo(network: str, pixels: Array, seconds: float, still: bool, smooth: bool) -> List[Seen]:
+def _of_photo(network: str, pixels: Array, seconds: float, still: bool) -> List[Seen]:
     search = Search.shipped(mx.cpu())
-    return _seen(network, panned(pixels, seconds, still), search, {"smooth": smooth})
+    return _seen(network, panned(pixels, seconds, still), search, {})
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -432,6 +432,42 @@ def test_people_of_a_video_are_tracked_with_a_detectors_boxes(tmp_path: Path, mo
     assert content(tmp_path)["people"] == [] and "HOG" in content(tmp_path)["boxes"]
 
 
+def test_several_videos_each_have_a_folder_and_formats(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    clips.plain(tmp_path / "second.mp4", 3)
+    (tmp_path / "broken.mp4").write_text("words")
+    names = ["video.mp4", str(tmp_path / "broken.mp4"), str(tmp_path / "second.mp4")]
+    command = [*names, "--run", key(3), "--formats", "trc,bvh", "--no-overlays", "--out", str(tmp_path / "out")]
+    assert predict.main(command) == 1
+    said = capsys.readouterr()
+    assert "5 people in 5 frames" in said.out and "3 people in 3 frames" in said.out and "broken.mp4: is a" in said.err
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["second", "video"]
+    for name in ("joints.json", "view.html", "summary.png", "trc/person-0.trc", "bvh/person-0.bvh"):
+        assert (tmp_path / "out" / "video" / name).is_file(), name
+    assert predict.main(["video.mp4", "video.mp4", "--run", key(), "--out", str(tmp_path / "never")]) == 2
+    assert predict.main(["video.mp4", "--run", key(), "--formats", "bvh", "--out", str(tmp_path / "never")]) == 2
+    assert "needs joints in mm" in words(capsys.readouterr().err) and not (tmp_path / "never").exists()
+
+
+def test_a_window_that_cannot_be_opened_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    assert predict.main(["video.mp4", "--run", key(), "--show", "--out", str(tmp_path / "out")]) == 2
+    assert "--show:" in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_joints_of_a_prediction_that_was_killed_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    draft = tmp_path / f".draft-{2**22 + 1}"
+    draft.mkdir()
+    (draft / "people.part").write_text("{}")
+    (draft / "joints.csv").write_text("frame,seconds\n0,0.0\n")
+    assert predict.main(["photos/a.jpg", "--run", key(), "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "joints-unfinished.csv").read_text() == "frame,seconds\n0,0.0\n" and not draft.exists()
+    assert "joints-unfinished.csv has the joints of an earlier prediction" in words(capsys.readouterr().err)
+
+
 def test_an_error_on_the_way_keeps_what_was_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any, Dict, List, Optional
 
@@ -14,6 +15,8 @@ import numpy as np
 import pytest
 from trc import TRCData
 
+from integral_pose.commands import evaluate
+from integral_pose.datasets import coco
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.inference import output, window
@@ -22,9 +25,13 @@ from integral_pose.inference.formats import bvh, coco_results, export
 from integral_pose.inference.formats.motion import motions
 from integral_pose.inference.formats.summary import Summary
 from integral_pose.inference.media import Picture
+from integral_pose.inference.tracking import gaps
+from integral_pose.inference.tracking.smoothing import smoothed
+from integral_pose.metrics import average_precision
 from integral_pose.skeletons import COCO, HUMAN36M, LSP, MPII, Skeleton
 from integral_pose.synthetic.motion.activities import ACTIVITIES
 from integral_pose.synthetic.motion.body import draw_physique, pose
+from tests.helpers import coco_forms
 
 PIXELS = np.full((120, 160, 3), 90, np.uint8)
 TO_CAMERA = np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]])  # a body that looks along x, as a camera before it sees it
@@ -150,6 +157,25 @@ def test_coco_results_have_cocos_numbers(video: bool, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "coco.json").read_text()) == []
 
 
+def test_evaluate_reads_coco_results_to_the_same_ap(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    rng = np.random.default_rng(0)
+    content = coco_forms.truth(rng)
+    coco_forms.write(tmp_path, content)
+    found = coco_forms.found(rng, content)
+    frames = [Seen(Picture(f"{image:012d}.jpg", PIXELS), [
+        person(None, COCO, joints=joints, score=score, confidence=np.ones(17))
+        for joints, score in zip(found.joints[found.images == image], found.scores[found.images == image].tolist())])
+        for image in np.unique(found.images).tolist()]
+    written(tmp_path, frames, COCO, video=False)
+    coco_results.write(tmp_path / "coco.json", tmp_path)
+    truth = coco.truth_file(tmp_path)
+    expected = average_precision.score(average_precision.match(truth, *found))
+    command = ["coco", "--annotations", str(truth), "--predictions", str(tmp_path / "coco.json"), "--json"]
+    assert evaluate.main(command) == 0
+    read = json.loads(capsys.readouterr().out)
+    assert 5 < expected["AP"] < 95 and read["AP"] == pytest.approx(expected["AP"], abs=0.01)
+
+
 @pytest.mark.parametrize("formats, skeleton, in_3d, said", [
     (["fbx"], HUMAN36M, True, "no such format"), (["coco"], MPII, False, "17 joints"),
     (["bvh"], MPII, False, "Choose a 3D"), (["trc", "coco"], COCO, False, "--formats trc: needs joints in mm"),
@@ -181,7 +207,7 @@ FFMPEG = """#!/bin/sh
 case "$*" in *-encoders*) echo " V..... libx264"; exit 0;; esac
 for last; do :; done
 echo "$*" > "$last.words"
-cat > "$last.raw"
+case "$*" in *"-i -"*) cat > "$last.raw";; *) exit 1;; esac
 """
 
 
@@ -195,8 +221,9 @@ def test_with_ffmpeg_a_video_is_h264_with_the_sources_sound(tmp_path: Path, monk
         for number in range(3):
             video.add(np.full((33, 41, 3), number, np.uint8))
         video.close()
-        given = (tmp_path / "a.mp4.words").read_text()
-        assert "-s 40x32 -r 12.500000 -i -" in given and f"-i {tmp_path}/dance.mov -map 0:v -map 1:a?" in given
+        assert "-s 40x32 -r 12.500000 -i -" in (tmp_path / "a.mp4.words").read_text()
+        given = (tmp_path / ".sound-a.mp4.words").read_text()
+        assert f"-i {tmp_path}/dance.mov -map 0:v -map 1:a?" in given and "-t 0.240000" in given
         assert (tmp_path / "a.mp4.raw").stat().st_size == 3 * 40 * 32 * 3
         assert "H.264, with the sound" in video.kind and "without sound" in output.Video(tmp_path / "b.mp4", 10).kind
         with pytest.raises(InputError, match="could not be written whole"):
@@ -209,3 +236,18 @@ def test_without_a_screen_a_window_is_refused(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.delenv("DISPLAY", raising=False)
     with pytest.raises(InputError, match="--show: .* overlays"):
         window.Window("a")
+
+
+def test_people_of_a_video_do_not_stay_in_memory(tmp_path: Path) -> None:
+    """Their records, dicts of 16 joints each, would take 2 MB."""
+    results = output.Results(tmp_path, MPII, False, True)
+    frames = (Seen(Picture(str(n), PIXELS, n / 25), [person(None, MPII, identity=0)] if n % 9 else [])
+              for n in range(300))
+    tracemalloc.start()
+    for seen in smoothed(gaps.filled(frames), 0):
+        results.add([output.record(seen, number, MPII) for number in range(len(seen.people))])
+    results.finish({})
+    assert sum(1 for _ in output.people_of(tmp_path)) == results.people == 299  # the first has nobody before it
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000

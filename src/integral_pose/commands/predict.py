@@ -104,6 +104,8 @@ def _one(args: argparse.Namespace) -> int:
         console.say(unread.reason, "predict")
     for note in outcome.notes:
         console.say(note, "note")
+    if (args.out / output.UNFINISHED).exists():
+        console.say(f"{args.out / output.UNFINISHED} has the joints of an earlier prediction that was killed.", "note")
     print(_summary(outcome, args))
     if outcome.stopped and not outcome.endless:
         return 128 + outcome.stopped

@@ -148,7 +148,7 @@ def record(seen: Seen, number: int, skeleton: Skeleton) -> Dict[str, Any]:
     return {
         **picture, "person": number if person.identity is None else person.identity,
         **({"filled": True} if person.filled else {}),
-        "box": [round(value, 2) for value in person.box.tolist()], "score": round(person.score, 4),
+        "box": [round(value, 2) for value in person.box.tolist()], "score": round(person.score, 6),
         "joints": {name: _values(person, joint, skeleton) for joint, name in enumerate(skeleton.joints)},
     }
 
@@ -190,6 +190,7 @@ class Video:
     def __init__(self, path: Path, rate: float, source: Optional[Path] = None) -> None:
         """`source` is a file that the sound is taken from."""
         self._path, self._rate, self._source, self._frames = path, rate, source, 0
+        self._sounding = source is not None
         self._writer: Any = None
         self._ffmpeg, self._log = _ffmpeg(), path.with_suffix(".log")  # of ffmpeg
 
@@ -199,7 +200,7 @@ class Video:
         if not self._ffmpeg:
             return ("The video drawn over is MPEG-4 part 2 without sound, which some browsers do not play. Install "
                     "ffmpeg for H.264 with the sound of the source.")
-        return "The video drawn over is H.264" + (", with the sound of the source if it has any." if self._source else
+        return "The video drawn over is H.264" + (", with the sound of the source if it has any." if self._sounding else
                                                   ", without sound.")
 
     def add(self, pixels: Array) -> None:
@@ -230,11 +231,10 @@ class Video:
         return writer
 
     def _piped(self, width: int, height: int) -> Any:
-        sound = ["-i", str(self._source), "-map", "0:v", "-map", "1:a?", "-c:a", "aac", "-shortest"]
         command = [
             self._ffmpeg, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}",
-            "-r", f"{self._rate:.6f}", "-i", "-", *(sound if self._source else []), "-c:v", "libx264", "-pix_fmt",
-            "yuv420p", "-movflags", "+faststart", str(self._path),
+            "-r", f"{self._rate:.6f}", "-i", "-", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-movflags", "+faststart",
+            str(self._path),
         ]
         # In a session of its own, for Ctrl-C to end the prediction and not ffmpeg.
         with self._log.open("w") as log:
@@ -251,10 +251,26 @@ class Video:
             with suppress(BrokenPipeError):
                 self._stdin.close()
             self._writer.wait()
+            if self._source and self._frames:
+                self._add_sound(self._source)
             if self._log.is_file() and not self._log.stat().st_size:
                 self._log.unlink()
+            self._source = None  # what is closed twice has its sound already
         elif self._writer is not None:
             self._writer.release()
+
+    def _add_sound(self, source: Path) -> None:
+        """Takes the sound of the source, as long as the video is; without it where ffmpeg cannot."""
+        whole = self._path.with_name(f".sound-{self._path.name}")
+        found = subprocess.run([
+            self._ffmpeg, "-y", "-loglevel", "error", "-i", str(self._path), "-i", str(source), "-map", "0:v", "-map",
+            "1:a?", "-c:v", "copy", "-c:a", "aac", "-t", f"{self._frames / self._rate:.6f}", "-movflags", "+faststart",
+            str(whole),
+        ], capture_output=True)
+        if found.returncode == 0:
+            os.replace(whole, self._path)
+        elif whole.exists():
+            whole.unlink()
 
     def check(self) -> None:
         """Checks that all frames are in the closed file, since OpenCV does not report a full disk.

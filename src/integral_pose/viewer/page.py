@@ -13,7 +13,8 @@ from integral_pose.geometry import Array
 from integral_pose.skeletons import LEFT, MIDDLE, RIGHT, Skeleton
 
 TEMPLATE = Path(__file__).with_name("viewer.html")
-MOST = 600  # frames: of a longer video every second is left out, and again, until there are fewer
+MARK = "/*DATA*/null"
+MOST = 300  # frames: of a longer video every second is left out, and again, until there are fewer
 LONGEST = 480  # px of the longer side of a picture
 QUALITY = 75  # of its JPEG
 
@@ -57,10 +58,18 @@ class Page:
         data = {
             "title": self.title, "note": self.note, "joints": self.skeleton.joints, "limbs": self.skeleton.limbs,
             "colours": [{"l_": LEFT, "r_": RIGHT}.get(name[:2], MIDDLE) for name in self.skeleton.joints],
-            "frames": self._frames,
         }
-        text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-        path.write_text(TEMPLATE.read_text(encoding="utf-8").replace("/*DATA*/null", text), encoding="utf-8")
+        before, after = TEMPLATE.read_text(encoding="utf-8").split(MARK)
+        with path.open("w", encoding="utf-8") as file:
+            file.write(f'{before}{_text(data)[:-1]},"frames":[')
+            for number, frame in enumerate(self._frames):
+                file.write(("," if number else "") + _text(frame))
+            file.write(f"]}}{after}")
+
+
+def _text(value: Any) -> str:
+    """JSON that may stand in a script of a page."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _picture(pixels: Array) -> Dict[str, Any]:
