@@ -107,6 +107,24 @@ def test_boxes_follow_the_joints_between_detections() -> None:
     assert asked == ["0", "4", "8"]
 
 
+def test_the_detector_looks_in_every_frame_while_two_are_close() -> None:
+    asked: List[int] = []
+
+    def detect(picture: Picture) -> Boxes:
+        asked.append(int(picture.name))
+        return Boxes(np.array([one.box for one in two(int(picture.name))]), np.ones(2))
+
+    def two(number: int) -> List[Person]:
+        return [person(60 + 10 * number), person(260 - 10 * number)]
+
+    boxes = Following(detect, Tracker(MPII), Cuts(), 100)
+    for number in range(20):
+        picture = Picture(str(number), np.zeros((200, 400, 3), np.uint8), number / 25)
+        boxes(picture)
+        boxes.saw(Seen(picture, two(number)))
+    assert asked == [0, *range(asked[1], asked[-1] + 1)] and asked[1] in (9, 10) and asked[-1] in (11, 12)
+
+
 def test_a_box_grows_with_the_joints_and_ends_with_the_picture() -> None:
     boxes = Following(lambda _: Boxes(person(100).box[None], np.ones(1)), Tracker(MPII), Cuts(), 5)
     picture = Picture("0", np.zeros((200, 400, 3), np.uint8), 0.0)

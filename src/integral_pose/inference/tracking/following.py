@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Callable
 
 import numpy as np
@@ -12,8 +13,10 @@ from integral_pose.inference.estimator import Person, Seen
 from integral_pose.inference.media import Picture
 from integral_pose.inference.tracking.cuts import Cuts
 from integral_pose.inference.tracking.identity import Track, Tracker, centre, weights
+from integral_pose.inference.tracking.similarity import overlap
 
 LIMITS = 0.7, 1.4  # how much smaller and larger than the detector's a box that follows may be
+CLOSE = 0.1  # intersection over union of two boxes from which on the detector looks in every frame
 LEAST = 4.0  # px: no box is smaller
 
 
@@ -47,9 +50,14 @@ class Following:
         cut = self.cuts.is_cut(picture)
         if cut:
             self.tracker.forget()
-        self._detected = cut or self._frames % self.every == 0
+        self._detected = cut or self._frames % self.every == 0 or self._close()
         self._frames = 1 if cut else self._frames + 1
         return self.detect(picture) if self._detected else self._around(picture)
+
+    def _close(self) -> bool:
+        """Whether two who are tracked are about to hide one another: boxes that follow joints would swap them."""
+        boxes = [track.person.box for track in self.tracker.tracks]
+        return any(overlap(one, other) > CLOSE for one, other in combinations(boxes, 2))
 
     def saw(self, seen: Seen) -> Seen:
         """The frame's people with their identities."""
