@@ -58,13 +58,17 @@ def _stand_ins() -> None:
     sys.modules["torch.cuda.comm"] = comm
 
 
-def _randomised(net: Any) -> Any:
-    """The network with random weights, whose features keep about their size, and random running statistics."""
+def _randomised(net: Any, volumes: bool = False) -> Any:
+    """The network with random weights, whose features keep about their size, and random running statistics.
+
+    Volumes are flattened: the expectation of a map with several sharp peaks changes with the last digit of its logits.
+    """
     for name, value in [*net.named_parameters(), *net.named_buffers()]:
         if name.endswith("running_var"):
             value.uniform_(0.7, 1.3)
         elif value.dim() > 1:
-            value.normal_(0, (2 / value[0].numel()) ** 0.5)
+            last = volumes and name.endswith(("final_layer.weight", "head.features.9.weight"))
+            value.normal_(0, (0.1 if last else 1.0) * (2 / value[0].numel()) ** 0.5)
         elif value.dtype.is_floating_point:
             value.uniform_(0.8, 1.2) if name.endswith("weight") else value.normal_(0, 0.1)
     return net.eval()
@@ -114,7 +118,8 @@ def of_mks(kind: str, at: Path, picture: Array, output: Path, joints: str = "18"
     for folder in ("main", "data", "common"):
         sys.path.insert(0, str(at / folder))
     cfg = importlib.import_module("config").cfg
-    net = torch.nn.DataParallel(_randomised(importlib.import_module("model").get_pose_net(cfg, False, int(joints))))
+    made = importlib.import_module("model").get_pose_net(cfg, False, int(joints))
+    net = torch.nn.DataParallel(_randomised(made, True))
     optimizer = torch.optim.Adam(net.parameters())
     beside = {"optimizer": optimizer.state_dict()}
     if kind == "integral-pytorch":
@@ -164,7 +169,7 @@ def of_authors(at: Path, picture: Array, output: Path, layers: str, depth: str, 
     images = importlib.import_module("common.utility.image_processing_cv")
     config = block.get_default_network_config()
     config.num_layers, config.depth_dim, h, w = int(layers), int(depth), int(high), int(wide)
-    net = torch.nn.DataParallel(_randomised(block.get_pose_net(config, 18)))
+    net = torch.nn.DataParallel(_randomised(block.get_pose_net(config, 18), True))
     state = {"network": net.state_dict(), "optimizer": {}, "scheduler": {}, "train_loss": [0.5], "valid_loss": [0.4]}
     torch.save({"epoch": 300, **state}, output / f"model_{high}x{wide}.pth.tar")
     challenge = depth == "72"
