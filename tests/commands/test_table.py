@@ -363,6 +363,8 @@ def test_synthetic_people_are_never_made_among_real_data(
     assert status == 0 and f"--data {real} (DATA=) is not used" in said and str(smoke_people) in said
     assert [path.name for path in real.iterdir()] == ["annot"]
     for holds_no_data in (tmp_path / "absent", smoke_people):
-        options = command._parser(TABLE).parse_args(["--data", str(holds_no_data)])
-        assert reproduce._data(options) == holds_no_data
-    assert reproduce._data(command._parser(TABLE).parse_args(["--data", str(real), "--profile", "paper"])) == real
+        site = reproduce._site(command._parser(TABLE).parse_args(["--data", str(holds_no_data)]))
+        assert (site.data, site.made) == (holds_no_data, holds_no_data)
+    for profile in ("paper", "photos"):
+        site = reproduce._site(command._parser(TABLE).parse_args(["--data", str(real), "--profile", profile]))
+        assert (site.data, site.catalogue.root, site.catalogue.made) == (real, real, smoke_people)

@@ -17,8 +17,8 @@ from tests.helpers.printed import words
 def test_a_network_that_is_written_has_its_values(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert export.main(["people", "--to", "torch", "--out", str(tmp_path)]) == 0
     shown = words(capsys.readouterr().out)
-    assert "PoseResNet, with NUM_LAYERS 18, NUM_DECONV_FILTERS 64, 64 and NUM_JOINTS 14." in shown
-    assert "0.25 times the channels" in shown
+    assert "PoseResNet, with NUM_LAYERS 18, NUM_DECONV_FILTERS 128, 128 and NUM_JOINTS 14." in shown
+    assert "0.5 times the channels" in shown
     trained = saved.at(Path("people"))
     net = build.maps_network(trained.run)
     weights.load(net, trained.parameters, [mx.cpu()])
