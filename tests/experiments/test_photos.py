@@ -144,3 +144,11 @@ def test_the_committed_log_is_of_the_network_that_ships() -> None:
     assert list(dict.fromkeys(line["key"] for line in lines)) == [link.key for link in chain]
     for link in chain:
         assert max(int(line["step"]) for line in lines if line["key"] == link.key) == link.steps
+
+
+def test_each_backbone_that_ships_has_its_parameters_in_the_repository() -> None:
+    folder = saved.SHIPPED / saved.TRUNKS
+    keys = {path.stem for path in folder.glob("*.json")}
+    assert keys and keys == {path.stem for path in folder.glob("*.params")}
+    assert keys <= {run.training.key for run in photos.TRUNKS.values()}
+    assert all(runs.read(folder / f"{key}.json").key == key for key in keys)
