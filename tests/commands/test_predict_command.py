@@ -10,7 +10,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Tuple
 
 import integral_pose  # isort: skip  # noqa: F401
 
@@ -367,7 +367,27 @@ def test_the_commands_of_the_page_work(
 def test_nobody_is_found_where_nobody_is(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     cv2.imwrite(str(tmp_path / "sky.png"), np.full((90, 120, 3), (200, 150, 90), np.uint8))
     assert predict.main([str(tmp_path / "sky.png"), "--out", str(tmp_path / "out")]) == 0
-    assert content(tmp_path / "out")["people"] == [] and "Nobody was found" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert content(tmp_path / "out")["people"] == [] and "Nobody was found. --boxes find was not sure" in told
+    assert "--min-score" not in told and "found in" not in told
+
+
+def test_pictures_without_people_are_named(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        cv2.imwrite(str(tmp_path / f"sky{number}.png"), np.full((90, 120, 3), (200, 150, 90), np.uint8))
+    (tmp_path / "person.jpg").symlink_to(place / "photos/a.jpg")
+
+    def people(pixels: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        number = 0 if pixels.shape[:2] == (90, 120) else 1
+        return np.array([[1.0, 1.0, 20.0, 20.0]] * number).reshape(-1, 4), np.ones(number)
+
+    monkeypatch.setattr(predict.hog, "people", people)
+    run, out = str(place / "runs/smoke" / key()), str(tmp_path / "out")
+    assert predict.main([str(tmp_path), "--run", run, "--boxes", "hog", "--out", out]) == 0
+    note = "Nobody was found in sky0.png, sky1.png, sky2.png, sky3.png, sky4.png and 2 more."
+    assert note in capsys.readouterr().err and note in content(tmp_path / "out")["notes"]
 
 
 def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path, always: None) -> None:

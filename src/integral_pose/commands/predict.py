@@ -33,6 +33,10 @@ DETECTOR = next(iter(DETECTORS))
 EVERY, LONGEST_GAP = 5, 50  # frames: of a video from one detection to the next, and that can be filled
 OTHERWISE = ("Without a download, --boxes hog uses OpenCV's own detector, which finds people who stand upright, and "
              "--boxes find looks for one person with networks that come with the program.")
+LOOK = ("--boxes find was not sure of anybody. Give the person's box with --boxes FILE, or take --boxes whole if the "
+        "person fills the image.")
+SCORE = "A lower --min-score keeps boxes of which the detector is less sure."
+CHECK = "Check the boxes of the file, and --min-score."
 ONE = ("--boxes find boxes one person in each image, or nobody. It may choose somebody else than is meant, and takes "
        "some things for a person: look at the overlays.")
 EXAMPLE = """examples:
@@ -205,12 +209,19 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     names = [output.JSON, output.CSV, *([] if args.no_overlays else [f"{output.OVERLAYS}/"]), *outcome.written]
     written = ", ".join(names)
     left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
-    hint = "" if outcome.people else " Nobody was found; check --boxes and --min-score."
+    hint = "" if outcome.people else f" Nobody was found. {_remedy(args)}"
     people = _count(outcome.people, "person", "people")
     pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
     return (f"{early if outcome.stopped and not outcome.endless else ''}{people} in {pictures}{left}, "
             f"{speed:.1f} images/s. {printable(args.out)}/ has {written}.{hint}")
+
+
+def _remedy(args: argparse.Namespace) -> str:
+    """What to do when nobody was found, in a sentence."""
+    if args.boxes in ("detect", "hog"):
+        return SCORE
+    return CHECK if args.boxes not in (None, "find") else LOOK
 
 
 def _count(number: int, one: str, several: str) -> str:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import media, output, videos
-from integral_pose.inference.boxes import Boxes, FrameBoxes
+from integral_pose.inference.boxes import Boxes, FrameBoxes, PictureBoxes
 from integral_pose.inference.estimator import FOCAL, Estimator, Seen, from_root, meaning_of_confidence, square
 from integral_pose.inference.formats import export
 from integral_pose.inference.formats.summary import Summary
@@ -37,7 +37,7 @@ View = Tuple[Picture, Boxes]
 Save = Callable[[Path, Seen], None]  # an overlay, into a folder
 PeopleOf = Callable[[Iterator[View]], Iterator[Seen]]  # the people of each picture
 Use = Callable[[Seen], None]  # what is done with a picture and its people
-MOST_NAMED = 5  # frames in a sentence
+MOST_NAMED = 5  # frames or pictures in a sentence
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,7 @@ class Outcome:
     stopped: int = 0  # the signal that ended it before all was looked at
     endless: bool = False  # whether nothing but a signal would have ended it
     notes: List[str] = field(default_factory=list)  # what came to light only while looking
+    empty: List[str] = field(default_factory=list)  # names of the pictures, not of a video's frames, without people
 
 
 def on_pictures(task: Task, gathered: Gathered) -> Outcome:
@@ -117,8 +118,11 @@ def on_pictures(task: Task, gathered: Gathered) -> Outcome:
         with closing(output.Results(place, estimator.skeleton, task.in_3d, video=False)) as results:
             page = _page(task, estimator, f"{len(paths)} pictures")
             _look(task, estimator.seen, shown, [
-                _recorded(results, estimator), _drawing(task, place, save, outcome), *([page.use] if page else []),
+                _recorded(results, estimator), _drawing(task, place, save, outcome), _noting_empty(outcome),
+                *([page.use] if page else []),
             ], outcome)
+            if not isinstance(task.boxes, PictureBoxes):  # a file's notes have said so
+                outcome.notes += _without_people(outcome)
             results.finish(_head(task, estimator, outcome, None))
         _write_more(task, estimator, place, outcome, page, 1.0)
         return outcome
@@ -299,6 +303,24 @@ def _recorded(results: output.Results, estimator: Estimator) -> Use:
         results.add([output.record(seen, number, estimator.skeleton) for number in range(len(seen.people))])
 
     return use
+
+
+def _noting_empty(outcome: Outcome) -> Use:
+    """Keeps the names of the pictures in which nobody is found."""
+    def use(seen: Seen) -> None:
+        if not seen.people:
+            outcome.empty.append(seen.picture.name)
+
+    return use
+
+
+def _without_people(outcome: Outcome) -> List[str]:
+    """Which pictures have nobody, in a sentence; nothing if that is so of all of them or of none."""
+    if not outcome.empty or not outcome.people:
+        return []
+    more = len(outcome.empty) - MOST_NAMED
+    names = ", ".join(outcome.empty[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return [f"Nobody was found in {names}."]
 
 
 def _drawing(task: Task, place: Path, save: Save, outcome: Outcome) -> Use:
