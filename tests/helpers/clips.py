@@ -7,21 +7,24 @@ from typing import Callable, Dict, Sequence
 
 import integral_pose  # isort: skip  # noqa: F401
 
+import cv2
 import numpy as np
 
 from integral_pose.geometry import Array
-from integral_pose.inference import output
+from integral_pose.storage.opencv_names import for_opencv
 
 PARENTS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 TURNS = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}  # degrees to the right: a, b, c, d
 
 
 def write(path: Path, frames: Sequence[Array], rate: float = 12.5) -> Path:
-    """A video of frames (h, w, 3)."""
-    video = output.Video(path, rate)
-    for frame in frames:
-        video.add(frame)
-    video.close()
+    """A video of frames (h, w, 3): MPEG-4 part 2 also where ffmpeg is there, since what follows changes its layout."""
+    height, width = frames[0].shape[:2]
+    with for_opencv(str(path)) as name:
+        video = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
+        for frame in frames:
+            video.write(frame)
+        video.release()
     return path
 
 
