@@ -56,8 +56,8 @@ def photos(run: Run) -> Run:
                          "has Tables 1, 2, 3 and 4 and Figure 2.")
     patch = -(-run.patch * 3 // 8 // 32) * 32
     halves = _in_two_halves(
-        run, data="lspet", width=0.25, patch=patch, pretrained=False, batch=32, steps=2000, rate=2e-3, low_rate=2e-5,
-        cosine=True, validate_every=250,
+        run, data="lspet", width=0.25, patch=patch, pretrained=False, batch=32, steps=1000, rate=2e-3, low_rate=2e-5,
+        cosine=True, validate_every=125,
     )
     return _begun(_sharpened(halves, 20.0), _synthetic_trunk(run.backbone) if run.of_resnets else None)
 
