@@ -20,7 +20,7 @@ import mxnet as mx
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from integral_pose.geometry import Array
+from integral_pose.geometry import Array, overlap
 from integral_pose.inference import media
 from integral_pose.inference.boxes import Boxes
 from integral_pose.inference.estimator import Estimator, Person, Seen, from_root
@@ -28,7 +28,6 @@ from integral_pose.inference.media import Picture
 from integral_pose.inference.pipeline import Task, VideoSteps
 from integral_pose.inference.search import Search
 from integral_pose.inference.tracking import gaps
-from integral_pose.inference.tracking.similarity import overlap
 from integral_pose.inference.tracking.smoothing import smoothed
 from integral_pose.models import saved
 from integral_pose.skeletons import HUMAN36M, MPII

@@ -23,9 +23,10 @@ import matplotlib
 import mxnet as mx
 import numpy as np
 
+from integral_pose.commands import console
 from integral_pose.datasets import loader
 from integral_pose.datasets.formats.mpii_mat import HEAD_FRACTION
-from integral_pose.errors import InputError, RunFailed
+from integral_pose.errors import InputError
 from integral_pose.evaluation.predict import predict
 from integral_pose.geometry import Array
 from integral_pose.methods import H1
@@ -206,20 +207,16 @@ def _demand_trunk(run: Run, name: str, site: Site) -> None:
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Runs the command; returns its exit code: 2 for wrong input, 1 if a training failed."""
     args = _parser().parse_args(argv)
+    return console.run("people", lambda: _work(args))
+
+
+def _work(args: argparse.Namespace) -> None:
     site = Site(args.data, args.runs, (mx.cpu(),), args.workers)
-    try:
-        for name in args.rows:
-            _demand_trunk(ROWS[name], name, site)
-        for name in args.rows:
-            train(ROWS[name], site, f"synthetic people, {name}")
-        print(write(site, args.results), f"The page is {args.results / 'README.md'}.")
-    except (InputError, RunFailed) as error:
-        print(f"people: {error}", file=sys.stderr)
-        return 1 if isinstance(error, RunFailed) else 2
-    except KeyboardInterrupt:
-        print("people: Stopped. The same command resumes from the last checkpoint.", file=sys.stderr)
-        return 130
-    return 0
+    for name in args.rows:
+        _demand_trunk(ROWS[name], name, site)
+    for name in args.rows:
+        train(ROWS[name], site, f"synthetic people, {name}")
+    print(write(site, args.results), f"The page is {args.results / 'README.md'}.")
 
 
 def _parser() -> argparse.ArgumentParser:

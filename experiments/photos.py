@@ -18,9 +18,10 @@ from typing import Dict, List, NamedTuple, Optional, Tuple
 import mxnet as mx
 import numpy as np
 
+from integral_pose.commands import console
 from integral_pose.datasets import catalogue, coco, lsp, mpii
 from integral_pose.datasets.batches import PICTURES, Batches
-from integral_pose.errors import InputError, RunFailed
+from integral_pose.errors import InputError
 from integral_pose.evaluation.predict import predict
 from integral_pose.geometry import Array, Box
 from integral_pose.inference.boxes import whole
@@ -154,15 +155,7 @@ def _truth(samples: List[Sample]) -> Tuple[Array, Array]:
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code: 2 for wrong input, 1 if the training failed."""
     args = _parser().parse_args(argv)
-    try:
-        print(args.run(args))
-    except (InputError, RunFailed) as error:
-        print(f"photos: {error}", file=sys.stderr)
-        return 1 if isinstance(error, RunFailed) else 2
-    except KeyboardInterrupt:
-        print("photos: Stopped. The same command resumes from the last checkpoint.", file=sys.stderr)
-        return 130
-    return 0
+    return console.run("photos", lambda: print(args.run(args)))
 
 
 def _train(args: argparse.Namespace) -> str:

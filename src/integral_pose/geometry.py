@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+TINY = 1e-9  # px², under a fraction
 UNDISTORT_UNTIL = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-12)
 
 
@@ -160,3 +161,10 @@ class Camera:
     def _matrix(self) -> Array:
         """OpenCV's camera matrix (3, 3)."""
         return np.array([[self.focal[0], 0, self.centre[0]], [0, self.focal[1], self.centre[1]], [0, 0, 1]])
+
+
+def overlap(one: Array, other: Array) -> float:
+    """Intersection over union of two boxes, (4,) or more: x, y, width, height."""
+    near, far = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:4], other[:2] + other[2:4])
+    shared = float(np.prod(np.clip(far - near, 0, None)))
+    return shared / max(float(np.prod(one[2:4]) + np.prod(other[2:4])) - shared, TINY)

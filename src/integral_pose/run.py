@@ -287,9 +287,14 @@ class Run:
         return self.patch // 32 * 2**self.upsamplings
 
     @property
+    def patch_columns(self) -> int:
+        """The patch's width, px."""
+        return self.patch_width or self.patch
+
+    @property
     def columns(self) -> int:
         """Cells along a heat map's width, which are `cells` unless the patch is less wide than high."""
-        return (self.patch_width or self.patch) // 32 * 2**self.upsamplings
+        return self.patch_columns // 32 * 2**self.upsamplings
 
     @property
     def depth(self) -> int:

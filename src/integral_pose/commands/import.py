@@ -53,7 +53,7 @@ def _import(args: argparse.Namespace) -> str:
     run = found.run
     return "\n".join([
         f"{path}: {found.source.title}.",
-        f"{run.backbone}, {run.patch} x {run.patch_width or run.patch} px, {_joints(found)}; {found.source.name}, run "
+        f"{run.backbone}, {run.patch} x {run.patch_columns} px, {_joints(found)}; {found.source.name}, run "
         f"{run.key}.",
         f"The network is in {folder}. To use it:",
         f"  python -m scripts.predict --run {args.name} photo.jpg --boxes detect",

@@ -90,7 +90,7 @@ def _as_published(sample: Sample, run: Run) -> Sample:
     if run.coordinates == 2 or not run.margin or not sample.pose:
         return sample
     near, far = sample.joints.min(axis=0), sample.joints.max(axis=0)
-    aspect = (run.patch_width or run.patch) / run.patch
+    aspect = run.patch_columns / run.patch
     wide, high = (run.margin * (1.0 if run.bones else AROUND_JOINTS) * (far - near)).tolist()
     x, y = ((near + far) / 2).tolist()
     side = max(high, wide / aspect)
@@ -100,5 +100,5 @@ def _as_published(sample: Sample, run: Run) -> Sample:
 
 def _signature(run: Run) -> str:
     whose = f"network: {run.published}, " if run.published else "network: "
-    size = f"{run.patch} x {run.patch_width or run.patch} px"
+    size = f"{run.patch} x {run.patch_columns} px"
     return signed(run, f"{whose}run {run.key}, {run.backbone}, {size}")

@@ -145,7 +145,7 @@ def _end(run: Run) -> float:
     So may cells of a map be counted, or px of the patch.
     """
     if run.flip_in == "patch-pixels":
-        return 1 - 1 / (run.patch_width or run.patch)
+        return 1 - 1 / run.patch_columns
     by_index = run.flip_in == "cells" and (run.read_grid or run.grid) == "index"
     return 1 - 1 / run.columns if by_index else 1
 

@@ -151,7 +151,7 @@ def square(picture: Picture, box: Array, run: Run) -> Box:
     x, y = ((near + far) / 2 - (0.0 if run.box_edges == "plain" else 0.5)).tolist()
     extent = np.maximum(far - near - 1, 1) if run.box_edges == "inner" else far - near
     wide, high = (margin * extent).tolist()
-    side = max(high, wide * run.patch / (run.patch_width or run.patch))
+    side = max(high, wide * run.patch / run.patch_columns)
     found = Box(x, y, side, human36m.SPAN if run.coordinates == 3 else 0.0)
     return found.around_cell(run.cells) if run.coordinates == 3 and not run.by_corner else found
 

@@ -206,7 +206,7 @@ def fuse(net: OnPatches, run: Run, device: mx.Context) -> None:
     time. It takes some of the sums of two hourglasses for others, so what it made is compared with the network first.
     """
     if device.device_type == "cpu":
-        example = mx.nd.random.normal(shape=(1, 3, run.patch, run.patch_width or run.patch), ctx=device)
+        example = mx.nd.random.normal(shape=(1, 3, run.patch, run.patch_columns), ctx=device)
         expected = decode.last_stage(net(example)).asnumpy()
         with suppress(mx.MXNetError):
             net.optimize_for(example, backend="MKLDNN", static_alloc=True, static_shape=True)

@@ -113,7 +113,7 @@ def card(of: Run, commit: str) -> Dict[str, Any]:
         "commit": commit,
         "data": f"{of.data}, {of.extra}" if of.extra else of.data,
         "input": {
-            "name": IMAGES, "size": of.patch, "width": of.patch_width or of.patch,
+            "name": IMAGES, "size": of.patch, "width": of.patch_columns,
             "channels": f"{of.colours.upper()}, 0 to 255, minus the mean, divided by the deviation",
             "mean": MEAN.tolist(), "deviation": DEVIATION.tolist(),
         },
@@ -174,7 +174,7 @@ def write_onnx(graph: Graph, path: Path, batch: int = 0) -> None:
         InputError: onnx is not installed.
     """
     onnx = _onnx()
-    size = (3, graph.run.patch, graph.run.patch_width or graph.run.patch)
+    size = (3, graph.run.patch, graph.run.patch_columns)
     dynamic: Dict[str, Any] = {} if batch else {"dynamic": True, "dynamic_input_shapes": [("N", *size)]}
     with replacing(path) as draft:
         with _quiet():
@@ -220,7 +220,7 @@ def disagreement(graph: Graph, path: Path, batch: int = 0, seed: int = 0) -> flo
     except ImportError:
         raise InputError(NEEDED.replace("onnx 1.17.0", "onnxruntime")) from None
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    shape = (batch or 3, 3, graph.run.patch, graph.run.patch_width or graph.run.patch)
+    shape = (batch or 3, 3, graph.run.patch, graph.run.patch_columns)
     images = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
     distances = np.abs(session.run([JOINTS], {IMAGES: images})[0] - graph.joints(images)).max(axis=2)
     return float(np.quantile(distances, 0.99 if graph.run.output == "heat map" else 1))

@@ -10,7 +10,7 @@ from typing import Iterator, List, Sequence
 
 import numpy as np
 
-from integral_pose.geometry import Array, Camera
+from integral_pose.geometry import Array, Camera, overlap
 from integral_pose.skeletons import HUMAN36M
 from integral_pose.synthetic.detections import Seen, detect
 from integral_pose.synthetic.drawing.backdrop import cast_shadows
@@ -131,13 +131,6 @@ def _boxes(rng: np.random.Generator, truths: Sequence[Truth]) -> Array:
     kept: List[Array] = []
     for one in found:
         box = np.array([*one["bbox"], one["score"]])
-        if all(_overlap(box, other) < _SUPPRESSED for other in kept):
+        if all(overlap(box, other) < _SUPPRESSED for other in kept):
             kept.append(box)
     return np.array(kept).reshape(-1, 5)
-
-
-def _overlap(one: Array, other: Array) -> float:
-    """Intersection over union of two boxes (x, y, width, height, …)."""
-    near, far = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:4], other[:2] + other[2:4])
-    shared = float(np.prod(np.clip(far - near, 0, None)))
-    return shared / float(np.prod(one[2:4]) + np.prod(other[2:4]) - shared)

@@ -7,13 +7,12 @@ from typing import Callable
 
 import numpy as np
 
-from integral_pose.geometry import Array
+from integral_pose.geometry import Array, overlap
 from integral_pose.inference.boxes import NONE, Boxes
 from integral_pose.inference.estimator import Person, Seen
 from integral_pose.inference.media import Picture
 from integral_pose.inference.tracking.cuts import Cuts
 from integral_pose.inference.tracking.identity import Track, Tracker, centre, weights
-from integral_pose.inference.tracking.similarity import overlap
 
 LIMITS = 0.7, 1.4  # how much smaller and larger than the detector's a box that follows may be
 CLOSE = 0.1  # intersection over union of two boxes from which on the detector looks in every frame

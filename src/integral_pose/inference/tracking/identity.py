@@ -13,9 +13,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from integral_pose.geometry import Array
+from integral_pose.geometry import Array, overlap
 from integral_pose.inference.estimator import Person, Seen
-from integral_pose.inference.tracking.similarity import oks, overlap, sigmas
+from integral_pose.inference.tracking.similarity import oks, sigmas
 from integral_pose.skeletons import Skeleton
 
 PATIENCE = 1.0  # s that somebody may be hidden

@@ -1,4 +1,4 @@
-"""How alike two predicted poses of the same skeleton are: OKS, weighted by confidence, and the overlap of boxes."""
+"""How alike two predicted poses of the same skeleton are: OKS, weighted by confidence."""
 from __future__ import annotations
 
 from typing import Tuple
@@ -29,10 +29,3 @@ def oks(one: Array, other: Array, weights: Array, area: float, spread: Array) ->
     """
     squares = ((one - other) ** 2).sum(axis=1) / (2 * (2 * spread) ** 2 * max(area, TINY))
     return float((weights * np.exp(-squares)).sum() / max(float(weights.sum()), TINY))
-
-
-def overlap(one: Array, other: Array) -> float:
-    """Intersection over union of two boxes (4,): x, y, width and height."""
-    near, far = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:], other[:2] + other[2:])
-    shared = float(np.prod(np.clip(far - near, 0, None)))
-    return shared / max(float(np.prod(one[2:]) + np.prod(other[2:])) - shared, TINY)
