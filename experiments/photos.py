@@ -168,16 +168,15 @@ def _trained(name: str, args: argparse.Namespace) -> Path:
 
 
 def _trunks(args: argparse.Namespace) -> str:
-    """Trains the backbones and writes them, with 16 bits, as the program has them."""
+    """Trains backbones and writes them, with 16 bits, as the program has them."""
     told = []
-    for name in TRUNKS:
+    for name in args.names or TRUNKS:
         folder = _trained(name, args)
         run = TRUNKS[name].training
         target = args.out / saved.trunk_file(run).name
         target.parent.mkdir(parents=True, exist_ok=True)
         values = weights.trunk_of(folder / PARAMETERS)
-        _save({weights.TRUNK + part: value for part, value in values.items()}, target)
-        _describe(run, f"photographs, backbone {name}", target)
+        _save({weights.TRUNK + part: value for part, value in values.items()}, run, f"backbone {name}", target)
         _write_log(run, args.runs, args.results / f"{name}-training.csv")
         told.append(f"{target}: {name}, {target.stat().st_size / 1e6:.1f} MB.")
     return "\n".join(told)
@@ -204,22 +203,18 @@ def _ship(args: argparse.Namespace) -> str:
     if not found.finished:
         raise InputError(f"{found.parameters.parent}: training is not finished. Run `train {args.name}` again.")
     target = args.out / f"{args.name}.params"
-    _save(mx.nd.load(str(found.parameters)), target)
+    _save(mx.nd.load(str(found.parameters)), shown, args.name, target)
     _write_log(shown, args.runs, args.results / f"{args.name}-training.csv")
-    _describe(shown, f"photographs, {args.name}", target)
     return f"{target}: {target.stat().st_size / 1e6:.1f} MB, run {found.run.key}."
 
 
-def _save(values: Dict[str, mx.nd.NDArray], target: Path) -> None:
-    """Writes parameters with 16 bits."""
+def _save(values: Dict[str, mx.nd.NDArray], run: Run, label: str, target: Path) -> None:
+    """Writes parameters with 16 bits, and beside them the run's settings."""
     with weights.saving(target) as draft:
         mx.nd.save(draft, {name: value.astype("float16") for name, value in values.items()})
-
-
-def _describe(run: Run, label: str, target: Path) -> None:
-    """Writes the run's settings beside its parameters."""
     with replacing(target.with_suffix(".json")) as place:
-        place.write_text(json.dumps({"key": run.key, "label": label, **run.settings}, indent=1) + "\n")
+        settings = {"key": run.key, "label": f"photographs, {label}", **run.settings}
+        place.write_text(json.dumps(settings, indent=1) + "\n")
 
 
 def _write_log(run: Run, runs: Path, path: Path) -> None:
@@ -247,6 +242,8 @@ def _parser() -> argparse.ArgumentParser:
     ships.set_defaults(run=_ship)
     trunks = commands.add_parser("trunks", help="train the backbones that other networks start from, and write them")
     trunks.set_defaults(run=_trunks)
+    trunks.add_argument("names", choices=(*TRUNKS, []), nargs="*", metavar="NAME",
+                        help=f"which: {', '.join(TRUNKS)} (default: all three)")
     for command in (trains, ships):
         command.add_argument("name", choices=tuple(RUNS))
     for command in (trains, ships, trunks):

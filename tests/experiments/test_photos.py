@@ -99,11 +99,11 @@ def test_backbones_are_trained_and_written_without_their_heads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     run = runs.Run(data=lsp.EXTENDED, backbone="resnet18", width=0.0625, patch=64, pretrained=False, steps=2)
-    monkeypatch.setattr(photos, "TRUNKS", {"resnet18": run})
-    monkeypatch.setattr(photos, "RUNS", {"resnet18": run})
+    monkeypatch.setattr(photos, "TRUNKS", {"resnet18": run, "resnet50": replace(run, backbone="resnet50")})
+    monkeypatch.setattr(photos, "RUNS", {"resnet18": run})  # another one would be an error
     folder = trained_forms.write(run, tmp_path / "runs" / run.key)
     (folder / "log.csv").write_text("step,train_loss\n2,0.5\n")
-    words = ["trunks", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "new" / "trunks"),
+    words = ["trunks", "resnet18", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "new" / "trunks"),
              "--results", str(tmp_path / "results")]
     assert photos.main(words) == 0 and "resnet18" in capsys.readouterr().out
     path = tmp_path / "new" / "trunks" / f"{run.key}.params"
