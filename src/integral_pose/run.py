@@ -118,7 +118,7 @@ class Run:
     colours: Colours = "rgb"  # the order of the channels, of which the first gets red's mean and deviation
     sampling: Sampling = "centre"  # the box's middle is that of the patch, (n - 1) / 2 px, or half a px further, n / 2
     box_edges: BoxEdges = "outer"  # a box of w px spans pixels' edges, or px n to n + w, or n to n + w - 1
-    margin: float = 0.0  # the box, times what just holds the person; 0: as the data set has it
+    margin: float = field(default=0.0, metadata=AT_TEST)  # times what just holds the person; 0: the data set's
     bones: float = 0.0  # mm: what a 3D pose's bones add up to, by which it is scaled; 0: the box shows 2 m
 
     # Schedule

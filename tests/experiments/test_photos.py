@@ -4,7 +4,7 @@ from __future__ import annotations
 import csv
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Callable, Tuple
 
 import mxnet as mx
 import numpy as np
@@ -120,11 +120,20 @@ def test_backbones_are_trained_and_written_without_their_heads(
 def test_people_are_looked_at_in_the_boxes_that_predict_has(
     boxes: str, box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(photos, "Estimator", lambda *_: None)
-    monkeypatch.setattr(photos, "Search", lambda *_: lambda picture: Boxes(np.array([[10, 0, 40, 40.0]]), np.ones(1)))
+    class Found:
+        @staticmethod
+        def of(*_: Any) -> Callable[[Any], Boxes]:
+            return lambda picture: Boxes(np.array([[10, 0, 40, 40.0]]), np.ones(1))
+
+    monkeypatch.setattr(photos, "Search", Found)
     monkeypatch.setattr(photos.PICTURES, "read", lambda _: np.zeros((80, 120, 3), np.uint8))
     found = photos.boxed(saved.Trained(runs.Run(), Path("net.params")), [person()], boxes, mx.cpu())
     assert [sample.box for sample in found] == [box]
+
+
+def test_a_network_with_a_margin_of_its_own_has_it_in_annotated_boxes(monkeypatch: pytest.MonkeyPatch) -> None:
+    closer = saved.Trained(runs.Run(margin=1.0), Path("net.params"))
+    assert [one.box for one in photos.boxed(closer, [person()], "annotated", mx.cpu())] == [Box(50, 50, 80)]
 
 
 def test_what_ships_is_one_of_these_networks_and_the_pages_quote_it() -> None:

@@ -43,9 +43,9 @@ def test_it_looks_everywhere_and_then_closer() -> None:
     finder, people = Fake(), Fake()
     boxes = found(finder, people)
     assert finder.looked[0].tolist() == [0, 0, WIDTH, HEIGHT] and len(finder.looked) == 13
-    assert len(people.looked) == search.ROUNDS
+    assert len(people.looked) == len(search.PADS)
     assert boxes.edges.shape == (1, 4) and 0.3 <= boxes.scores[0] <= 1
-    np.testing.assert_allclose(boxes.edges[0], [176, 56, 49, 99], atol=1.5)
+    np.testing.assert_allclose(boxes.edges[0], [171, 51, 57, 107], atol=1.5)
 
 
 @pytest.mark.parametrize("finder, people", [(0.1, 1.0), (1.0, 0.05), (0, 0)])
@@ -84,6 +84,6 @@ def test_the_first_box_is_of_joints_with_peaks_and_the_next_of_the_surest() -> N
 @pytest.mark.parametrize("size", [(HEIGHT, WIDTH), (1, 1), (2, 500)])
 def test_a_box_stays_in_the_picture_and_is_never_empty(joints: Array, size: Tuple[int, int]) -> None:
     person = Person(np.zeros(4), 1.0, joints, np.ones(len(joints)))
-    box = search.around(person, np.zeros((*size, 3), np.uint8), search._surest, search.PAD)
+    box = search.around(person, np.zeros((*size, 3), np.uint8), search._surest, search.PADS[0])
     assert (box[:2] >= 0).all() and (box[2:] >= np.minimum(search.LEAST, size[::-1]) - 1e-9).all()
     assert (box[:2] + box[2:] <= np.array(size[::-1]) + 1e-9).all()

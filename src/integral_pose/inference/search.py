@@ -9,6 +9,7 @@ on held-out people (docs/photos.md).
 """
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable, List
 
@@ -20,13 +21,14 @@ from integral_pose.inference.boxes import NONE, Boxes, whole
 from integral_pose.inference.estimator import Estimator, Person
 from integral_pose.inference.media import Picture
 from integral_pose.models import saved
+from integral_pose.models.saved import Trained
 
 FINDER = "finder"  # the network's name
-ROUNDS = 2  # of boxing what `people` predicts
 COUNTED = 10  # joints with the highest peaks, which say whether a square shows somebody
 PEAK = 0.15  # of a joint in the first box
 FEWEST = 6  # joints in it, even if their peaks are lower
-PAD_FOUND, PAD = 0.1, 0.05  # of a box's longer side, on each side: people reach beyond their joints
+PAD_FOUND = 0.1  # of the box's longer side, on each side: people reach beyond their joints
+PADS = 0.05, 0.095  # the same when `people` has looked, once a number; the last box is seen with a smaller margin
 KEPT = 13  # of 14 joints, the surest, in the boxes after the first
 LEAST = 4.0  # px: no box is smaller
 ELONGATED = 1.25  # times as long as wide: such an image is looked at in squares along it
@@ -44,16 +46,21 @@ class Search:
     @classmethod
     def shipped(cls, device: mx.Context, least: float = SURE) -> Search:
         """With the networks that come with the program."""
-        finder, people = (Estimator(saved.at(Path(name)), device, 8, 1) for name in (FINDER, saved.DEFAULT))
-        return cls(finder, people, least)
+        return cls.of(*(saved.at(Path(name)) for name in (FINDER, saved.DEFAULT)), device, least)
+
+    @classmethod
+    def of(cls, finder: Trained, people: Trained, device: mx.Context, least: float = SURE) -> Search:
+        """With two networks; `people` looks with the margin it was trained with, for which this search was tuned."""
+        trained = people._replace(run=replace(people.run, margin=0.0))
+        return cls(Estimator(finder, device, 8, 1), Estimator(trained, device, 8, 1), least)
 
     def __call__(self, picture: Picture) -> Boxes:
         views = _look(self._finder, picture, squares(picture.pixels))
         peaks = [_shown(person) for person in views]
         box = around(views[int(np.argmax(peaks))], picture.pixels, _with_peaks, PAD_FOUND)
-        for _ in range(ROUNDS):
+        for pad in PADS:
             person = _look(self._people, picture, box[None])[0]
-            box = around(person, picture.pixels, _surest, PAD)
+            box = around(person, picture.pixels, _surest, pad)
         score = float(np.sqrt(np.sort(peaks)[-2] * person.confidence.mean()))
         return Boxes(box[None], np.array([score])) if score >= self._least else NONE
 
