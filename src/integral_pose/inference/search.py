@@ -46,7 +46,7 @@ class Search:
     @classmethod
     def shipped(cls, device: mx.Context, least: float = SURE) -> Search:
         """With the networks that come with the program."""
-        return cls.of(*(saved.at(Path(name)) for name in (FINDER, saved.DEFAULT)), device, least)
+        return cls.of(saved.at(Path(FINDER)), saved.at(Path(saved.DEFAULT)), device, least)
 
     @classmethod
     def of(cls, finder: Trained, people: Trained, device: mx.Context, least: float = SURE) -> Search:
