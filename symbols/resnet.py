@@ -1,4 +1,4 @@
-"""ResNet-18, -50, -101 and -152 trunks, stride in the 3x3 convolution ("v1b"), as the authors used.
+"""ResNet-18, -50, -101 and -152 trunks, stride in the 3x3 convolution ("v1b"), as the authors used, unless asked.
 
 Parameters are named as in GluonCV's `resnet*_v1b`, so that its ImageNet files load as they are.
 """
@@ -80,13 +80,15 @@ class Bottleneck(HybridBlock):
     """1x1, 3x3, 1x1 and a shortcut: (N, in, h, w) -> (N, 4 * channels, h / stride, w / stride)."""
 
     expansion = 4
+    early = False  # whether the stride is in the first convolution instead of the 3x3
 
     def __init__(self, entering: int, channels: int, stride: int) -> None:
         super().__init__()
         leaving = channels * self.expansion
+        first, second = (stride, 1) if self.early else (1, stride)
         with self.name_scope():
-            self.conv1, self.bn1 = _conv(entering, channels, 1), BatchNormReLU(in_channels=channels)
-            self.conv2, self.bn2 = _conv(channels, channels, 3, stride), BatchNormReLU(in_channels=channels)
+            self.conv1, self.bn1 = _conv(entering, channels, 1, first), BatchNormReLU(in_channels=channels)
+            self.conv2, self.bn2 = _conv(channels, channels, 3, second), BatchNormReLU(in_channels=channels)
             self.conv3, self.bn3 = _conv(channels, leaving, 1), nn.BatchNorm(in_channels=leaving)
             self.downsample = _shortcut(entering, leaving, stride)
 
@@ -97,17 +99,24 @@ class Bottleneck(HybridBlock):
         return rectified(F, out + (self.downsample(x) if self.downsample else x))
 
 
+class EarlyBottleneck(Bottleneck):
+    """As He et al. published it, for Caffe: the same parameters, with the stride in the first 1x1 convolution."""
+
+    early = True
+
+
 class Conv1To3(HybridBlock):
     """Images (N, 3, h, w) -> features (N, out_channels, h / 8, w / 8), what the stages of Sec. 5 share.
 
     Args:
         depth: 18, 50, 101 or 152 layers.
         width: multiplies every number of channels; 1 is the published network.
+        early: whether bottlenecks have their stride in the first 1x1 convolution.
     """
 
-    def __init__(self, depth: int, width: float = 1.0) -> None:
+    def __init__(self, depth: int, width: float = 1.0, early: bool = False) -> None:
         super().__init__()
-        blocks, block, stem = _plan(depth, width)
+        blocks, block, stem = _plan(depth, width, early)
         self.out_channels = 2 * stem * block.expansion
         with self.name_scope():
             self.conv1, self.bn1 = _conv(3, stem, 7, 2), BatchNormReLU(in_channels=stem)
@@ -137,26 +146,30 @@ class ResNet(Conv1To3):
     Args:
         depth: 18, 50, 101 or 152 layers.
         width: multiplies every number of channels; 1 is the published network.
+        early: whether bottlenecks have their stride in the first 1x1 convolution.
     """
 
-    def __init__(self, depth: int, width: float = 1.0) -> None:
-        super().__init__(depth, width)
+    def __init__(self, depth: int, width: float = 1.0, early: bool = False) -> None:
+        super().__init__(depth, width, early)
         with self.name_scope():
-            self.layer3, self.layer4, self.out_channels = _conv4_and_5(depth, width)
+            self.layer3, self.layer4, self.out_channels = _conv4_and_5(depth, width, early=early)
 
     def hybrid_forward(self, F: Any, x: Tensor) -> Tensor:
         return self.layer4(self.layer3(super().hybrid_forward(F, x)))
 
 
-def _plan(depth: int, width: float) -> Tuple[Tuple[int, ...], Any, int]:
+def _plan(depth: int, width: float, early: bool = False) -> Tuple[Tuple[int, ...], Any, int]:
     """Numbers of residual blocks, their class, and the channels of the stem."""
     blocks, bottleneck = DEPTHS[depth]
-    return blocks, Bottleneck if bottleneck else Basic, round(64 * width)
+    block = (EarlyBottleneck if early else Bottleneck) if bottleneck else Basic
+    return blocks, block, round(64 * width)
 
 
-def _conv4_and_5(depth: int, width: float, maps: int = 0) -> Tuple[nn.HybridSequential, nn.HybridSequential, int]:
+def _conv4_and_5(
+    depth: int, width: float, maps: int = 0, early: bool = False
+) -> Tuple[nn.HybridSequential, nn.HybridSequential, int]:
     """conv4, which takes `maps` channels besides those of conv3, conv5, and how many channels that gives."""
-    blocks, block, stem = _plan(depth, width)
+    blocks, block, stem = _plan(depth, width, early)
     conv4 = _stage(block, 2 * stem * block.expansion + maps, 4 * stem, blocks[2], 2)
     conv5 = _stage(block, 4 * stem * block.expansion, 8 * stem, blocks[3], 2)
     return conv4, conv5, 8 * stem * block.expansion

@@ -24,8 +24,9 @@ import torch
 
 Array = np.ndarray
 REPOSITORY = {
-    "simple-baseline": "human-pose-estimation.pytorch", "integral-pytorch": "integral-pytorch", "3dmppe": "3dmppe",
-    "release": "integral-human-pose", "challenge": "integral-human-pose",
+    "simple-baseline": "human-pose-estimation.pytorch", "to-torch": "human-pose-estimation.pytorch",
+    "integral-pytorch": "integral-pytorch", "3dmppe": "3dmppe", "release": "integral-human-pose",
+    "challenge": "integral-human-pose",
 }
 BOX = (60.0, 31.0, 110.0, 160.0)  # x, y, width and height in px
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -88,16 +89,25 @@ def _tensor(patch: Array) -> Any:
     return ((values - torch.tensor(MEAN)[:, None, None]) / torch.tensor(DEVIATION)[:, None, None])[None]
 
 
-def simple_baseline(at: Path, picture: Array, output: Path, layers: str, joints: str, high: str, wide: str) -> Outcome:
+def _config(layers: str, joints: str, style: str, deconvolutions: int = 3) -> Any:
+    """What lib/core/config.py would hold."""
+    extra = SimpleNamespace(DECONV_WITH_BIAS=False, NUM_DECONV_LAYERS=deconvolutions,
+                            NUM_DECONV_FILTERS=[256] * deconvolutions, NUM_DECONV_KERNELS=[4] * deconvolutions,
+                            FINAL_CONV_KERNEL=1, NUM_LAYERS=int(layers))
+    model = SimpleNamespace(EXTRA=extra, NUM_JOINTS=int(joints), STYLE=style, INIT_WEIGHTS=False)
+    return SimpleNamespace(MODEL=model, TEST=SimpleNamespace(POST_PROCESS=True))
+
+
+def simple_baseline(
+    at: Path, picture: Array, output: Path, layers: str, joints: str, high: str, wide: str, style: str = "pytorch"
+) -> Outcome:
     """lib/models/pose_resnet.py, with the steps of lib/dataset/coco.py and lib/core/function.py, validate."""
     sys.path.insert(0, str(at / "lib"))
-    extra = SimpleNamespace(DECONV_WITH_BIAS=False, NUM_DECONV_LAYERS=3, NUM_DECONV_FILTERS=[256] * 3,
-                            NUM_DECONV_KERNELS=[4] * 3, FINAL_CONV_KERNEL=1, NUM_LAYERS=int(layers))
-    model = SimpleNamespace(EXTRA=extra, NUM_JOINTS=int(joints), STYLE="pytorch", INIT_WEIGHTS=False)
-    config = SimpleNamespace(MODEL=model, TEST=SimpleNamespace(POST_PROCESS=True))
+    config = _config(layers, joints, style)
     net = _randomised(_module(at / "lib/models/pose_resnet.py").get_pose_net(config, is_train=False))
     net.final_layer.bias.uniform_(20, 30)  # where a map is nowhere above 0, their decoding gives its corner
-    torch.save(net.state_dict(), output / f"pose_resnet_{layers}_{high}x{wide}.pth.tar")
+    said = "" if style == "pytorch" else f"{style}_"
+    torch.save(net.state_dict(), output / f"pose_resnet_{layers}_{said}{high}x{wide}.pth.tar")
     transforms, inference = (importlib.import_module(f"{name}") for name in ("utils.transforms", "core.inference"))
     size, (x, y, w, h) = np.array([int(wide), int(high)]), BOX
     h = max(h, w * size[1] / size[0])
@@ -197,6 +207,19 @@ def _in_mm(images: Any, joints: Array, crop: Tuple[float, ...], challenge: bool)
     return np.concatenate([found[:, :2], posed], axis=1)
 
 
+def exported(
+    at: Path, picture: Array, output: Path, layers: str, joints: str, deconvolutions: str, high: str, wide: str,
+    style: str = "pytorch"
+) -> Outcome:
+    """lib/models/pose_resnet.py with the parameters that our program has written, as pose_estimation/valid.py loads."""
+    (path,) = output.glob("*.pth")
+    config = _config(layers, joints, style, int(deconvolutions))
+    net = _module(at / "lib/models/pose_resnet.py").get_pose_net(config, is_train=False)
+    net.load_state_dict(torch.load(path, weights_only=True), strict=True)
+    maps = net.eval()(_tensor(cv2.resize(picture, (int(wide), int(high)))[:, :, ::-1]))
+    return maps[0].numpy(), np.zeros((1, 2)), np.zeros((1, 2))
+
+
 def backbone(_: Path, picture: Array, output: Path, library: str, layers: str) -> Outcome:
     """A ResNet of torchvision's or timm's: its features of the picture, as "maps"."""
     if library == "timm":
@@ -212,7 +235,8 @@ def backbone(_: Path, picture: Array, output: Path, library: str, layers: str) -
 
 
 MAKERS: Dict[str, Callable[..., Outcome]] = {
-    "simple-baseline": simple_baseline, "backbone": backbone, "release": of_authors, "challenge": of_authors,
+    "simple-baseline": simple_baseline, "to-torch": exported, "backbone": backbone, "release": of_authors,
+    "challenge": of_authors,
     "3dmppe": partial(of_mks, "3dmppe"), "integral-pytorch": partial(of_mks, "integral-pytorch"),
 }
 

@@ -115,6 +115,7 @@ class Run:
     # What networks of other programs were trained with, in which they differ from ours (docs/published.md)
     published: str = ""  # whose network it is, and the beginning of its file's SHA-256; "": trained by this program
     patch_width: int = 0  # px, where a patch is less wide than high; 0: as high as wide
+    early_stride: bool = False  # a bottleneck's stride is in its first 1x1 convolution (Caffe), not in its 3x3
     colours: Colours = "rgb"  # the order of the channels, of which the first gets red's mean and deviation
     sampling: Sampling = "centre"  # the box's middle is that of the patch, (n - 1) / 2 px, or half a px further, n / 2
     box_edges: BoxEdges = "outer"  # a box of w px spans pixels' edges, or px n to n + w, or n to n + w - 1
@@ -193,9 +194,10 @@ class Run:
 
     def _demand_trunk(self) -> None:
         if self.trunk:
-            same = (self.trunk.backbone, self.trunk.width) == (self.backbone, self.width)
+            ours, theirs = ((of.backbone, of.width, of.early_stride) for of in (self, self.trunk))
             plain = self.of_resnets and self.trunk.stages == 1
-            _demand(same and plain, "trunk is a run of one stage whose ResNet has as many layers and channels")
+            _demand(ours == theirs and plain, "trunk is a run of one stage whose ResNet has as many layers and "
+                                              "channels, and its stride in the same convolutions")
             _demand(not self.pretrained and not self.start, "a run starts from ImageNet (`pretrained`), from another "
                                                             "run's backbone (`trunk`) or from another run (`start`)")
 
@@ -253,6 +255,9 @@ class Run:
                                                                       "patch")
         plain = self.of_resnets and self.stages == 1 and self.output != "direct" and not self.on_vectors
         _demand(plain or not width, "patches that are not square are for ResNets of one stage with maps")
+        bottlenecks = self.of_resnets and self.layers >= 50 and self.stages == 1
+        _demand(bottlenecks or not self.early_stride, "an early stride is a bottleneck's: of ResNet-50, -101 or -152, "
+                                                      "of one stage")
         _demand(self.margin >= 0 and self.bones >= 0, "margin and bones must not be below 0")
 
     def __repr__(self) -> str:

@@ -5,13 +5,13 @@ import integral_pose  # isort: skip
 
 import importlib
 from pathlib import Path
-from typing import List
+from typing import List, NoReturn, Optional
 
 import cv2
 import numpy as np
 import pytest
 
-from integral_pose.commands import predict
+from integral_pose.commands import export, predict
 from integral_pose.models import saved, weights
 from integral_pose.published.names import Anatomy
 from tests.helpers import published_forms as forms
@@ -50,12 +50,57 @@ def test_an_imported_network_predicts_as_its_file_does(capsys: pytest.CaptureFix
     (["mpii.pth", "--as", "a"], "Import it with --patch 256x256 or --patch 384x384"),
     (["mpii.pth", "--as", "a", "--source", "gluoncv"], "is not of --source gluoncv, but of simple-baseline-mpii"),
     (["mpii.pth", "--as", "../a"], "a name has letters, digits, dots"),
+    (["mpii.pth", "--as", "people"], "a network of this name comes with the program"),
+    (["mpii.pth", "--as", "a.pth.tar"], "would be taken for a file"),
+    (["mpii.pth", "--as", "a", "--patch", "256x256", "--style", "caffe"], "leave out --style caffe"),
     (["none.pth", "--as", "a"], "none.pth: cannot be read (No such file or directory)"),
     (["a.png", "--as", "a"], "a.png: is neither a file of PyTorch's"),
 ])
 def test_bad_input_is_refused(options: List[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert COMMAND.main(options) == 2
     assert message in words(capsys.readouterr().err) and not Path("runs").exists()
+
+
+@pytest.mark.parametrize("name, content, message", [
+    ("a.pth", b"<html>", "a.pth: is neither a file of PyTorch's"),
+    ("a.params", b"\x12\x01\0\0\0\0\0\0", "the file a.json or run.json beside it must describe the network"),
+    ("folder", None, "folder: is a folder. Give it with --run"),
+])
+def test_predict_names_what_a_checkpoint_is_not(
+    name: str, content: Optional[bytes], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is None:
+        Path(name).mkdir()
+    else:
+        Path(name).write_bytes(content)
+    assert predict.main(["a.png", "--checkpoint", name]) == 2
+    assert message in words(capsys.readouterr().err)
+
+
+def test_settings_beside_a_published_file_are_not_its_own() -> None:
+    Path("run.json").write_text("{}")
+    assert saved.at(Path("pose_resnet_18_256x192.pth.tar")).run.published.startswith("simple-baseline-coco")
+
+
+def test_an_import_that_is_stopped_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_: Path) -> NoReturn:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(weights, "saving", stop)
+    assert COMMAND.main(["mpii.pth", "--as", "a", "--patch", "256x256"]) == 130
+    assert "Nothing was written" in capsys.readouterr().err and not Path("runs/imported/a").exists()
+
+
+def test_what_was_exported_to_pytorch_is_not_taken_for_simple_baselines(capsys: pytest.CaptureFixture[str]) -> None:
+    assert COMMAND.main(["mpii.pth", "--as", "a", "--patch", "256x256"]) == 0
+    assert export.main(["a", "--to", "torch"]) == 0
+    shown = words(capsys.readouterr().out)
+    assert "how patches are cut and maps read." in shown and "not as in" not in shown
+    (path,) = Path("exported").glob("*.pth")
+    assert COMMAND.main([str(path), "--as", "b", "--patch", "256x256"]) == 2
+    assert "was written by export --to torch from a network of this program" in words(capsys.readouterr().err)
 
 
 def test_a_name_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,8 @@ def test_names_that_differ_in_a_side_alone_are_a_pair(names: str) -> None:
     ("LKNE RKNE HEAD", "l_kne r_kne head"), ("front_left_paw front_right_paw", "l_front_paw r_front_paw"),
     ("mixamorig:LeftArm mixamorig:RightArm mixamorig:Hips", "l_mixamorig_arm r_mixamorig_arm mixamorig_hips"),
     ("ear_left_1 ear_right_1 ear_left_2 ear_right_2", "l_ear_1 r_ear_1 l_ear_2 r_ear_2"),
+    ("l_shoulder r_shoulder", "l_shoulder r_shoulder"), ("LShoulder RShoulder", "l_shoulder r_shoulder"),
+    ("shoulder_l shoulder_r", "l_shoulder r_shoulder"), ("hombro_izq hombro_der", "l_hombro r_hombro"),
     ("FLpaw FRpaw BLpaw BRpaw", "l_fpaw r_fpaw l_bpaw r_bpaw"), ("left right", "left right"),
     ("left_l1 right_l1 left_r1 right_r1", "l_l1 r_l1 l_r1 r_r1"), ("Lear Rear ear_l ear_r", "lear rear ear_l ear_r"),
 ])

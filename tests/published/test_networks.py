@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401
 
+import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Dict
@@ -14,8 +15,9 @@ from safetensors.numpy import save_file
 
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
+from integral_pose.geometry import Array
 from integral_pose.models import build, saved, weights
-from integral_pose.published import names, networks
+from integral_pose.published import names, networks, tensors
 from integral_pose.published.names import Anatomy
 from integral_pose.published.sources import SOURCES
 from integral_pose.run import Run
@@ -94,6 +96,65 @@ def test_what_a_file_does_not_tell_is_asked(tmp_path: Path) -> None:
     assert networks.recognise(path, source="3dmppe").run.margin == 1.25
     with pytest.raises(InputError, match="is not of --source gluoncv, but of integral-pytorch"):
         networks.recognise(path, source="gluoncv")
+
+
+@pytest.mark.parametrize("name, asked, early", [
+    ("pose_resnet_50_256x192.pth.tar", "", False), ("pose_resnet_50_256x192.pth", "", False),
+    ("pose_resnet_50_Caffe_256x192.pth.tar", "", True), ("model_best_256x192.pth", "caffe", True),
+    ("model_best_256x192.pth", "pytorch", False), ("pose_resnet_50_256x192.pth", "caffe", True),
+])
+def test_the_style_is_of_the_publishers_name_or_asked(tmp_path: Path, name: str, asked: str, early: bool) -> None:
+    anatomy = Anatomy("baseline", 50, NARROW, 3, 17)
+    path = forms.write(tmp_path / name, forms.renamed(anatomy, forms.values(anatomy)))
+    run = networks.recognise(path, style=asked).run
+    assert run.early_stride is early
+    nodes = json.loads(build.maps_network(run)(mx.sym.var("data")).tojson())["nodes"]
+    convolutions = [node["attrs"] for node in nodes if node["op"] == "Convolution"]
+    halving = [of["kernel"] for of in convolutions if of["stride"] == "(2, 2)"]
+    assert halving.count("(1, 1)") == (6 if early else 3)
+
+
+def test_the_style_is_asked_for_where_nothing_tells_it(tmp_path: Path) -> None:
+    anatomy = Anatomy("baseline", 50, NARROW, 3, 17)
+    path = forms.write(tmp_path / "model_best_256x192.pth", forms.renamed(anatomy, forms.values(anatomy)))
+    with pytest.raises(InputError, match="in two styles with the same parameters, so the file does not tell which"):
+        saved.at(path)
+    path = forms.write(tmp_path / "caffe_18_256x256.pth", forms.renamed(BASELINE, forms.values(BASELINE)))
+    assert not networks.recognise(path).run.early_stride  # blocks of two 3x3 convolutions have one style
+    with pytest.raises(InputError, match="leave out --style caffe. It is for SimpleBaseline's networks of 50 layers"):
+        networks.recognise(path, style="caffe")
+
+
+@pytest.mark.parametrize("name, values, message", [
+    ("bn1.running_var", np.full(4, -0.5), "bn1.running_var has numbers below 0, which variances are not"),
+    ("conv1.weight", np.ones((4, 3, 7, 7), np.int64), "conv1.weight holds int64, but parameters are floating-point"),
+])
+def test_numbers_that_cannot_be_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, values: Array, message: str
+) -> None:
+    path = forms.write(tmp_path / "a_256x256.pth", forms.renamed(BASELINE, forms.values(BASELINE)))
+    named = tensors.read(path)
+    monkeypatch.setattr(tensors, "read", lambda _: named._replace(
+        read=lambda asked: values if asked == name else named.read(asked)
+    ))
+    with pytest.raises(InputError, match=message):
+        networks.arrays(path)
+
+
+@pytest.mark.parametrize("name, message", [
+    ("trunk.conv1.weight", "is a network of this program, which needs no import"),
+    ("bn1.gamma", "is a backbone of GluonCV's without a head"),
+])
+def test_files_of_mxnets_are_sent_to_their_places(tmp_path: Path, name: str, message: str) -> None:
+    mx.nd.save(str(tmp_path / "a.params"), {name: mx.nd.zeros(4), "conv1.weight": mx.nd.zeros((4, 3, 7, 7))})
+    with pytest.raises(InputError, match=message):
+        networks.recognise(tmp_path / "a.params")
+
+
+def test_a_backbone_of_caffes_style_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "resnet50-caffe.pth").write_bytes(b"")
+    with pytest.raises(InputError, match="resnet50-caffe.pth: is a backbone of Caffe's style by its name"):
+        weights.load_imagenet(ResNet(50, NARROW), "resnet50", tmp_path, [mx.cpu()])
 
 
 @pytest.mark.parametrize("ending", [".pth", ".safetensors"])

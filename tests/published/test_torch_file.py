@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401
 
+import json
 import os
 import pickle
 import zipfile
@@ -37,7 +38,7 @@ def test_a_file_that_was_cut_short_is_refused(tmp_path: Path, name: str) -> None
     content = (FILES / name).read_bytes()
     for part in (0.2, 0.5, 0.97):
         (tmp_path / name).write_bytes(content[: int(part * len(content))])
-        with pytest.raises(InputError, match=r"is not a whole file|its pickle asks for|neither a file"):
+        with pytest.raises(InputError, match=r"is not a whole file|neither a file"):
             tensors.read(tmp_path / name)
 
 
@@ -60,7 +61,8 @@ def test_a_pickle_with_code_is_refused_and_runs_nothing(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("content, message", [
     ({}, "is a zip archive, but not one of torch.save"),
     ({"archive/data.pkl": pickle.dumps([1], protocol=2)}, "holds list, not a dictionary"),
-    ({"archive/data.pkl": pickle.dumps({"epoch": 1}, protocol=2)}, "has no parameters; at its top are epoch"),
+    ({"archive/data.pkl": pickle.dumps({"model": {"module": {}}}, protocol=2)}, "under model it has module. Accepted"),
+    ({"archive/data.pkl": pickle.dumps({"epoch": 1}, protocol=2)}, "has no parameters; at its top it has epoch"),
 ])
 def test_other_archives_are_refused(tmp_path: Path, content: Dict[str, bytes], message: str) -> None:
     with zipfile.ZipFile(tmp_path / "a.pth", "w") as archive:
@@ -94,6 +96,19 @@ def test_tensors_that_do_not_fit_their_storages_are_refused(
             archive.writestr(name, content)
     with pytest.raises(InputError, match=message):
         tensors.read(path).read("a")
+
+
+def test_bfloat16_of_safetensors_is_read(tmp_path: Path) -> None:
+    header = json.dumps({
+        "__metadata__": {"format": "pt"}, "a": {"dtype": "BF16", "shape": [1, 2], "data_offsets": [0, 4]},
+        "b": {"dtype": "F16", "shape": [1], "data_offsets": [4, 6]},
+    }).encode()
+    header += b" " * (-len(header) % 8)
+    content = len(header).to_bytes(8, "little") + header + bytes.fromhex("c03f40c0") + np.float16(0.5).tobytes()
+    (tmp_path / "a.safetensors").write_bytes(content)
+    named = tensors.read(tmp_path / "a.safetensors")
+    assert named.shapes == {"a": (1, 2), "b": (1,)}
+    assert named.read("a").tolist() == [[1.5, -3]] and named.read("b").tolist() == [0.5]
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_the_stride_is_in_the_3x3_convolution(depth):
     assert collections.Counter(halving) == {"(7, 7)": 1, "(3, 3)": 3, "(1, 1)": 3}
 
 
+def test_an_early_stride_is_in_the_1x1_convolution():
+    net = ResNet(50, 0.25, early=True)
+    nodes = json.loads(net(mx.sym.var("data")).tojson())["nodes"]
+    convolutions = [node for node in nodes if node["op"] == "Convolution"]
+    halving = [node["attrs"]["kernel"] for node in convolutions if node["attrs"]["stride"] == "(2, 2)"]
+    assert collections.Counter(halving) == {"(7, 7)": 1, "(1, 1)": 6}
+    assert shapes(net) == shapes(ResNet(50, 0.25))
+
+
 @published
 def test_parameters_are_named_and_shaped_as_gluoncv_does(depth):
     their = theirs(depth)

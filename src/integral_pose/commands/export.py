@@ -75,16 +75,18 @@ def _to_torch(trained: saved.Trained, out: Path) -> str:
     values = {name: parameter.data().asnumpy() for name, parameter in net._collect_params_with_prefix().items()}
     named, path = to_torch.state_dict(values, run), out / f"{run.key}.pth"
     try:
-        to_torch.write(named, path)
+        to_torch.write(named, path, run.key)
         with replacing(path.with_suffix(".json")) as draft:
             draft.write_text(json.dumps(export.card(run, "unknown"), indent=1))
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written to ({error.strerror}). Choose another folder.") from error
     filters = ", ".join([str(round(256 * run.width))] * run.upsamplings)
+    style = "STYLE caffe, " if run.early_stride else ""
+    differs = "" if run.published.startswith("simple-baseline") else ", which is not as in SimpleBaseline"
     narrow = "" if run.width == 1 else f" Its layers have {run.width:g} times the channels of PoseResNet's, 64 to 512."
     return (f"{path}: {len(named)} parameters by the names of SimpleBaseline's PoseResNet, with NUM_LAYERS "
-            f"{run.layers}, NUM_DECONV_FILTERS {filters} and NUM_JOINTS {len(named['final_layer.bias'])}.{narrow}\n"
-            f"{path.with_suffix('.json')}: how patches are cut and maps read, which is not as in SimpleBaseline.")
+            f"{run.layers}, {style}NUM_DECONV_FILTERS {filters} and NUM_JOINTS {len(named['final_layer.bias'])}."
+            f"{narrow}\n{path.with_suffix('.json')}: how patches are cut and maps read{differs}.")
 
 
 def _trained(args: argparse.Namespace) -> saved.Trained:

@@ -25,9 +25,9 @@ EXAMPLE = """examples:
 
 A file is recognised by the names and shapes of its parameters, not by its own name: PyTorch's .pth and .pth.tar, in
 both of their forms, safetensors, and MXNet's .params of GluonCV's networks. Nothing in a file is run. What the
-parameters do not tell, the size of the patch or which of two programs trained them, is taken from the size in the
-file's name, from what else is in the file, or asked for with --patch and --source. docs/published.md lists the networks
-and where to get them.
+parameters do not tell (the size of the patch, where the stride is, which of two programs trained them) is taken from
+the publisher's name of the file, from what else is in the file, or asked for with --patch, --style and --source.
+docs/published.md lists the networks and where to get them.
 
 The network is written to --runs, in imported/NAME. Without importing it first, predict --checkpoint FILE and
 integral_pose.load(FILE) read the same files."""
@@ -44,17 +44,20 @@ def _import(args: argparse.Namespace) -> str:
     """Writes the network; returns what was recognised, and how to use it."""
     if not NAME.fullmatch(args.name):
         raise InputError(f"--as {args.name}: a name has letters, digits, dots, dashes and underscores only.")
+    if args.name in saved.shipped():
+        raise InputError(f"--as {args.name}: a network of this name comes with the program. Give another name.")
+    if args.name.endswith(saved.OF_FILES):
+        raise InputError(f"--as {args.name}: would be taken for a file. Give a name without its ending.")
     folder = args.runs / saved.IMPORTED / args.name
     if folder.exists():
         raise InputError(f"{folder}: there is a network of this name already. Give another name, or move it away.")
     path = weights.download(args.file, args.models) if ZOO.fullmatch(args.file) else Path(args.file)
-    found = networks.recognise(path, args.source, args.patch)
+    found = networks.recognise(path, args.source, args.patch, args.style)
     saved.write_imported(found.run, path, folder)
     run = found.run
     return "\n".join([
         f"{path}: {found.source.title}.",
-        f"{run.backbone}, {run.patch} x {run.patch_columns} px, {_joints(found)}; {found.source.name}, run "
-        f"{run.key}.",
+        f"{run.backbone}, {run.patch} x {run.patch_columns} px, {_joints(found)}; {found.source.name}{_style(found)}.",
         f"The network is in {folder}. To use it:",
         f"  python -m scripts.predict --run {args.name} photo.jpg --boxes detect",
     ])
@@ -62,6 +65,13 @@ def _import(args: argparse.Namespace) -> str:
 
 def _joints(found: networks.Published) -> str:
     return f"{found.source.maps // found.run.depth} joints in {found.run.coordinates}D"
+
+
+def _style(found: networks.Published) -> str:
+    """Which of two styles was chosen, where a file does not tell it by its parameters."""
+    if found.source.layout != "baseline" or found.run.layers < 50:
+        return ""
+    return f", stride in the {'1x1' if found.run.early_stride else '3x3'} convolution"
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--source", default="", choices=[source.name for source in SOURCES], metavar="SOURCE",
                         help="whose it is, if its file does not tell: "
                         f"{', '.join(source.name for source in SOURCES)}")
+    parser.add_argument("--style", default="", choices=networks.STYLES,
+                        help="where SimpleBaseline's ResNet-50, -101 or -152 has its stride: in the 3x3 convolution "
+                        "(pytorch) or in the 1x1 (caffe), as MODEL.STYLE in its experiment says. Needed unless the "
+                        "file has the name that its publisher gave it, or one with caffe in it")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR",
                         help="folder of networks (default: %(default)s)")
     parser.add_argument("--models", type=Path, default=Path("data/models"), metavar="DIR",

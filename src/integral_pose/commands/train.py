@@ -33,7 +33,7 @@ from integral_pose.training.loop import train
 
 METHODS = {"R1": R1, "H1": H1, "H2": H2, "H3": H3, "I*": I_STAR, "I1": I1, "I2": I2, "I3": I3}
 # What a network that starts from another has of it; and the method that goes on as that was trained.
-KEPT = ("backbone", "width", "upsamplings", "patch", "colours")
+KEPT = ("backbone", "width", "early_stride", "upsamplings", "patch", "colours")
 OF_LOSS = {"gaussian-mse": "H1", "softmax-ce": "H2", "disc-bce": "H3", "joint-l1": "I*"}
 ENOUGH = 50  # steps: a network that had fewer has learnt nothing
 PARTS = "parts.csv"  # of a run's folder

@@ -63,7 +63,7 @@ def _network(run: Run, reader: Callable[[Run, int, int], Optional[HybridBlock]])
     readout, maps = reader(run, joints, run.depth), joints * run.depth
     if run.staged:
         return MultiStage(run.layers, run.width, run.stages, maps, readout, run.patch)
-    trunk = ResNet(run.layers, run.width)
+    trunk = ResNet(run.layers, run.width, run.early_stride)
     beside = Deviations(trunk.out_channels, joints) if run.loss == "joint-rle" else None
     if run.output == "direct":
         return PoseNet(trunk, DirectHead(trunk.out_channels, joints, run.coordinates), None, run.patch, beside)

@@ -7,10 +7,11 @@ run says so. Everything else that a user of it needs is in the card, a JSON obje
 """
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, Dict, Iterator, Optional
 
@@ -237,11 +238,11 @@ def _onnx() -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the exporter's warning at each dot, whose factors have as few axes here as ONNX wants."""
+    """Without the exporter's warning at each dot, whose factors have as few axes here as ONNX wants, and its prints."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:

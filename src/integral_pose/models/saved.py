@@ -20,6 +20,7 @@ from integral_pose.storage.atomic import replacing
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"  # the folder of the networks that come with the program
 DEFAULT = "people"  # of those
 IMPORTED = "imported"  # the folder, beside those of the profiles, of networks that others have trained
+OF_FILES = (".params", ".pth", ".pth.tar", ".pt", ".safetensors")  # how names of files of parameters end
 TRUNKS = "trunks"  # the folder in there of backbones, named by their runs' keys
 
 
@@ -92,12 +93,13 @@ def at(parameters: Path, option: str = "--checkpoint ") -> Trained:
     if not parameters.exists():
         parameters = shipped().get(str(parameters), parameters)
     if not parameters.is_file():
-        raise InputError(f"{option}{parameters}: there is no such file. Give a file such as "
+        what = "is a folder. Give it with --run, or a" if parameters.is_dir() else "there is no such file. Give a"
+        raise InputError(f"{option}{parameters}: {what} file such as "
                          f"runs/quick/1a2b3c4d5e/{PARAMETERS}, or a network that comes with the program: "
                          f"{', '.join(shipped())}.")
     own = parameters.with_suffix(".json")
     settings = own if own.is_file() else parameters.with_name(SETTINGS)
-    if not settings.is_file() and networks.is_one(parameters):
+    if networks.is_one(parameters) or not (settings.is_file() or networks.may_be_ours(parameters)):
         return Trained(networks.recognise(parameters).run, parameters)
     if not settings.is_file():
         raise InputError(f"{option}{parameters}: the file {own.name} or {SETTINGS} beside it must describe the "
@@ -111,7 +113,7 @@ def of_name(name: str, runs: Path, option: str) -> Trained:
     Raises:
         InputError: as `at` and `find`.
     """
-    by_file = Path(name).is_file() or name.endswith(".params") or name in shipped()
+    by_file = Path(name).is_file() or name.endswith(OF_FILES) or name in shipped()
     return at(Path(name), option) if by_file else find(name, runs, option)
 
 
@@ -131,10 +133,12 @@ def write_imported(run: Run, published: Path, folder: Path) -> None:
         for name, content in ((SETTINGS, settings), (DONE, {"commit": "imported"})):
             with replacing(folder / name) as place:
                 place.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    except OSError as error:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another folder with --runs.") from \
-            error
+        if isinstance(error, OSError):
+            raise InputError(f"{folder}: cannot be written ({error.strerror}). Choose another folder with "
+                             "--runs.") from error
+        raise
 
 
 def shipped() -> Dict[str, Path]:

@@ -86,6 +86,9 @@ def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[
     name = f"{backbone}_v1b"
     local = sorted(models.glob(f"{name}*.params"))
     local += [path for path in sorted(models.glob(f"{backbone}[-.]*")) if path.suffix in OTHERS]
+    if local and "caffe" in local[0].name.lower():
+        raise InputError(f"{local[0]}: is a backbone of Caffe's style by its name, whose stride is in the 1x1 "
+                         "convolution. Move it away, and put torchvision's, timm's or GluonCV's there.")
     load(trunk, local[0] if local else download(name, models), devices, REDOWNLOAD, ignore_extra=True)
 
 

@@ -76,6 +76,8 @@ def anatomy(path: Path, named: Named) -> Anatomy:
     kind = next((name for name, layout in LAYOUTS.items() if layout.mark in named.shapes), "")
     layout = LAYOUTS.get(kind, TRUNK)
     first = layout.of("trunk.conv1.weight", 0)
+    if not kind:
+        _demand_no_relative(path, named)
     if len(named.shapes.get(first, ())) != 4:
         raise _another(path, named, f"no first convolution, such as {TRUNK.mark}")
     layers, width = _layers(path, layout, named), named.shapes[first][0] / STEM
@@ -142,6 +144,16 @@ def _deconvolutions(path: Path, layout: Layout, named: Named) -> int:
     return sum(number % 3 == 0 for number in numbers) - of_final
 
 
+def _demand_no_relative(path: Path, named: Named) -> None:
+    """Refuses files of MXNet's that have a place of their own."""
+    if "trunk.conv1.weight" in named.shapes:
+        raise InputError(f"{path}: is a network of this program, which needs no import. Its run.json has to be beside "
+                         "it; then --checkpoint takes it, or --run with the run's folder.")
+    if "bn1.gamma" in named.shapes:
+        raise InputError(f"{path}: is a backbone of GluonCV's without a head, which predicts no joints. Put it into "
+                         "data/models/ under the name that GluonCV gave it, and training starts from it.")
+
+
 def _demand_whole(path: Path, of: Anatomy, named: Named) -> None:
     """Refuses a file that lacks a parameter, has more of them, or one of another shape."""
     expected = dict(zip(names(of).values(), shapes(of).values()))
@@ -167,7 +179,7 @@ def _another(path: Path, named: Named, what: str) -> InputError:
     return InputError(
         f"{path}: is not a network that can be imported: {what}. Found are {len(named.shapes)} parameters: "
         f"{_some(named.shapes)}. Accepted are ResNet-{', -'.join(map(str, DEPTHS))} with the stride in the 3x3 "
-        "convolution, alone or with deconvolutions of 4x4, as in docs/published.md."
+        "convolution, alone or with deconvolutions of 4x4 and the same channels, as in docs/published.md."
     )
 
 

@@ -17,6 +17,9 @@ from integral_pose.published.tensors import Named
 from integral_pose.run import Run
 
 IN_NAME = re.compile(r"(?<!\d)(\d{2,4})x(\d{2,4})(?!\d)")  # a patch's size in a file's name
+STYLES = ("pytorch", "caffe")  # where a bottleneck has its stride: in the 3x3 convolution, or in the first 1x1
+RELEASED = re.compile(r"pose_resnet_\d+_\d+x\d+\.pth(\.tar)?")  # SimpleBaseline's own downloads, all of PyTorch's style
+NOT_BELOW = "running_var"  # 0: what is a variance
 
 
 class Published(NamedTuple):
@@ -26,23 +29,34 @@ class Published(NamedTuple):
     source: Source
 
 
+def may_be_ours(path: Path) -> bool:
+    """Whether the file is of the format in which this program stores parameters."""
+    return tensors.is_mxnets(path)
+
+
 def is_one(path: Path) -> bool:
     """Whether the file is of a format in which others publish networks."""
     return tensors.is_one(path)
 
 
-def recognise(path: Path, source: str = "", patch: str = "") -> Published:
+def recognise(path: Path, source: str = "", patch: str = "", style: str = "") -> Published:
     """The network in a file, by the names and shapes of its parameters.
 
     Args:
         source: the `Source.name`, where a file does not show which of two it is.
         patch: height and width in px, such as "256x192". The parameters are the same for all sizes: without it, the
             publisher's only one, or the one of the publisher's that the file's name has.
+        style: of `STYLES`, where a publisher has networks of both, with the same parameters. Without it, the file's
+            name tells if it is the publisher's own, or has "caffe" in it.
 
     Raises:
         InputError: it is another network, or a backbone alone; or something has to be asked.
     """
     named = tensors.read(path)
+    if tensors.NOTE in named.beside:
+        raise InputError(f"{path}: was written by export --to torch from a network of this program, which differs from "
+                         "SimpleBaseline's in how patches are cut and maps read. Use that network instead, by its "
+                         "run's key or folder.")
     found = names.anatomy(path, named)
     if not found.layout:
         raise InputError(f"{path}: is a backbone (ResNet-{found.layers}) without a head, which predicts no joints. Put "
@@ -52,7 +66,7 @@ def recognise(path: Path, source: str = "", patch: str = "") -> Published:
     height, width = _size(path, whose, patch)
     shape: Dict[str, Any] = {
         "backbone": f"resnet{found.layers}", "width": found.width, "upsamplings": found.upsamplings, "patch": height,
-        "patch_width": 0 if width == height else width,
+        "patch_width": 0 if width == height else width, "early_stride": _style(path, whose, found, style) == "caffe",
     }
     run = replace(Run(**whose.settings), **shape, published=f"{whose.name} {tensors.digest(path)}")
     if run.depth != whose.maps // _joints(whose):
@@ -68,10 +82,19 @@ def arrays(path: Path) -> Dict[str, Array]:
         InputError: it is of another network, or damaged.
     """
     named = tensors.read(path)
-    return {
-        ours: np.asarray(named.read(theirs), np.float32) for ours, theirs in
-        names.names(names.anatomy(path, named)).items()
-    }
+    of_ours = names.names(names.anatomy(path, named))
+    return {ours: _numbers(path, theirs, named.read(theirs)) for ours, theirs in of_ours.items()}
+
+
+def _numbers(path: Path, name: str, values: Array) -> Array:
+    """A parameter as float32, if it can be one."""
+    if values.dtype.kind != "f":
+        raise InputError(f"{path}: {name} holds {values.dtype}, but parameters are floating-point numbers. Save the "
+                         "network as it was before it was quantised.")
+    if name.endswith(NOT_BELOW) and (values < 0).any():
+        raise InputError(f"{path}: {name} has numbers below 0, which variances are not, so the file is damaged. "
+                         f"{tensors.COPY}")
+    return np.asarray(values, np.float32)
 
 
 def _joints(source: Source) -> int:
@@ -107,6 +130,24 @@ def _named(sources: Sequence[Source]) -> str:
     return " and ".join(f"{one.name} ({one.title})" for one in sources)
 
 
+def _style(path: Path, source: Source, found: Anatomy, asked: str) -> str:
+    """Where bottlenecks have their stride, as `STYLES`."""
+    both = source.layout == "baseline" and found.layers >= 50
+    if asked and not both:
+        raise InputError(f"{path}: leave out --style {asked}. It is for SimpleBaseline's networks of 50 layers or "
+                         f"more, and this is a ResNet-{found.layers} of {source.title}.")
+    if asked or not both:
+        return asked or STYLES[0]
+    if "caffe" in path.name.lower():
+        return "caffe"
+    if RELEASED.fullmatch(path.name):
+        return "pytorch"
+    raise InputError(f"{path}: SimpleBaseline's programs train ResNet-{found.layers} in two styles with the same "
+                     "parameters, so the file does not tell which it is. Import it with --style caffe if MODEL.STYLE "
+                     "in its experiment's .yaml is caffe (the stride is in the 1x1 convolution), else with --style "
+                     "pytorch.")
+
+
 def _size(path: Path, source: Source, asked: str) -> Size:
     """Height and width of the patch."""
     if asked:
@@ -119,8 +160,9 @@ def _size(path: Path, source: Source, asked: str) -> Size:
     if len(source.patches) == 1 or len(there) == 1:
         return (there or list(source.patches))[0]
     sizes = " or ".join(f"--patch {high}x{wide}" for high, wide in source.patches)
+    other = "" if there or not written else ", or with --patch and the size in the file's name if it is true"
     raise InputError(f"{path}: {source.title} has networks for patches of several sizes, with the same parameters. "
-                     f"Import it with {sizes} (height x width in px), or give the file its name with the size again.")
+                     f"Import it with {sizes} (height x width in px){other}.")
 
 
 def _asked(text: str) -> Size:

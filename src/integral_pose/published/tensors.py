@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any, Callable, Dict, FrozenSet, NamedTuple, Tuple
 
 import mxnet as mx
 import numpy as np
 
-from integral_pose.datasets.formats.safe_pickle import Refused
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.published import torch_file
@@ -16,6 +16,7 @@ from integral_pose.published.torch_file import COPY, Tensor
 
 GLUON = (0x112).to_bytes(8, "little")  # how a file of MXNet's arrays begins
 HEADER = 100_000_000  # bytes: the longest header that safetensors itself reads
+NOTE = "integral_pose"  # what `to_torch` leaves in a file beside the parameters
 HOLDERS = ("state_dict", "network", "model", "model_state_dict", "net")  # under which programs save the parameters
 WRAPPER = "module."  # what torch.nn.DataParallel puts before each name
 DIGITS = 12  # of a file's SHA-256
@@ -27,7 +28,7 @@ class Named(NamedTuple):
     Attributes:
         shapes: of each parameter, by its name in the network, without what a program wrapped around it.
         read: gives a parameter's values.
-        beside: the names of what else the file has at its top, such as "optimizer".
+        beside: the names of what else the file has at its top, such as "optimizer"; NOTE, where we wrote it.
     """
 
     shapes: Dict[str, Tuple[int, ...]]
@@ -42,6 +43,11 @@ def is_one(path: Path) -> bool:
     except OSError:
         return False
     return torch_file.is_one(start) or _is_safetensors(start) or (start.startswith(GLUON) and _is_gluoncv(path))
+
+
+def is_mxnets(path: Path) -> bool:
+    """Whether the file begins as MXNet's arrays do, ours or GluonCV's."""
+    return _start(path).startswith(GLUON)
 
 
 def read(path: Path) -> Named:
@@ -87,23 +93,24 @@ def _of_torch(path: Path) -> Named:
     if not isinstance(saved, dict):
         raise InputError(f"{path}: holds {type(saved).__name__}, not a dictionary of parameters. Save the network's "
                          "`state_dict()`.")
-    held = next((saved[name] for name in HOLDERS if isinstance(saved.get(name), dict)), saved)
+    under = next((name for name in HOLDERS if isinstance(saved.get(name), dict)), "")
+    held = saved[under] if under else saved
     tensors = {str(name): value for name, value in held.items() if isinstance(value, Tensor)}
     if not tensors:
-        raise InputError(f"{path}: has no parameters; at its top are {_listed(map(str, saved))}. Accepted is a "
+        where = f"under {under}" if under else "at its top"
+        raise InputError(f"{path}: has no parameters; {where} it has {_listed(map(str, held))}. Accepted is a "
                          f"state_dict, alone or under one of {', '.join(HOLDERS)}.")
     named = _unwrapped(tensors)
 
     def values(name: str) -> Array:
         try:
             return named[name].values()
-        except (Refused, OSError, EOFError, ValueError, KeyError) as error:
-            raise InputError(f"{path}: {name} cannot be read ({error}), so the file is damaged. {COPY}") from error
-        except Exception as error:  # zipfile's, of which some are no subclasses of anything
+        except Exception as error:  # zipfile's and zlib's, of which some are no subclasses of anything
             raise InputError(f"{path}: {name} cannot be read ({error}), so the file is damaged. {COPY}") from error
 
-    beside = frozenset() if held is saved else frozenset(map(str, saved))
-    return Named({name: tensor.shape for name, tensor in named.items()}, values, beside)
+    beside = set(map(str, saved)) if under else set()
+    ours = {NOTE} if torch_file.noted(path, NOTE) else set()
+    return Named({name: tensor.shape for name, tensor in named.items()}, values, frozenset(beside | ours))
 
 
 def _of_safetensors(path: Path) -> Named:
@@ -120,12 +127,25 @@ def _of_safetensors(path: Path) -> Named:
     def values(name: str) -> Array:
         try:
             with safe_open(str(path), framework="np") as handle:
+                if handle.get_slice(back[name]).get_dtype() == "BF16":
+                    return _of_bfloat16(path, back[name])
                 return np.asarray(handle.get_tensor(back[name]))
-        except (SafetensorError, OSError, TypeError) as error:  # Type: a bfloat16, which NumPy does not have
+        except (SafetensorError, OSError, TypeError, AttributeError) as error:  # of kinds that NumPy does not have
             raise InputError(f"{path}: {name} cannot be read ({error}). Save it as float32 or float16.") from error
 
     back = dict(zip(_unwrapped(shapes), shapes))
     return Named(_unwrapped(shapes), values)
+
+
+def _of_bfloat16(path: Path, name: str) -> Array:
+    """Numbers that NumPy does not have, as the library does not give them: each is the upper half of a float32."""
+    with open(path, "rb") as handle:
+        length = int.from_bytes(handle.read(8), "little")
+        entry = json.loads(handle.read(length))[name]
+        begin, end = entry["data_offsets"]
+        handle.seek(8 + length + begin)
+        halves = np.frombuffer(handle.read(end - begin), "<u2")
+    return np.asarray((halves.astype("<u4") << 16).view("<f4").reshape(entry["shape"]))
 
 
 def _of_gluon(path: Path) -> Named:

@@ -15,6 +15,7 @@ import numpy as np
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.published.names import LAYOUTS
+from integral_pose.published.tensors import NOTE
 from integral_pose.run import Run
 from integral_pose.storage.atomic import replacing
 
@@ -36,8 +37,12 @@ def state_dict(values: Mapping[str, Array], run: Run) -> Dict[str, Array]:
     return {BASELINE.of(name, run.upsamplings): np.asarray(array, np.float32) for name, array in values.items()}
 
 
-def write(values: Mapping[str, Array], path: Path) -> None:
-    """Writes a state_dict, {name: array}, as float32: `torch.load(path, weights_only=True)` reads it."""
+def write(values: Mapping[str, Array], path: Path, note: str = "") -> None:
+    """Writes a state_dict, {name: array}, as float32: `torch.load(path, weights_only=True)` reads it.
+
+    Args:
+        note: about the network, which PyTorch passes over; by it the file is known as one of ours.
+    """
     arrays = [np.ascontiguousarray(array, "<f4") for array in values.values()]
     with replacing(path) as draft, zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(f"{FOLDER}/data.pkl", _pickle(values))
@@ -45,6 +50,8 @@ def write(values: Mapping[str, Array], path: Path) -> None:
         for number, array in enumerate(arrays):
             archive.writestr(f"{FOLDER}/data/{number}", array.tobytes())
         archive.writestr(f"{FOLDER}/version", "3\n")
+        if note:
+            archive.writestr(f"{FOLDER}/{NOTE}", note)
 
 
 def _pickle(values: Mapping[str, Array]) -> bytes:

@@ -24,6 +24,7 @@ from integral_pose.geometry import Array
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # how the older form begins
 ZIP, STREAM = b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 COPY = "Copy it again from its source."
+SHORT = "a storage that is shorter than it should be"
 # The kinds of storages, as NumPy reads them. There is no bfloat16 in NumPy: it is the upper half of a float32.
 KINDS = {
     "Float": "<f4", "Double": "<f8", "Half": "<f2", "BFloat16": "<u2", "Long": "<i8", "Int": "<i4", "Short": "<i2",
@@ -44,7 +45,7 @@ class Storage:
         content = self.read()
         dtype = np.dtype(KINDS[self.kind])
         if len(content) < self.count * dtype.itemsize:
-            raise Refused("a storage that is shorter than it should be")
+            raise ValueError(SHORT)
         numbers = np.frombuffer(content, dtype, self.count)
         return (numbers.astype("<u4") << 16).view("<f4") if self.kind == "BFloat16" else numbers
 
@@ -62,13 +63,13 @@ class Tensor:
         """The numbers, of the tensor's shape.
 
         Raises:
-            Refused: the storage does not hold them.
+            ValueError: the storage does not hold them.
         """
         numbers = self.storage.values()
         last = self.offset + sum((size - 1) * stride for size, stride in zip(self.shape, self.strides))
         inside = min((self.offset, *self.strides, *self.shape), default=0) >= 0
         if not inside or len(self.shape) != len(self.strides) or (0 not in self.shape and last >= len(numbers)):
-            raise Refused("a tensor that reaches beyond its storage")
+            raise ValueError("a tensor that reaches beyond its storage")
         if 0 in self.shape:
             return np.zeros(self.shape, numbers.dtype)
         steps = [stride * numbers.itemsize for stride in self.strides]
@@ -78,6 +79,11 @@ class Tensor:
 def is_one(start: bytes) -> bool:
     """Whether a file that begins with these bytes may be PyTorch's."""
     return start.startswith((ZIP, STREAM))
+
+
+def noted(path: Path, name: str) -> bool:
+    """Whether a zip archive has a part of this name beside the pickle, which PyTorch passes over."""
+    return zipfile.is_zipfile(path) and any(part.split("/")[1:] == [name] for part in zipfile.ZipFile(path).namelist())
 
 
 def read(path: Path) -> Any:
@@ -117,7 +123,7 @@ def _of_zip(path: Path) -> Any:
     def storage(key: str, kind: str, count: int) -> Storage:
         info = archive.getinfo(f"{folder}data/{key}")
         if info.file_size < count * np.dtype(KINDS[kind]).itemsize:
-            raise Refused("a storage that is shorter than it should be")
+            raise ValueError(SHORT)
         return Storage(kind, count, lambda: archive.read(info))
 
     return _Unpickler(io.BytesIO(archive.read(names[0])), storage).load()
@@ -140,14 +146,14 @@ def _of_stream(path: Path, handle: BinaryIO) -> Any:
         count = int.from_bytes(handle.read(8), "little")
         held = kinds.get(key)
         if held is None or held.count != count:
-            raise Refused("storages that its tensors do not have")
+            raise ValueError("a storage that no tensor has")
         begin = handle.tell()
         size = count * np.dtype(KINDS[held.kind]).itemsize
         held.read = _part(path, begin, size)
         handle.seek(begin + size)
     handle.seek(0, io.SEEK_END)
     if keys and handle.tell() < begin + size:
-        raise Refused("storages beyond the file's end, for it was cut short")
+        raise ValueError("storages beyond its end")
     return saved
 
 

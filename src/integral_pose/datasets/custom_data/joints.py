@@ -122,16 +122,21 @@ def _found(
 
 
 def _sides(name: str) -> List[Side]:
-    """Where a name may contain a side: by words or, where no word does, by a letter at the edge of a word."""
+    """Where a name may contain a side: by words or, where no certain word does, by a letter at the edge of a word.
+
+    A vague word may be a part of another, as "der" is of "shoulder".
+    """
     name = unicodedata.normalize("NFKC", name).strip()
-    return list(_words(name)) or list(_letters(name))
+    words = list(_words(name))
+    certain = any(word not in VAGUE for word, _ in words)
+    return [side for _, side in words] + ([] if certain else list(_letters(name)))
 
 
-def _words(name: str) -> Iterator[Side]:
+def _words(name: str) -> Iterator[Tuple[str, Side]]:
     for pair in WORDS:
         for right, (own, other) in enumerate((pair, pair[::-1])):
             for match in re.finditer(own, name, re.IGNORECASE):
-                yield _side(name, match.start(), match.end(), other, bool(right), "")
+                yield own, _side(name, match.start(), match.end(), other, bool(right), "")
 
 
 def _letters(name: str) -> Iterator[Side]:
