@@ -470,6 +470,45 @@ def test_several_videos_each_have_a_folder_and_formats(
     assert "needs joints in mm" in words(capsys.readouterr().err) and not (tmp_path / "never").exists()
 
 
+def test_a_signal_in_one_of_several_videos_names_those_not_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    class Pressing(Found):
+        def people(self, image: Any) -> Any:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().people(image)
+
+    for name in ("second.mp4", "third.mp4"):
+        clips.plain(tmp_path / name, 3)
+    monkeypatch.setattr(predict, "Detector", Pressing)
+    names = ["video.mp4", str(tmp_path / "second.mp4"), str(tmp_path / "third.mp4")]
+    command = [*names, "--run", key(), "--boxes", "detect", "--out", str(tmp_path / "out"), "--batch", "1"]
+    assert predict.main(command) == 128 + signal.SIGTERM
+    said = capsys.readouterr()
+    assert "Stopped early, of 5" in said.out
+    assert f"Stopped before {names[1]}, {names[2]}, of which nothing was done." in words(said.err)
+    monkeypatch.setattr("integral_pose.inference.pipeline._estimator", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    assert predict.main(command) == 128 + signal.SIGTERM
+    said = words(capsys.readouterr().err)
+    assert "Nothing was written of video.mp4." in said and f"Stopped before {names[1]}, {names[2]}" in said
+
+
+def test_formats_that_may_mix_people_are_told(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    (tmp_path / "boxes.csv").write_text("image,x,y,w,h\n0,2,3,20,30\n0,5,5,20,30\n")
+    command = ["video.mp4", "--run", key(3), "--formats", "BVH,trc", "--no-overlays", "--out", str(tmp_path / "out")]
+    for options, mixed in ((["--boxes", str(tmp_path / "boxes.csv"), "--no-track"], True), ([], False),
+                           (["--boxes", str(tmp_path / "boxes.csv")], False)):
+        assert predict.main([*command, *options]) == 0
+        assert ("may mix several people. --track keeps people apart" in words(capsys.readouterr().err)) == mixed
+
+
+@pytest.mark.parametrize("number", ["-1", "51", "x"])
+def test_a_gap_that_cannot_be_filled_is_told(number: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit):
+        predict.main(["video.mp4", "--fill", number])
+    assert f"--fill: {number} is not a number of frames from 0 to 50" in words(capsys.readouterr().err)
+
+
 def test_a_window_that_cannot_be_opened_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

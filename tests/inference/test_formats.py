@@ -13,6 +13,7 @@ import bvhio
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from trc import TRCData
 
 from integral_pose.commands import evaluate
@@ -177,7 +178,8 @@ def test_evaluate_reads_coco_results_to_the_same_ap(tmp_path: Path, capsys: pyte
 
 
 @pytest.mark.parametrize("formats, skeleton, in_3d, said", [
-    (["fbx"], HUMAN36M, True, "no such format"), (["coco"], MPII, False, "17 joints"),
+    (["fbx"], HUMAN36M, True, "fbx is no format. Choose from coco, trc, bvh, with commas"),
+    (["xml", "bvh", "csv"], HUMAN36M, True, "xml, csv are no formats"), (["coco"], MPII, False, "17 joints"),
     (["bvh"], MPII, False, "Choose a 3D"), (["trc", "coco"], COCO, False, "--formats trc: needs joints in mm"),
     (["bvh"], Skeleton(LSP.joints, "neck", LSP.paths[:1]), True, "not all joined"),
 ])
@@ -185,6 +187,36 @@ def test_what_cannot_be_written_is_told(formats: List[str], skeleton: Skeleton, 
     with pytest.raises(InputError, match=said):
         export.demand(formats, skeleton, in_3d)
     export.demand(["trc", "bvh"], HUMAN36M, True)
+
+
+def test_without_people_no_file_is_said_to_be_written(tmp_path: Path) -> None:
+    written(tmp_path, [Seen(Picture("0", PIXELS, 0.0), [])], HUMAN36M)
+    assert export.write(tmp_path, ["coco", "trc", "bvh"], HUMAN36M, 25.0) == ["coco.json"]
+    assert json.loads((tmp_path / "coco.json").read_text()) == [] and not (tmp_path / "trc").exists()
+
+
+@pytest.mark.parametrize("text, names", [("trc,bvh", ["trc", "bvh"]), (" TRC , bvh,trc,", ["trc", "bvh"]), ("", [])])
+def test_formats_are_named_in_any_case_and_once(text: str, names: List[str]) -> None:
+    assert export.named(text) == names
+
+
+def test_everybodys_curves_are_over_the_same_time_and_one_moment_is_a_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: List[Any] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.extend(figure.axes[1:]))
+    summary = Summary("dance.mp4", HUMAN36M)
+    for number in range(10):
+        people = [person(None, HUMAN36M, identity=0), *([person(None, HUMAN36M, identity=1)] if number == 4 else [])]
+        summary.add(Seen(Picture(str(number), PIXELS, number / 25), people))
+    summary.write(tmp_path / "summary.png")
+    often, once = drawn
+    assert often.get_xlim() == once.get_xlim() and often.get_xlim()[0] < 0 < 9 / 25 < often.get_xlim()[1]
+    marks = [line for line in once.lines if line.get_marker() == "o"]
+    assert [list(line.get_xdata()) for line in marks] == [[4 / 25]] * 5
+    assert all(not len(line.get_xdata()) for line in often.lines if line.get_marker() == "o")
+    box = often.get_legend().get_window_extent()
+    assert box.y0 >= often.get_window_extent().y1  # hides no curve
 
 
 def test_a_summary_has_frames_and_curves_and_does_not_grow(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from benchmarks import video as figures
 from integral_pose.geometry import Array
 from integral_pose.inference import hog
-from integral_pose.inference.boxes import Boxes
+from integral_pose.inference.boxes import NONE, Boxes
 from integral_pose.inference.estimator import Person, Seen
 from integral_pose.inference.media import Picture
 from integral_pose.inference.tracking import following, gaps, smoothing
@@ -37,10 +37,15 @@ def frame(number: int, people: Iterable[Person], rate: float = 25.0) -> Seen:
     return Seen(Picture(str(number), BLACK, number / rate), list(people))
 
 
+def tracked(frames: Sequence[Sequence[Person]], tracker: Tracker, looks: int = 1) -> List[Seen]:
+    """The people who are somebody; the detector looks in every n-th frame."""
+    return list(tracker.certain(tracker.identify(frame(number, people), new=number % looks == 0)
+                                for number, people in enumerate(frames)))
+
+
 def identities(frames: Sequence[Sequence[Person]]) -> List[Dict[Optional[int], float]]:
     """For each frame x of each identity."""
-    tracker = Tracker(MPII)
-    seen = [tracker.identify(frame(number, people)) for number, people in enumerate(frames)]
+    seen = tracked(frames, Tracker(MPII))
     return [{one.identity: round(float(one.box[0]) + 20) for one in each.people} for each in seen]
 
 
@@ -65,17 +70,43 @@ def test_somebody_hidden_for_a_moment_gets_the_identity_back_and_later_a_new_one
 
 def test_a_box_of_nobody_is_left_out_and_counted() -> None:
     tracker = Tracker(MPII)
-    frames = [[person(100 + n), *([person(300, 60)] if n == 7 else [])] for n in range(40)]
-    seen = [tracker.identify(frame(number, people)) for number, people in enumerate(frames)]
+    frames = [[person(100 + n), *([person(300, 60)] if n in (0, 7, 39) else [])] for n in range(40)]
+    seen = tracked(frames, tracker)
     assert [len(each.people) for each in seen] == [1] * 40
-    assert (tracker.count, tracker.doubtful) == (1, 1)
+    assert (tracker.count, tracker.doubtful) == (1, 3)
+
+
+def test_the_first_sights_of_somebody_are_kept_and_frames_wait_for_a_few_looks_only() -> None:
+    tracker, read = Tracker(MPII), []
+
+    def frames() -> Any:
+        for number in range(30):
+            read.append(number)
+            people = [person(100 + number), *([person(300, 60)] if 10 <= number < 15 else [])]  # 5 in a following box
+            yield tracker.identify(frame(number, people if number >= 3 else []), new=number % 5 == 0 or number == 3)
+
+    waits = []
+    for seen in tracker.certain(frames()):
+        assert [one.identity for one in seen.people] == ([0] if int(seen.picture.name) >= 3 else [])
+        waits.append(len(read) - 1 - int(seen.picture.name))
+    assert waits[:6] == [0, 0, 0, 2, 1, 0] and waits[10] == 10 and max(waits[20:]) == 0 and tracker.doubtful == 1
+
+
+def test_a_video_of_one_look_keeps_whom_it_shows() -> None:
+    assert [len(seen.people) for seen in tracked([[person(50), person(300)]] * 4, Tracker(MPII), looks=9)] == [2] * 4
 
 
 def test_whoever_is_there_after_a_cut_is_somebody_new() -> None:
     tracker = Tracker(MPII)
-    assert tracker.identify(frame(0, [person(50)])).people[0].identity == 0
-    tracker.forget()
-    assert tracker.identify(frame(1, [person(50)])).people[0].identity == 1
+
+    def frames() -> Any:
+        for number in range(9):
+            if number in (2, 5, 6):
+                tracker.forget()
+            yield tracker.identify(frame(number, [person(50)]))
+
+    found = [[one.identity for one in seen.people] for seen in tracker.certain(frames())]
+    assert found == [[0], [0], [1], [1], [1], [], [2], [2], [2]] and tracker.doubtful == 1
 
 
 def test_of_two_following_boxes_on_one_person_one_is_left_out() -> None:
@@ -84,6 +115,17 @@ def test_of_two_following_boxes_on_one_person_one_is_left_out() -> None:
     both = tracker.identify(frame(1, [person(52), person(53)]), new=False)
     assert [one.identity for one in both.people] == [0]
     assert [one.identity for one in tracker.identify(frame(2, [person(54), person(94)])).people] == [0, 1]
+
+
+def test_whom_the_detector_does_not_see_any_more_is_not_followed() -> None:
+    boxes = Following(lambda picture: Boxes(person(100).box[None], np.ones(1)) if int(picture.name) < 10 else NONE,
+                      Tracker(MPII), Cuts(), 5)
+    given = []
+    for number in range(60):
+        picture = Picture(str(number), np.zeros((200, 400, 3), np.uint8), number / 25)
+        given.append(len(boxes(picture).edges))
+        boxes.saw(Seen(picture, [person(100)] * given[-1]))
+    assert given == [1] * 10 + [0] * 50 and not boxes.tracker.tracks
 
 
 # ---------------------------------------------------------------- boxes and cuts
@@ -152,6 +194,11 @@ def test_a_cut_is_found_and_a_pan_is_none() -> None:
 def test_opencvs_detector_finds_nobody_in_an_empty_picture() -> None:
     edges, scores = hog.people(np.full((130, 70, 3), 90, np.uint8))
     assert edges.shape == (0, 4) and scores.shape == (0,)
+
+
+def test_opencvs_detector_needs_two_windows_that_agree() -> None:
+    boxes = np.array([[0, 0, 40, 80], [100, 0, 40, 80], [2, 2, 40, 80], [110, 30, 20, 40], [0, 0, 41, 79]], float)
+    assert hog._agreed(boxes) == [0]  # a small window in a large one shows a part, and does not agree
 
 
 # ---------------------------------------------------------------- gaps and smoothing

@@ -5,6 +5,7 @@ import functools
 import http.server
 import os
 import signal
+import socket
 import threading
 import time
 import wave
@@ -197,9 +198,21 @@ def test_an_address_is_opened_as_it_is(tmp_path: Path) -> None:
         address = f"http://127.0.0.1:{server.server_port}"
         with videos.opened(source(f"{address}/a.mp4")) as opened:
             assert [one.name for one in videos.frames(opened)] == ["0", "1", "2", "3"]
-        with pytest.raises(InputError, match="there is no video at this"), videos.opened(source(f"{address}/b")):
+        said = "A server answers at port .* but gives no video .* Check the path"
+        with pytest.raises(InputError, match=said), videos.opened(source(f"{address}/b")):
             pass
         server.shutdown()
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_an_address_that_cannot_be_reached_is_told(scheme: str, capfd: pytest.CaptureFixture) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # nobody listens
+        address = f"{scheme}://me:secret@127.0.0.1:{unused.getsockname()[1]}/a.mp4"
+        said = r"could not be opened, .* cannot be reached \(Connection refused\)"
+        with pytest.raises(InputError, match=said) as told, videos.opened(source(address)):
+            pass
+    assert "secret" not in str(told.value) and capfd.readouterr() == ("", "")
 
 
 def unreadable(folder: Path, name: str) -> Path:

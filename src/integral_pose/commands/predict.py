@@ -39,6 +39,9 @@ SCORE = "A lower --min-score keeps boxes of which the detector is less sure."
 CHECK = "Check the boxes of the file, and --min-score."
 ONE = ("--boxes find boxes one person in each image, or nobody. It may choose somebody else than is meant, and takes "
        "some things for a person: look at the overlays.")
+WHOLE = "all of each picture"  # where boxes are from
+MIXED = ("People are not tracked: person-0 of --formats trc,bvh has the first box of each picture, person-1 the "
+         "second, so a file may mix several people.")
 EXAMPLE = """examples:
   python -m scripts.predict photo.jpg
   python -m scripts.predict --run 1a2b3c photos/ --boxes detect --out joints
@@ -89,17 +92,27 @@ def _several(args: argparse.Namespace, words: Sequence[str]) -> int:
     if twice:
         raise InputError(f"{twice}: several videos have this name, and would share a folder. Give them one at a time.")
     worst, unusable = 0, 0
-    for word, stem in zip(words, stems):
+    for number, (word, stem) in enumerate(zip(words, stems)):
         one = argparse.Namespace(**{**vars(args), "what": [word], "out": args.out / stem})
         try:
             code = _one(one)
         except InputError as error:
             console.say(str(error), "predict")
             code, unusable = 1, unusable + 1
+        except KeyboardInterrupt as stopped:
+            console.say(f"Stopped. Nothing was written of {printable(word)}.", "predict")
+            code = stopped.args[0] if stopped.args else 130
         worst = max(worst, code)
         if code >= 128:
+            _say_not_begun(words[number + 1:])
             break
     return 2 if unusable == len(words) else worst
+
+
+def _say_not_begun(words: Sequence[str]) -> None:
+    names = [found.name for found in map(videos.source, words) if found]
+    if names:
+        console.say(f"Stopped before {', '.join(names)}, of which nothing was done.", "predict")
 
 
 def _one(args: argparse.Namespace) -> int:
@@ -127,6 +140,8 @@ def _predict(args: argparse.Namespace) -> Outcome:
     task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
                 not args.no_overlays, args.max_pixels, notes, formats=args.formats,
                 **(_of_time(args, boxes_of, found) if source else {}))
+    if set(args.formats) & set(export.SPATIAL) and not task.track and boxes_from != WHOLE:
+        task = replace(task, of_boxes=[*notes, MIXED + (" --track keeps people apart." if source else "")])
     for note in [*task.notes, *gathered.skipped]:
         console.say(note, "note")
     if args.focal and not task.in_3d:
@@ -152,7 +167,7 @@ def _boxes(
     if kind == "hog":
         return lambda picture: _sure(Boxes(*hog.people(picture.pixels)), args.min_score), "found by OpenCV's HOG", []
     if kind == "whole":
-        return lambda picture: boxes.whole(picture.pixels), "all of each picture", []
+        return lambda picture: boxes.whole(picture.pixels), WHOLE, []
     if kind == "detect":
         detector = _detector(args)
         name = f"found by {args.detector}"
@@ -251,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--flip", action="store_true",
                         help="average the predictions for the image and its mirror image")
     parser.add_argument("--no-overlays", action="store_true", help="write no overlays")
-    parser.add_argument("--formats", type=lambda text: text.split(","), default=[], metavar="FORMAT,FORMAT",
+    parser.add_argument("--formats", type=export.named, default=[], metavar="FORMAT,FORMAT",
                         help="write more files: coco (COCO's results), trc (OpenSim) and bvh (Blender); the last two "
                         "need a 3D network")
     parser.add_argument("--frames", type=positive, default=0, metavar="N", help="stop after N frames of a video")
@@ -281,6 +296,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _gap(text: str) -> int:
+    """A number of frames that can be filled, for argparse."""
+    number = int(text) if text.isdigit() else -1
+    if not 0 <= number <= LONGEST_GAP:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of frames from 0 to {LONGEST_GAP}")
+    return number
+
+
 def _add_video_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--track", action="store_true", default=None,
                         help="keep people's identity over a video's frames: `person` is then the same number in all of "
@@ -290,9 +313,9 @@ def _add_video_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detect-every", type=positive, default=0, metavar="N",
                         help="with --track, look for people in every N-th frame of a video only; in between, boxes "
                         f"follow the joints (default: {EVERY})")
-    parser.add_argument("--fill", type=int, choices=range(LONGEST_GAP + 1), default=gaps.LIMIT, metavar="N",
-                        help="with --track, interpolate who is away for up to N frames and mark it as filled; 0: none "
-                        "(default: %(default)s)")
+    parser.add_argument("--fill", type=_gap, default=gaps.LIMIT, metavar="N",
+                        help="with --track, interpolate who is away for up to N frames and mark it as filled; 0: none, "
+                        f"{LONGEST_GAP}: the most (default: %(default)s)")
     parser.add_argument("--show", action="store_true", help="show a video's overlays in a window as they come")
     parser.add_argument("--no-smooth", action="store_true",
                         help="write a video's joints as they are predicted in each frame by itself, without the "

@@ -4,24 +4,26 @@ Dalal and Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2
 """
 from __future__ import annotations
 
-from typing import Any, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import cv2
 import numpy as np
 
-from integral_pose.geometry import Array
+from integral_pose.geometry import Array, overlap
 
 LONGEST = 800  # px of the longer side of what is looked at; the window is 64 x 128 px, so people must be as tall
 STRIDE, PADDING, SCALE = (8, 8), (16, 16), 1.05
 INSIDE = (0.1, 0.07, 0.8, 0.8)  # of a window, where the person is: left, top, width, height, as in OpenCV's example
 SHARED = 0.45  # of the smaller of two boxes from which on they are of the same person
+AGREED, ALIKE = 2, 0.4  # windows that show somebody, and their intersection over union with the best of them
+LEAST = 0.6  # score of a box: of those between it and 0.5 nearly all show nobody
 
 
 def people(image: Array) -> Tuple[Array, Array]:
     """The people in an image (h, w, 3), BGR uint8, by falling score.
 
     Returns:
-        boxes (N, 4), x, y, width and height, px from the top left edge and inside the image; and scores (N,), 0 to 1:
+        boxes (N, 4), x, y, width and height, px from the top left edge and inside the image; and scores (N,), 0.6 to 1:
         0.5 is where the detector's own support vector machine decides.
     """
     height, width = image.shape[:2]
@@ -38,11 +40,21 @@ def people(image: Array) -> Tuple[Array, Array]:
     boxes, scores = np.hstack([near, far - near]), 1 / (1 + np.exp(-np.ravel(margins).astype(float)))
     order = np.argsort(-scores, kind="stable")
     order = order[(boxes[order, 2:] >= 1).all(axis=1)]
-    kept: List[int] = []
-    for number in order.tolist():
-        if all(_shared(boxes[number], boxes[other]) < SHARED for other in kept):
-            kept.append(number)
-    return boxes[kept], scores[kept]
+    kept = _agreed(boxes[order])
+    sure = order[kept][scores[order[kept]] >= LEAST]
+    return boxes[sure], scores[sure]
+
+
+def _agreed(boxes: Array) -> List[int]:
+    """Of boxes (N, 4) by falling score, the numbers of the best of each person on whom several agree."""
+    votes: Dict[int, int] = {}
+    for number, box in enumerate(boxes):
+        of = next((other for other in votes if _shared(box, boxes[other]) >= SHARED), None)
+        if of is None:
+            votes[number] = 1
+        else:
+            votes[of] += overlap(box, boxes[of]) >= ALIKE
+    return [number for number, count in votes.items() if count >= AGREED]
 
 
 def _detector() -> Any:

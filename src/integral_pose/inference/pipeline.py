@@ -229,14 +229,12 @@ class VideoSteps:
 
     def _identified(self, views: Iterator[View]) -> Iterator[Seen]:
         """Frame by frame: the boxes of the next follow the joints of the last."""
-        for view in views:
-            for seen in self._estimator.seen([view]):
-                yield self._following.saw(seen)
+        yield from self._following.tracker.certain(
+            self._following.saw(seen) for view in views for seen in self._estimator.seen([view]))
 
     def notes(self, outcome: Outcome) -> List[str]:
         """What is worth saying of who was tracked, in sentences; counts them."""
         tracker, cuts = self._following.tracker, self._following.cuts.frames
-        tracker.forget()
         outcome.identities = tracker.count
         notes = []
         if cuts:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import struct
 import time
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ VIDEOS = (
 )
 CAMERA = "camera"
 STREAMS = ("http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp", "udp")  # that FFmpeg opens
+PORTS = {"http": 80, "https": 443, "rtmp": 1935, "rtmps": 443, "rtsp": 554, "rtsps": 322, "tcp": 0}  # by TCP
+ANSWER = 5.0  # s that a host has to answer
 USUAL_RATE = 25.0  # frames a second, where a video or camera does not tell
 UNEVEN = 0.2  # of the mean time between frames: containers round times to milliseconds or so
 NAMED_CODECS = {"av01": "AV1", "hevc": "HEVC (H.265)", "hvc1": "HEVC (H.265)", "hev1": "HEVC (H.265)",
@@ -216,8 +219,7 @@ def _unopened(of: Source) -> str:
         return (f"{of.name}: no camera answers at /dev/video{of.what}. Plug one in, let your user use it (group "
                 "`video`), or give pictures or a video.")
     if "://" in of.what:
-        return (f"{of.name}: there is no video at this address. Try it in a player such as VLC; of a web page that "
-                "shows a video, download the video and give the file.")
+        return _unreached(of.name, of.what)
     path, remedy = Path(of.what), CONVERT.format(name=printable(Path(of.what).name))
     kind = image_files.kind(path)
     if kind is not VIDEO:
@@ -231,6 +233,24 @@ def _unopened(of: Source) -> str:
     codecs = [codec for handler, codec in tracks or [] if handler == "vide"]
     what = f"its video is {_codec(codecs[0])}, for which" if codecs else "is damaged, or of a kind for which"
     return f"{of.name}: {what} this OpenCV has no decoder. {remedy}"
+
+
+def _unreached(name: str, address: str) -> str:
+    """Of an address that could not be opened: whether its host answers, as far as a connection tells."""
+    parts = urlsplit(address)
+    port = PORTS.get(parts.scheme)
+    try:
+        port = parts.port or port
+        if port:
+            socket.create_connection((parts.hostname or "", port), ANSWER).close()
+    except (OSError, ValueError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split()) or "no answer"
+        return (f"{name}: this address could not be opened, because its host cannot be reached ({reason}). Check the "
+                "address for mistakes, whether the camera or server is on, and your network, proxy and firewall.")
+    where = f"A server answers at port {port}, but gives" if port else "It gives"
+    return (f"{name}: this address could not be opened. {where} no video that OpenCV can read. Check the path after "
+            "the host, user and password, and try it in a player such as VLC; of a web page that shows a video, "
+            "download the video and give the file.")
 
 
 def _undecoded(video: OpenVideo) -> str:

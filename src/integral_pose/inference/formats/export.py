@@ -9,7 +9,8 @@ from integral_pose.inference.formats import bvh, coco_results, trc
 from integral_pose.inference.formats.motion import motions
 from integral_pose.skeletons import COCO, Skeleton
 
-FORMATS = ("coco", "trc", "bvh")
+SPATIAL = ("trc", "bvh")  # need joints in mm, and have a file for each person
+FORMATS = ("coco", *SPATIAL)
 COCO_FILE = "coco.json"
 
 
@@ -21,11 +22,13 @@ def demand(formats: Sequence[str], skeleton: Skeleton, in_3d: bool) -> None:
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
-        raise InputError(f"--formats {unknown[0]}: there is no such format. Choose of {', '.join(FORMATS)}.")
+        are = "is no format" if len(unknown) == 1 else "are no formats"
+        raise InputError(f"--formats: {', '.join(unknown)} {are}. "
+                         f"Choose from {', '.join(FORMATS)}, with commas between them: --formats trc,bvh.")
     if "coco" in formats and not set(COCO.joints) <= set(skeleton.joints):
         raise InputError("--formats coco: COCO's results have 17 joints, and this network does not predict all of "
                          "them. Choose a network that was trained on COCO.")
-    spatial = [name for name in formats if name in ("trc", "bvh")]
+    spatial = [name for name in formats if name in SPATIAL]
     if spatial and not in_3d:
         raise InputError(f"--formats {spatial[0]}: needs joints in mm, and this network predicts px. Choose a 3D "
                          "network, such as --checkpoint people-3d.")
@@ -34,13 +37,18 @@ def demand(formats: Sequence[str], skeleton: Skeleton, in_3d: bool) -> None:
                          "--formats trc.")
 
 
+def named(text: str) -> List[str]:
+    """The formats in an option's value, "trc,bvh": each once, in lower case."""
+    return list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+
+
 def write(place: Path, formats: Sequence[str], skeleton: Skeleton, rate: float) -> List[str]:
-    """Writes the formats into a draft that has joints.json; returns what was written."""
+    """Writes the formats into a draft that has joints.json; returns what was written: without people no TRC or BVH."""
     if "coco" in formats:
         coco_results.write(place / COCO_FILE, place)
-    spatial = [name for name in formats if name in ("trc", "bvh")]
+    spatial = [name for name in formats if name in SPATIAL]
     people = motions(place, skeleton.joints) if spatial else []
-    for name in spatial:
+    for name in spatial if people else []:
         (place / name).mkdir()
         for motion in people:
             path = place / name / f"person-{motion.person}.{name}"
@@ -48,4 +56,4 @@ def write(place: Path, formats: Sequence[str], skeleton: Skeleton, rate: float) 
                 trc.write(path, motion, skeleton.joints, rate)
             else:
                 bvh.write(path, motion, skeleton, rate)
-    return [COCO_FILE if name == "coco" else f"{name}/" for name in formats]
+    return [COCO_FILE if name == "coco" else f"{name}/" for name in formats if people or name == "coco"]

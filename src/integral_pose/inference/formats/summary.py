@@ -104,12 +104,18 @@ class Summary:
     def _plot(self, axes: Any, person: int) -> None:
         nowhere = np.full(len(self._names), np.nan)
         heights = np.array([moment.heights.get(person, nowhere) for moment in self._moments])
-        seconds = [moment.seconds for moment in self._moments]
+        seconds = np.array([moment.seconds for moment in self._moments])
+        there = np.pad(np.isfinite(heights).all(axis=1), 1)
+        alone = there[1:-1] & ~there[:-2] & ~there[2:]  # a line needs two moments
         for name, curve in zip(self._names, heights.T):
             colour = {"l_": LEFT, "r_": RIGHT}.get(name[:2], MIDDLE)
             axes.plot(seconds, curve, color=colour, label=name, linestyle="--" if "ankle" in name else "-")
+            axes.plot(seconds[alone], curve[alone], color=colour, marker="o", linestyle="")
+        margin = 0.02 * max(seconds[-1] - seconds[0], 0.1)
+        axes.set_xlim(seconds[0] - margin, seconds[-1] + margin)  # of the video: the same for everybody
         axes.set_facecolor("#333333")
         axes.tick_params(colors="white")
         axes.set_title(f"person {person}: height of joints, px from the bottom edge; time in s", color="white",
-                       fontsize=10)
-        axes.legend(fontsize=8, ncol=len(self._names), loc="upper right", facecolor="#333333", labelcolor="white")
+                       fontsize=10, loc="left")
+        axes.legend(fontsize=8, ncol=len(self._names), loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2,
+                    frameon=False, labelcolor="white")

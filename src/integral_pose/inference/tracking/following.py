@@ -63,10 +63,11 @@ class Following:
         return self.tracker.identify(seen, new=self._detected)
 
     def _around(self, picture: Picture) -> Boxes:
-        """The boxes of who was seen in the frame before, as far as they are in the picture."""
+        """The boxes of who was seen in the frame before and not missed by the detector, as far as in the picture."""
         size = np.array(picture.pixels.shape[1::-1], float)
         last = max((track.seconds for track in self.tracker.tracks), default=0.0)
-        followed = [(moved(track), track.person.score) for track in self.tracker.tracks if track.seconds == last]
+        followed = [(moved(track), track.person.score) for track in self.tracker.tracks
+                    if track.seconds == last and not track.missed]
         inside = [(box, score) for box, score in followed
                   if (box[:2] < size - LEAST).all() and (box[:2] + box[2:] > LEAST).all()]
         return Boxes(*map(np.array, zip(*inside))) if inside else NONE
