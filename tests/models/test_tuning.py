@@ -10,6 +10,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
+from integral_pose.commands.train import METHODS, RATES, gently
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
 from integral_pose.models import build
@@ -57,3 +58,11 @@ def test_a_head_of_other_layers_is_refused(tmp_path: Path) -> None:
     mx.nd.save(str(file), {name: array for name, array in stored.items() if name != "head.layers.3.weight"})
     with pytest.raises(InputError, match=r"head.layers.3.weight is missing or of another shape, so this is another"):
         build.initialise(build.network(tuned()), tuned(), [mx.cpu()], tmp_path, file)
+
+
+@pytest.mark.parametrize("method, decoder", [("H1", "dark"), ("H2", "integer"), ("I1", "integer")])
+def test_rates_are_lower_and_alike_maps_are_read_as_before(method: str, decoder: str) -> None:
+    run = METHODS[method].everywhere(rate=3e-3)
+    found = gently(run, replace(BEFORE, decoder="dark"))
+    assert {(link.rate, link.low_rate) for link in found.chain} == {RATES} and max(RATES) < 3e-3
+    assert {link.decoder for link in found.chain} == {decoder}

@@ -35,6 +35,7 @@ METHODS = {"R1": R1, "H1": H1, "H2": H2, "H3": H3, "I*": I_STAR, "I1": I1, "I2":
 # What a network that starts from another has of it; and the method that goes on as that was trained.
 KEPT = ("backbone", "width", "early_stride", "upsamplings", "patch", "colours")
 OF_LOSS = {"gaussian-mse": "H1", "softmax-ce": "H2", "disc-bce": "H3", "joint-l1": "I*"}
+RATES = (1e-4, 1e-5)  # of a network that starts from another; the profiles' undo in a few steps what it has learnt
 ENOUGH = 50  # steps: a network that had fewer has learnt nothing
 PARTS = "parts.csv"  # of a run's folder
 BACKBONES = ("resnet18", "resnet50", "resnet101")
@@ -114,7 +115,7 @@ def described(args: argparse.Namespace, data: str, skeleton: Skeleton, before: O
         written = skeletons.written(skeleton)
         base = METHODS[_method(args, before)].everywhere(data=data, skeleton=written, seed=args.seed)
         run = PROFILES[args.profile](base).everywhere(**changes)
-        return tuned(run, before) if before else run
+        return tuned(gently(run, before), before) if before else run
     except ValueError as error:
         raise InputError(f"These options do not go together: {error}.") from error
 
@@ -122,6 +123,12 @@ def described(args: argparse.Namespace, data: str, skeleton: Skeleton, before: O
 def _method(args: argparse.Namespace, before: Optional[Run]) -> str:
     """The method's name in the paper."""
     return str(args.method or (OF_LOSS.get(before.loss, "I1") if before else "I1"))
+
+
+def gently(run: Run, before: Run) -> Run:
+    """The run with rates for a network that is trained already; alike maps are read as before."""
+    alike = all(link.loss == before.loss for link in run.chain)
+    return run.everywhere(rate=RATES[0], low_rate=RATES[1], **({"decoder": before.decoder} if alike else {}))
 
 
 def tuned(run: Run, before: Run) -> Run:
