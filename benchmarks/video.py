@@ -200,20 +200,33 @@ def _print_photos(args: argparse.Namespace) -> None:
     found = media.gathered([args.photos])
     paths_of = list(found.pictures)[: args.most]
     for still in (True, False):
-        rows: List[Tuple[float, ...]] = []
+        rows: Dict[str, List[Tuple[float, ...]]] = {}
         for shown in media.pictures(paths_of, 1):
             if isinstance(shown, Picture):
-                raw = _of_photo(args.network, shown.pixels, args.seconds, still)
-                smooth = list(smoothed(raw, 0))
-                rows.append((*jitter(raw), *jitter(smooth), lag(raw, smooth)))
-        print("slow zoom" if still else "pan and zoom", f"{len(rows)} photographs, before and after:",
-              "median {:.2f} {:.2f}, 95th percentile {:.2f} {:.2f} px, lag {:.2f} frames".format(
-                  *np.median(rows, axis=0)[[0, 2, 1, 3, 4]]))
+                for name, row in _of_photo(args.network, shown.pixels, args.seconds, still).items():
+                    rows.setdefault(name, []).append(row)
+        print("slow zoom" if still else "pan and zoom", f"{len(paths_of)} photographs:")
+        for name, each in rows.items():
+            print("  {:35} jitter, median {:.2f}, 95th percentile {:.2f} px, lag {:.2f} frames, found {:.2f}".format(
+                name, *np.median(each, axis=0)))
 
 
-def _of_photo(network: str, pixels: Array, seconds: float, still: bool) -> List[Seen]:
+def _of_photo(network: str, pixels: Array, seconds: float, still: bool) -> Dict[str, Tuple[float, ...]]:
+    """Jitter, lag and the share of frames with somebody, by what is done."""
+    boxes: Dict[str, Boxes] = {}
     search = Search.shipped(mx.cpu())
-    return _seen(network, panned(pixels, seconds, still), search, {})
+
+    def find(picture: Picture) -> Boxes:
+        return boxes.get(picture.name) or boxes.setdefault(picture.name, search(picture))
+
+    anew = _seen(network, panned(pixels, seconds, still), find, {})
+    kept = _seen(network, panned(pixels, seconds, still), find, {"track": True, "detect_every": 5})
+    filled = list(gaps.filled(kept))
+    runs = {"searched in every frame": (anew, anew), "smoothed": (anew, list(smoothed(anew, 0))),
+            "followed, searched in every fifth": (kept, kept), "followed, filled and smoothed":
+            (filled, list(smoothed(filled, 0)))}
+    return {name: (*jitter(after), lag(before, after), float(np.mean([bool(seen.people) for seen in after])))
+            for name, (before, after) in runs.items()}
 
 
 def _parser() -> argparse.ArgumentParser:

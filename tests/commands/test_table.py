@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import shutil
 import subprocess
@@ -26,6 +27,7 @@ from integral_pose.models import build
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
 from integral_pose.run_folder import PARAMETERS, Site
+from integral_pose.viewer.page import page_of
 from tests.helpers import human36m_forms as forms
 from tests.helpers.faults import PATIENCE, started, wait_until
 from tests.helpers.printed import words
@@ -284,6 +286,14 @@ def test_table_11_is_a_run_of_table_7_by_action(smoke_people: Path, tmp_path: Pa
     assert float(ours["Avg"]["ours"]) == pytest.approx(np.mean(actions), abs=1e-3)  # as many frames of each, here
     assert float(ours["PA MPJPE, scaled"]["ours"]) < float(ours["Avg"]["ours"])
     assert (tmp_path / "results/smoke/table11.jpg").read_bytes().startswith(b"\xff\xd8")
+    kept = json.loads((tmp_path / "results/smoke/table11-poses.json").read_text())
+    assert {len(frame["people"]) for frame in kept["frames"]} == {2} and "table11" in page_of(kept)
+    annotated, predicted = kept["frames"][0]["people"]
+    assert annotated["name"] == "annotated" and annotated["filled"] and "filled" not in predicted
+    root = kept["joints"].index("pelvis")
+    assert annotated["space"][root] == [0, 0, 0] and np.ptp(annotated["space"], axis=0)[1] > 500
+    low, high = np.percentile(annotated["joints"], (0, 100))
+    assert low > 0 and high < 192
     assert ours["Avg"]["run_key"] == smoke(table7.TABLE.rows[3].runs[1]).key
 
 

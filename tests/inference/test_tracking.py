@@ -268,6 +268,14 @@ def test_what_stands_still_stays_and_unsure_joints_follow_later() -> None:
     assert moved[3] < 0.5 * moved[2] and moved[2] == pytest.approx(moved[0])
 
 
+def test_a_joint_that_is_elsewhere_for_a_frame_hardly_moves() -> None:
+    places = [100.0] * 60
+    places[30] += 100  # the length of the person
+    frames = [frame(n, [person(100, joints=POSE + (x, 100))]) for n, x in enumerate(places)]
+    moved = [seen.people[0].joints[0, 0] - POSE[0, 0] - 100 for seen in smoothing.smoothed(frames, 0)]
+    assert max(moved) == moved[30] < 40 and moved[31] < 30 and moved[40] < 2
+
+
 def test_millimetres_are_smoothed_with_their_root() -> None:
     rng = np.random.default_rng(0)
     place = rng.normal(0, 300, (16, 3)) + (0, 0, 4000)

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Dict, List, Tuple
 
+import numpy as np
 import pytest
 
 from experiments import beyond_decoders, figure2, table1, table2, table7, table9, table10
@@ -17,8 +18,11 @@ from integral_pose.commands import report
 from integral_pose.errors import InputError
 from integral_pose.report import curves, numbers, page, prose, rendering, text, verdicts
 from integral_pose.report.drawing import charts, figures
+from integral_pose.skeletons import HUMAN36M
 from integral_pose.storage import csv_files
 from integral_pose.tables import Claim, Table, lead, read_by_dark
+from integral_pose.viewer import page as viewer
+from tests.viewer.chromium import browser
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ROOT / "results" / "quick"
@@ -175,6 +179,49 @@ def test_the_page_stands_alone(made: Page) -> None:
     assert ".scroll" in made.styles and "url(" not in made.styles and "@import" not in made.styles
     policy = next(a["content"] for a in made.of("meta") if a.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none'")
+
+
+@pytest.fixture(scope="module")
+def turning(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with the poses of Table 7, made up."""
+    root = tmp_path_factory.mktemp("turning")
+    shutil.copytree(QUICK, root / "quick", ignore=shutil.ignore_patterns("table[1-689]*", "table1[0-2]*", "beyond*"))
+    rng = np.random.default_rng(0)
+    kept = viewer.Page('</iframe>"<b>', HUMAN36M, "annotated")
+    for number in range(4):
+        poses = [viewer.Pose(name, rng.uniform(10, 80, (18, 2)), rng.uniform(-800, 800, (18, 3)), np.ones(18))
+                 for name in ("annotated", "I1")]
+        kept.add(f"Walking: I{number}", None, np.full((90, 90, 3), 99, np.uint8), poses)
+    (root / "quick" / "table7-poses.json").write_text("".join(kept.content()))
+    return report.report(root, "quick")[1]
+
+
+def test_3d_tables_have_the_viewer_with_their_poses(turning: Path, made: Page) -> None:
+    shown = Page(turning.read_text(encoding="utf-8"))
+    (frame,) = shown.of("iframe")
+    assert frame["title"] == "Poses of Table 7 that can be turned" and frame["sandbox"] == "allow-scripts"
+    assert r'\u003c/iframe>\"' in frame["srcdoc"] and not shown.of("script")
+    policies = [a["content"] for of in (shown, made) for a in of.of("meta") if "http-equiv" in a]
+    assert "script-src 'sha256-" in policies[0] and "unsafe-inline" not in policies[0].partition("script-src")[2]
+    assert "script-src" not in policies[1]  # of a page without poses
+
+
+def test_the_viewer_in_the_page_draws_and_its_slider_moves(turning: Path, tmp_path: Path) -> None:
+    with browser(tmp_path / "profile") as chromium:
+        for width, height in ((1440, 900), (390, 844)):
+            chromium.open(turning, width, height)
+            assert chromium.value("document.documentElement.scrollWidth") <= width
+            chromium.value("turn = document.querySelector('.turn'); turn.open = true; turn.scrollIntoView(); "
+                           "new Promise(done => setTimeout(done, 1500))")
+            picture = chromium.ask("Page.captureScreenshot")["data"]
+            x, y = chromium.value("(() => { const b = document.querySelector('.turn iframe').getBoundingClientRect(); "
+                                  "return [b.x + b.width / 2, b.y + b.height / 2]; })()")
+            for kind in ("mousePressed", "mouseReleased"):
+                chromium.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
+            for kind in ("keyDown", "keyUp"):
+                chromium.ask("Input.dispatchKeyEvent", type=kind, key="ArrowRight")
+            chromium.value("new Promise(done => setTimeout(done, 500))")
+            assert chromium.ask("Page.captureScreenshot")["data"] != picture
 
 
 def test_it_can_be_read_without_seeing_it(made: Page) -> None:
@@ -489,6 +536,7 @@ def replaced(old: str, new: str):
     ("table1-training.csv", replaced(",10,", ",ten,"), "'ten' cannot stand in column step"),
     ("table1-curves.csv", cut, "table1-curves.csv"),
     ("table1.jpg", cut, "this picture is damaged"),
+    ("table1-poses.json", lambda path: path.write_text('{"frames": []}'), "poses are damaged .it must have title"),
 ])
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, results: Path, name: str, damage, said: str,
                                                  capsys: pytest.CaptureFixture) -> None:

@@ -29,7 +29,7 @@ def made(count: int, title: str = "dance.mp4") -> Page:
 
 
 def content(path: Path) -> Any:
-    found = re.search(r"const data = (\{.*\});\n", path.read_text())
+    found = re.search(r'<script id="data" type="application/json">(\{.*\})</script>\n', path.read_text())
     assert found
     return json.loads(found.group(1))
 
@@ -38,7 +38,19 @@ def test_a_page_is_one_file_without_external_requests(tmp_path: Path) -> None:
     made(3, "</script><b>").write(tmp_path / "view.html")
     text = (tmp_path / "view.html").read_text()
     assert "default-src 'none'" in text and not re.search(r"https?://|src=|@import|url\(", text)
-    assert content(tmp_path / "view.html")["title"] == "</script><b>" and text.count("</script>") == 1
+    assert content(tmp_path / "view.html")["title"] == "</script><b>" and text.count("</script>") == 2
+
+
+def test_a_picture_stands_once_and_the_content_can_be_kept(tmp_path: Path) -> None:
+    kept = made(21)
+    kept.write(tmp_path / "view.html")
+    frames = content(tmp_path / "view.html")["frames"]
+    assert [frame["picture"] for frame in frames[10:]] == [*range(10), 0] and len(frames[9]["picture"]) > 100
+    assert page.page_of(json.loads("".join(kept.content()))) == (tmp_path / "view.html").read_text()
+    assert page.script() in (tmp_path / "view.html").read_text() and "const data" in page.script()
+    for wrong in ([], {"frames": []}, {**content(tmp_path / "view.html"), "frames": []}):
+        with pytest.raises(ValueError, match="it must have title"):
+            page.page_of(wrong)
 
 
 def test_a_long_video_is_thinned_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,6 +75,10 @@ def test_the_page_draws_and_its_controls_work_at_two_widths(tmp_path: Path) -> N
         for width, height in ((1440, 900), (390, 844)):
             chromium.open(tmp_path / "view.html", width, height)
             assert chromium.value("document.documentElement.scrollWidth") <= width
+            assert chromium.value("document.documentElement.scrollHeight") <= height
+            gap = ("document.querySelector('footer').getBoundingClientRect().top - "
+                   "space.getBoundingClientRect().bottom")
+            assert chromium.value(gap) < 20 and chromium.value("space.getBoundingClientRect().height") > 250
             (colours, flat), (spatial_colours, spatial) = painted(chromium, "flat"), painted(chromium, "space")
             assert colours > 5 and spatial_colours > 5
             chromium.value("slider.value = 3; slider.dispatchEvent(new Event('input')); "

@@ -190,7 +190,7 @@ def _detector(args: argparse.Namespace) -> Detector:
 
 def _of_time(args: argparse.Namespace, boxes_of: Callable[[Picture], Boxes], found: saved.Trained) -> Dict[str, Any]:
     """What `Task` says of a video's people over time."""
-    detected = (args.boxes or found.boxes) in ("detect", "hog")
+    detected = (args.boxes or found.boxes) in ("find", "detect", "hog")
     several = isinstance(boxes_of, FrameBoxes) and boxes_of.most > 1
     track = (detected or several) if args.track is None else args.track
     every = (args.detect_every or EVERY) if detected and track else 1
@@ -307,7 +307,7 @@ def _gap(text: str) -> int:
 def _add_video_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--track", action="store_true", default=None,
                         help="keep people's identity over a video's frames: `person` is then the same number in all of "
-                        "them (default: with boxes of a detector, or of a FILE with several boxes in a frame)")
+                        "them (default: with boxes that are found, or of a FILE with several boxes in a frame)")
     parser.add_argument("--no-track", dest="track", action="store_false",
                         help="number the people of each frame by themselves")
     parser.add_argument("--detect-every", type=positive, default=0, metavar="N",

@@ -14,6 +14,7 @@ from integral_pose.storage import csv_files
 from integral_pose.tables import Claim, Metric, Table, read_by_dark
 
 Where = Tuple[str, str, str]  # row, column, metric
+POSES = "-poses.json"  # after a table's name
 TITLES = {"table": "Table", "figure": "Figure"}
 COSTS = ("multiply-adds", "parameters, network", "parameters, backbone as classifier")
 
@@ -58,6 +59,7 @@ class Numbers:
     judged: bool = True
     dark: Optional[Numbers] = None  # its heat maps read by DARK
     profile: str = "quick"
+    poses: Optional[Path] = None  # of a 3D table's picture
 
     @property
     def title(self) -> str:
@@ -158,6 +160,7 @@ def read(table: Table, folder: Path, judged: bool = True, profile: str = "quick"
         judged,
         _by_dark(table, folder, judged, profile),
         profile,
+        next((file for file in (folder / f"{table.name}{POSES}",) if file.exists()), None),
     )
 
 

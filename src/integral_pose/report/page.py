@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -16,6 +18,7 @@ from integral_pose.report.drawing.figures import Figure
 from integral_pose.report.layout import Ours
 from integral_pose.report.numbers import Numbers, order
 from integral_pose.report.verdicts import Verdict
+from integral_pose.viewer import page as viewer
 
 PAPER = "https://arxiv.org/abs/1711.08229"
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -34,6 +37,7 @@ class Section:
     numbers: Numbers
     figures: Dict[str, Figure]  # by the keys of DRAWN
     image: str  # the picture as a data URI, "" if there is none
+    viewer: str = ""  # a page that turns the picture's poses, "" if they are not kept
     synthetic: Optional[Numbers] = None  # for numbers on photographs: the same table's on synthetic people
 
     @property
@@ -109,7 +113,7 @@ def html(tables: Sequence[Numbers], profile: str, deviations: str, photos: Seque
         groups=_groups(sections), profile=profile, first=_first(sections), finding=text.finding(tables, photos),
         facts=_facts(tables), data=data, synthetic=all(map(_is_synthetic, data)),
         judged=any(numbers.judged for numbers in tables),
-        deviations=prose.html(deviations, deeper=1), paper=PAPER, policy=POLICY, grouped=_grouped,
+        deviations=prose.html(deviations, deeper=1), paper=PAPER, policy=_policy(sections), grouped=_grouped,
         alternative=_alternative, many=MANY,
     )
 
@@ -135,7 +139,7 @@ def _section(numbers: Numbers) -> Section:
     found = {kind: figure for kind, figure in drawn.items() if figure}
     is_drawn = "distance" in found and numbers.table.picture == "curves"  # the page has these curves already
     image = _embedded(numbers.picture) if numbers.picture and not is_drawn else ""
-    return Section(numbers, found, image)
+    return Section(numbers, found, image, _viewer(numbers) if image else "")
 
 
 def _groups(sections: Sequence[Section]) -> List[Tuple[str, List[Section]]]:
@@ -199,6 +203,29 @@ def _alternative(numbers: Numbers) -> str:
         return f"Test people as annotated, then {who}: over the picture, from the camera and from the side."
     what = "Scenes with the poses found in them" if numbers.table.picture == "scenes" else "Test people"
     return f"{what}: as annotated, then {who}."
+
+
+def _viewer(numbers: Numbers) -> str:
+    """The page with the poses of a 3D table.
+
+    Raises:
+        InputError: their file is damaged.
+    """
+    if numbers.poses is None:
+        return ""
+    try:
+        return viewer.page_of(json.loads(numbers.poses.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise InputError(f"{numbers.poses}: these poses are damaged ({error}). Run {numbers.command} again, which "
+                         "writes new ones.") from error
+
+
+def _policy(sections: Sequence[Section]) -> str:
+    """The content security policy: no script runs but the viewer's, where there is one."""
+    if not any(section.viewer for section in sections):
+        return POLICY
+    digest = hashlib.sha256(viewer.script().encode()).digest()
+    return f"{POLICY}; script-src 'sha256-{base64.b64encode(digest).decode()}'"
 
 
 def _embedded(path: Path) -> str:

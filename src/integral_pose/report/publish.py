@@ -11,7 +11,8 @@ from integral_pose.evaluation.submission import can_submit, submission
 from integral_pose.metrics import flops
 from integral_pose.models import build
 from integral_pose.report import curves, results, text, verdicts
-from integral_pose.report.drawing import pictures
+from integral_pose.report.drawing import pictures, poses
+from integral_pose.report.numbers import POSES
 from integral_pose.report.results import Evidence, Measured
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
@@ -95,9 +96,12 @@ def _draw(measured: Measured, run: Run, site: Site, folder: Path) -> Path:
         pictures.curves(measured, path)
     elif kind == "scenes":
         pictures.scenes(measured, data_set.candidates("annotated"), data_set.skeleton, path)
+    elif run.coordinates == 3:
+        people = data_set.people("test")
+        pictures.skeletons(measured, people, data_set.skeleton, path)
+        poses.write(measured, people, data_set.skeleton, folder / f"{measured.table.name}{POSES}")
     else:
-        draw = pictures.skeletons if run.coordinates == 3 else pictures.grid
-        draw(measured, data_set.people("test"), data_set.skeleton, path)
+        pictures.grid(measured, data_set.people("test"), data_set.skeleton, path)
     return path
 
 

@@ -1,10 +1,13 @@
-"""Writes the page: frames with their pictures and poses, in one HTML file without a server or an external request."""
+"""Writes the page: frames with their pictures and poses, in one HTML file without a server or an external request.
+
+The page's content may be kept by itself, as JSON, and be put into a page later: so a table keeps poses for the report.
+"""
 from __future__ import annotations
 
 import base64
 import json
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import cv2
 import numpy as np
@@ -32,8 +35,9 @@ class Pose(NamedTuple):
 class Page:
     """The frames of a page, added one after the other. Memory is that of `MOST` frames, however many are added."""
 
-    def __init__(self, title: str, skeleton: Skeleton) -> None:
-        self.title, self.skeleton = title, skeleton
+    def __init__(self, title: str, skeleton: Skeleton, dashed: str = "filled in") -> None:
+        """`dashed` is what poses drawn with dashed lines are, those that are `filled`."""
+        self.title, self.skeleton, self._dashed = title, skeleton, dashed
         self.step = 1  # of so many frames one is shown
         self._frames: List[Dict[str, Any]] = []
         self._count = 0
@@ -55,16 +59,42 @@ class Page:
 
     def write(self, path: Path) -> None:
         """Writes the page."""
-        data = {
-            "title": self.title, "note": self.note, "joints": self.skeleton.joints, "limbs": self.skeleton.limbs,
-            "colours": [{"l_": LEFT, "r_": RIGHT}.get(name[:2], MIDDLE) for name in self.skeleton.joints],
-        }
         before, after = TEMPLATE.read_text(encoding="utf-8").split(MARK)
         with path.open("w", encoding="utf-8") as file:
-            file.write(f'{before}{_text(data)[:-1]},"frames":[')
-            for number, frame in enumerate(self._frames):
-                file.write(("," if number else "") + _text(frame))
-            file.write(f"]}}{after}")
+            file.write(before)
+            file.writelines(self.content())
+            file.write(after)
+
+    def content(self) -> Iterator[str]:
+        """What the page shows, as parts of a JSON text. A picture that an earlier frame has is that frame's number."""
+        data = {
+            "title": self.title, "note": self.note, "dashed": self._dashed, "joints": self.skeleton.joints,
+            "limbs": self.skeleton.limbs,
+            "colours": [{"l_": LEFT, "r_": RIGHT}.get(name[:2], MIDDLE) for name in self.skeleton.joints],
+        }
+        yield f'{_text(data)[:-1]},"frames":['
+        first: Dict[str, int] = {}
+        for number, frame in enumerate(self._frames):
+            same = first.setdefault(frame["picture"], number)
+            yield ("," if number else "") + _text(frame if same == number else {**frame, "picture": same})
+        yield "]}"
+
+
+def page_of(content: Any) -> str:
+    """The page of what `Page.content` gave, read from its JSON text.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    names = ("title", "note", "dashed", "joints", "limbs", "colours", "frames")
+    if not isinstance(content, dict) or set(content) != set(names) or not content["frames"]:
+        raise ValueError(f"it must have {', '.join(names)}")
+    return TEMPLATE.read_text(encoding="utf-8").replace(MARK, _text(content))
+
+
+def script() -> str:
+    """The page's program, the same for every content: what a content security policy needs the hash of."""
+    return TEMPLATE.read_text(encoding="utf-8").rpartition("<script>")[2].partition("</script>")[0]
 
 
 def _text(value: Any) -> str:

@@ -3,6 +3,9 @@
 Casiez, Roussel and Vogel, "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems",
 CHI 2012. It is a low-pass filter of the first order whose cutoff grows with the speed: joints at rest are held still,
 and joints that move fast lag little. It knows only the frames before, so it also serves live cameras.
+
+Speeds are limited, which Casiez et al. do not: a joint that a network finds elsewhere for a frame, such as on the other
+leg, would open the filter for all the frames until its speed is forgotten.
 """
 from __future__ import annotations
 
@@ -13,9 +16,11 @@ import numpy as np
 
 from integral_pose.geometry import Array
 from integral_pose.inference.estimator import Person, Seen, from_root
+from integral_pose.inference.tracking.similarity import TINY
 
-CUTOFF = 1.5  # Hz, of joints at rest
-GAIN = 1.0  # Hz for each size of the person that a joint moves in a second
+CUTOFF = 2.1  # Hz, of joints at rest
+GAIN = 0.5  # Hz for each size of the person that a joint moves in a second
+FASTEST = 1.5  # sizes of the person in a second, beyond which a joint's speed does not count
 SPEED_CUTOFF = 1.0  # Hz, of the speed itself
 UNSURE = 0.2  # the least weight of a joint with a low confidence
 REMEMBERED = 0.9  # of a joint's mean confidence, from frame to frame
@@ -45,6 +50,8 @@ class OneEuro:
             weight: (K,), 0 to 1: how much of its cutoff a joint has.
         """
         speed = (value - self.value) / passed
+        lengths = np.linalg.norm(speed, axis=1, keepdims=True)
+        speed = speed * np.minimum(1, FASTEST * size / np.maximum(lengths, TINY))
         self.speed = self.speed + _share(SPEED_CUTOFF, passed) * (speed - self.speed)
         cutoff = CUTOFF + GAIN * np.linalg.norm(self.speed, axis=1, keepdims=True) / size
         self.value = self.value + _share(cutoff * weight[:, None], passed) * (value - self.value)

@@ -119,7 +119,7 @@ def skeletons(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton,
 
     One line as annotated, then one for the first seed of each row and column.
     """
-    truth = {index: samples[index].pose for index in _chosen(samples)}
+    truth = {index: samples[index].pose for index in chosen(samples)}
     lines: List[Tuple[str, Any]] = [("annotated", {index: pose.joints for index, pose in truth.items() if pose})]
     for (row, column), evidence in measured.evidence.items():
         lines.append((f"{row}\n{column}", evidence[0].predictions))
@@ -136,7 +136,7 @@ def skeletons(measured: Measured, samples: Sequence[Sample], skeleton: Skeleton,
     _save(figure, path)
 
 
-def _chosen(samples: Sequence[Sample]) -> List[int]:
+def chosen(samples: Sequence[Sample]) -> List[int]:
     """One test person for each of three actions: the one in the middle of its frames."""
     frames = [[i for i, sample in enumerate(samples) if sample.pose and sample.pose.action == name] for name in SHOWN]
     return [indices[len(indices) // 2] for indices in frames if indices]
