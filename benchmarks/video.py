@@ -2,6 +2,7 @@
 
     python -m benchmarks.video                         # synthetic videos of three people who cross, with truth
     python -m benchmarks.video --photos FOLDER         # photographs, panned and zoomed into clips, without truth
+    python -m benchmarks.video --seeds 10 --write DIR  # a synthetic video, DIR/10.mp4, and its boxes, 10.json
 
 docs/video.md has the numbers and defines them.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
 
 import argparse
+import json
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from integral_pose.geometry import Array, overlap
-from integral_pose.inference import media
+from integral_pose.inference import media, output
 from integral_pose.inference.boxes import Boxes
 from integral_pose.inference.estimator import Estimator, Person, Seen, from_root
 from integral_pose.inference.media import Picture
@@ -56,7 +58,10 @@ class Figures(NamedTuple):
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command."""
     args = _parser().parse_args(argv)
-    if args.photos:
+    if args.write:
+        for seed in args.seeds:
+            print(write(seed, args.seconds, args.write))
+    elif args.photos:
         _print_photos(args)
     else:
         _print_synthetic(args)
@@ -78,6 +83,21 @@ def _print_synthetic(args: argparse.Namespace) -> None:
             print(f"  {name:20}", _line(figures))
         lags = [lag(before, after) for before, after in zip(runs[FILLED], runs[SMOOTH])]
         print(f"  lag {np.mean(lags):.2f} frames")
+
+
+def write(seed: int, seconds: float, folder: Path) -> str:
+    """Writes a synthetic video and the boxes of the simulated detector; returns a command that predicts it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{seed}.mp4"
+    video, boxes = output.Video(path, make_video.RATE), []
+    for number, frame in enumerate(make_video.frames(seed, seconds)):
+        video.add(frame.pixels)
+        boxes += [{"image_id": number, "bbox": box[:4].round(2).tolist(), "score": round(float(box[4]), 4)}
+                  for box in frame.detections]
+    video.close()
+    path.with_suffix(".json").write_text(json.dumps(boxes), encoding="utf-8")
+    return (f"python -m scripts.predict {path} --boxes {path.with_suffix('.json')} --checkpoint people-3d --focal "
+            f"{make_video.FOCAL:g} --formats trc,bvh")
 
 
 def _line(figures: Sequence[Figures]) -> str:
@@ -236,6 +256,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, nargs="+", default=[10, 11, 12, 13], help="of the synthetic videos")
     parser.add_argument("--every", type=int, nargs="+", default=[1, 5], help="frames between detections")
     parser.add_argument("--seconds", type=float, default=5.0, help="length of a clip")
+    parser.add_argument("--write", type=Path, metavar="DIR", help="write synthetic videos and boxes instead")
     parser.add_argument("--photos", type=Path, help="folder of photographs")
     parser.add_argument("--most", type=int, default=10, help="photographs that are used")
     return parser

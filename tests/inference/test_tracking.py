@@ -1,6 +1,7 @@
 """People of a video: who is who through crossings and absences; filled gaps, steady joints, boxes that follow."""
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Sequence
 
 import integral_pose  # isort: skip  # noqa: F401
@@ -11,6 +12,7 @@ import pytest
 
 from benchmarks import video as figures
 from integral_pose.geometry import Array
+from integral_pose.inference import boxes as box_files
 from integral_pose.inference import hog
 from integral_pose.inference.boxes import NONE, Boxes
 from integral_pose.inference.estimator import Person, Seen
@@ -298,6 +300,15 @@ def test_the_synthetic_video_knows_who_is_hidden() -> None:
     for truth in first.people:
         rows = truth.joints[:, 1] - truth.box[1]
         assert (rows > -1).all() and (rows < truth.box[3] + 1).all() and truth.space.shape == (18, 3)
+
+
+def test_the_synthetic_video_can_be_written_with_its_boxes(tmp_path: Path) -> None:
+    command = figures.write(10, 0.2, tmp_path / "made")
+    assert f"{tmp_path / 'made' / '10.mp4'} --boxes" in command
+    video = cv2.VideoCapture(str(tmp_path / "made" / "10.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 5
+    file = box_files.of_frames(box_files.read(tmp_path / "made" / "10.json"))
+    assert sorted(file.by_number) == [0, 1, 2, 3, 4] and file.most >= 2
 
 
 def test_switches_identities_and_errors_are_counted() -> None:
