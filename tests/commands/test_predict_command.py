@@ -361,7 +361,8 @@ def test_the_commands_of_the_page_work(
     words = [word.replace("quick/1a2b3c4d5e", f"smoke/{key()}").replace("1a2b3c", key()[:6]) for word in words]
     assert predict.main(words) == ("camera" in words)  # what stands for it has no 100 frames, which is told
     out = Path(words[words.index("--out") + 1] if "--out" in words else "predictions")
-    assert content(out)["people"] and list((out / "overlays").iterdir())
+    found = content(out)  # the frames are unrelated, so nobody whom --boxes find looks for is seen twice
+    assert (found["people"] or ("camera" in words and found["pictures"] == 5)) and list((out / "overlays").iterdir())
 
 
 def test_nobody_is_found_where_nobody_is(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
