@@ -8,7 +8,6 @@ import shlex
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any, List, Tuple
 
@@ -21,7 +20,6 @@ import pytest
 from integral_pose.commands import predict
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import detector, output, pipeline
-from integral_pose.inference.search import Search
 from integral_pose.models import saved
 from tests.helpers import clips, trained_forms
 from tests.helpers.printed import words
@@ -97,7 +95,7 @@ def test_a_folder_gives_joints_and_overlays(tmp_path: Path, capsys: pytest.Captu
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """--boxes find gives each picture a person, for pictures that show nobody."""
-    monkeypatch.setattr(Search, "shipped", partial(Search.shipped, least=0.0))
+    monkeypatch.setattr(predict, "SURE", 0.0)
 
 
 def test_a_person_is_found(tmp_path: Path, capsys: pytest.CaptureFixture, always: None) -> None:
@@ -388,7 +386,20 @@ def test_pictures_without_people_are_named(
     run, out = str(place / "runs/smoke" / key()), str(tmp_path / "out")
     assert predict.main([str(tmp_path), "--run", run, "--boxes", "hog", "--out", out]) == 0
     note = "Nobody was found in sky0.png, sky1.png, sky2.png, sky3.png, sky4.png and 2 more."
-    assert note in capsys.readouterr().err and note in content(tmp_path / "out")["notes"]
+    found = content(tmp_path / "out")
+    assert note in capsys.readouterr().err and note in found["notes"]
+    assert found["without_people"] == [f"sky{number}.png" for number in range(7)]
+
+
+def test_min_score_is_also_the_least_score_of_whom_find_finds(
+    place: Path, tmp_path: Path, always: None, capsys: pytest.CaptureFixture
+) -> None:
+    words = ["photos/a.jpg", "--out", str(tmp_path), "--no-overlays"]
+    assert predict.main(words) == 0
+    score = content(tmp_path)["people"][0]["score"]
+    for least, number in ((score / 2, 1), (min(1.0, 2 * score), 0)):
+        assert predict.main([*words, "--min-score", str(least)]) == 0
+        assert len(content(tmp_path)["people"]) == number
 
 
 def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path, always: None) -> None:

@@ -19,7 +19,7 @@ from integral_pose.inference.detector import DETECTORS, Detector
 from integral_pose.inference.formats import export
 from integral_pose.inference.media import Gathered, Picture
 from integral_pose.inference.pipeline import Outcome, Task, on_pictures, on_video
-from integral_pose.inference.search import Search
+from integral_pose.inference.search import SURE, Search
 from integral_pose.inference.tracking import gaps
 from integral_pose.inference.videos import Source
 from integral_pose.models import saved
@@ -31,14 +31,15 @@ from integral_pose.storage.processes import interruptible
 NOTHING = "Nothing was written."
 DETECTOR = next(iter(DETECTORS))
 EVERY, LONGEST_GAP = 5, 50  # frames: of a video from one detection to the next, and that can be filled
+LEAST = 0.5  # score of a box
 OTHERWISE = ("Without a download, --boxes hog uses OpenCV's own detector, which finds people who stand upright, and "
              "--boxes find looks for one person with networks that come with the program.")
 LOOK = ("--boxes find was not sure of anybody. Give the person's box with --boxes FILE, or take --boxes whole if the "
         "person fills the image.")
 SCORE = "A lower --min-score keeps boxes of which the detector is less sure."
 CHECK = "Check the boxes of the file, and --min-score."
-ONE = ("--boxes find boxes one person in each image, or nobody. It may choose somebody else than is meant, and takes "
-       "some things for a person: look at the overlays.")
+ONE = ("At most one person is found in each image (`--boxes find`). It may be somebody else than is meant, or no "
+       "person at all: look at the overlays.")
 WHOLE = "all of each picture"  # where boxes are from
 MIXED = ("People are not tracked: person-0 of --formats trc,bvh has the first box of each picture, person-1 the "
          "second, so a file may mix several people.")
@@ -164,17 +165,18 @@ def _boxes(
 ) -> Tuple[Callable[[Picture], Boxes], str, List[str]]:
     """The function that gives each image its boxes, its name, and notes about it, in sentences."""
     kind = args.boxes or found.boxes
+    least = (SURE if kind == "find" else LEAST) if args.min_score is None else args.min_score
     if kind == "hog":
-        return lambda picture: _sure(Boxes(*hog.people(picture.pixels)), args.min_score), "found by OpenCV's HOG", []
+        return lambda picture: _sure(Boxes(*hog.people(picture.pixels)), least), "found by OpenCV's HOG", []
     if kind == "whole":
         return lambda picture: boxes.whole(picture.pixels), WHOLE, []
     if kind == "detect":
         detector = _detector(args)
         name = f"found by {args.detector}"
-        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), args.min_score), name, []
+        return lambda picture: _sure(Boxes(*detector.people(picture.pixels)), least), name, []
     if kind == "find":
-        return Search.shipped(one_device(args.gpus)), "found by the networks finder and people", [ONE]
-    file = boxes.read(Path(kind), args.min_score)
+        return Search.shipped(one_device(args.gpus), least), "found by the networks finder and people", [ONE]
+    file = boxes.read(Path(kind), least)
     if source:
         return boxes.of_frames(file, args.first_frame), kind, file.notes
     by_picture = boxes.of_pictures(file, pictures)
@@ -211,7 +213,7 @@ def _source(what: List[str]) -> Optional[Source]:
 
 
 def _check(args: argparse.Namespace) -> None:
-    if not 0 <= args.min_score <= 1:
+    if args.min_score is not None and not 0 <= args.min_score <= 1:
         raise InputError(f"--min-score {args.min_score}: must be between 0 and 1.")
     if not 0 <= args.focal < float("inf"):
         raise InputError(f"--focal {args.focal}: must be a number of px, or 0 for the assumed focal length.")
@@ -276,8 +278,8 @@ def _parser() -> argparse.ArgumentParser:
                         "from 1, the command asks)")
     parser.add_argument("--max-pixels", type=positive, default=image_files.MOST_PIXELS, metavar="N",
                         help="refuse images with more pixels; each takes 3 bytes of memory (default: %(default)s)")
-    parser.add_argument("--min-score", type=float, default=0.5, metavar="SCORE",
-                        help="ignore boxes with a lower score (default: %(default)s)")
+    parser.add_argument("--min-score", type=float, metavar="SCORE",
+                        help=f"ignore boxes with a lower score (default: {LEAST}; for --boxes find {SURE})")
     parser.add_argument("--detector", choices=tuple(DETECTORS), default=DETECTOR, metavar="NAME",
                         help="detector for --boxes detect (default: %(default)s; `python -m scripts.detect --help` "
                              "lists them)")

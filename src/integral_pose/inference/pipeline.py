@@ -378,6 +378,7 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
         **({"focal_px": task.focal or f"{FOCAL} x the longer side"} if task.in_3d else {}),
         **output.described(skeleton),
         "failed": [unread.reason for unread in outcome.failed],
+        **({} if video else {"without_people": outcome.empty}),
     }
 
 
