@@ -177,10 +177,11 @@ def _trunks(args: argparse.Namespace) -> str:
     for name in args.names or TRUNKS:
         folder = _trained(name, args)
         run = TRUNKS[name].training
-        target = args.out / saved.trunk_file(run).name
+        target, draft = (args.out / name for name in (saved.trunk_file(run).name, f"{run.key}.params"))
         target.parent.mkdir(parents=True, exist_ok=True)
         values = weights.trunk_of(folder / PARAMETERS)
-        _save({weights.TRUNK + part: value for part, value in values.items()}, run, f"backbone {name}", target)
+        _save({weights.TRUNK + part: value for part, value in values.items()}, run, f"backbone {name}", draft)
+        weights.pack(draft, target)
         _write_log(run, args.runs, args.results / f"{name}-training.csv")
         told.append(f"{target}: {name}, {target.stat().st_size / 1e6:.1f} MB.")
     return "\n".join(told)

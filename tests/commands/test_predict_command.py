@@ -100,7 +100,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_person_is_found(tmp_path: Path, capsys: pytest.CaptureFixture, always: None) -> None:
     assert predict.main(["photos", "--run", key(), "--out", str(tmp_path), "--boxes", "find"]) == 0
-    assert "boxes one person in each image, or nobody" in " ".join(capsys.readouterr().err.split())
+    assert "At most one person is found in each image" in " ".join(capsys.readouterr().err.split())
     found = content(tmp_path)
     assert len(found["people"]) == 3 and found["boxes"] == "found by the networks finder and people"
     for one in found["people"]:
@@ -421,7 +421,7 @@ def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
     (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
     (["photos", "video.mp4"], "by themselves"), (["camera", "photos"], "by themselves"),
     (["photos", "--run", "zz"], "no run matches"), (["photos", "--min-score", "7"], "--min-score 7"),
-    (["photos", "--checkpoint", "photos/a.jpg"], "a.json or run.json"), (["photos", "--focal", "-3"], "--focal -3"),
+    (["photos", "--checkpoint", "photos/a.jpg"], "is neither a file"), (["photos", "--focal", "-3"], "--focal -3"),
     (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),
     (["photos", "--boxes", "nowhere.json"], "nowhere.json: there is no such file"),
     (["photos", "--out", "video.mp4"], "is a file"), (["photos", "--out", "/proc/nothing"], "cannot be written"),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Tuple
@@ -106,11 +107,11 @@ def test_backbones_are_trained_and_written_without_their_heads(
     words = ["trunks", "resnet18", "--runs", str(tmp_path / "runs"), "--out", str(tmp_path / "new" / "trunks"),
              "--results", str(tmp_path / "results")]
     assert photos.main(words) == 0 and "resnet18" in capsys.readouterr().out
-    path = tmp_path / "new" / "trunks" / f"{run.key}.params"
-    stored, whole = mx.nd.load(str(path)), mx.nd.load(str(folder / "net.params"))
+    path = tmp_path / "new" / "trunks" / f"{run.key}.params.gz"
+    stored, whole = mx.nd.load_frombuffer(gzip.decompress(path.read_bytes())), mx.nd.load(str(folder / "net.params"))
     assert set(stored) == {name for name in whole if name.startswith("trunk.")} != set(whole)
     assert {values.dtype for values in stored.values()} == {np.float16}
-    assert runs.read(path.with_suffix(".json")) == run
+    assert runs.read(path.with_name(f"{run.key}.json")) == run
     assert (tmp_path / "results" / "resnet18-training.csv").exists()
 
 
@@ -158,6 +159,6 @@ def test_the_committed_log_is_of_the_network_that_ships() -> None:
 def test_each_backbone_that_ships_has_its_parameters_in_the_repository() -> None:
     folder = saved.SHIPPED / saved.TRUNKS
     keys = {path.stem for path in folder.glob("*.json")}
-    assert keys and keys == {path.stem for path in folder.glob("*.params")}
-    assert keys <= {run.training.key for run in photos.TRUNKS.values()}
+    assert keys == {path.name[:-len(".params.gz")] for path in folder.glob("*.params.gz")}
+    assert keys == {run.training.key for run in photos.TRUNKS.values()}
     assert all(runs.read(folder / f"{key}.json").key == key for key in keys)

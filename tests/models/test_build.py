@@ -537,6 +537,22 @@ def test_a_file_without_that_backbone_is_refused(tmp_path: Path, arrays: Any, re
         weights.load_trunk(build.network(TINY).trunk, path)
 
 
+def test_a_packed_backbone_is_the_same_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    source, net = made(TINY), build.network(TINY)
+    build.initialise(net, TINY, CPU, Path("unused"))
+    path, packed = tmp_path / "net.params", tmp_path / "net.params.gz"
+    source.save_parameters(str(path))
+    weights.pack(path, packed)
+    assert not path.exists() and packed.read_bytes().startswith(weights.PACKED)
+    weights.load_trunk(net.trunk, packed)
+    expected = values(source.trunk)
+    assert all(np.array_equal(value, expected[name]) for name, value in values(net.trunk).items())
+    for content in (packed.read_bytes()[:-9], packed.read_bytes()[:40], packed.read_bytes()[:30] + 30 * b"x"):
+        packed.write_bytes(content)
+        with pytest.raises(InputError, match="missing or damaged"):
+            weights.load_trunk(net.trunk, packed)
+
+
 def unreachable(name: str, root: str) -> str:
     raise OSError(f"no network for {name} to {root}")
 

@@ -154,7 +154,7 @@ def trunk(run: Run) -> Optional[Path]:
 
 def trunk_file(run: Run) -> Path:
     """Where the program would have a run's backbone."""
-    return SHIPPED / TRUNKS / f"{run.training.key}.params"
+    return SHIPPED / TRUNKS / f"{run.training.key}.params.gz"
 
 
 def _of(folder: Path) -> Trained:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import errno
+import gzip
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Sequence
@@ -18,6 +20,7 @@ from symbols.resnet import ResNet
 
 RETRAIN = "Copy it again from its source. If it belongs to a run, move the run's folder away, and it is trained again."
 HEAD, FINAL = "head.", "final."  # how the names of a head's parameters begin, and then those of its last layer's
+PACKED = b"\x1f\x8b"  # how a gzip file begins
 TRUNK = "trunk."  # how the names of a backbone's parameters begin
 OTHERS = (".pth", ".pt", ".bin", ".safetensors")  # endings of backbones' files from elsewhere
 REDOWNLOAD = "Move it away to have GluonCV download it again."
@@ -60,6 +63,13 @@ def _take(net: Any, values: Mapping[str, Array], path: Path, devices: Sequence[m
         parameter.set_data(mx.nd.array(values[name]))
 
 
+def pack(path: Path, packed: Path) -> None:
+    """Moves a file into a gzip file, the same for the same content."""
+    with replacing(packed) as draft:
+        draft.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+    path.unlink()
+
+
 @contextmanager
 def saving(path: Path) -> Iterator[str]:
     """Gives a path for MXNet to save arrays to; they take the place of `path` whole, or not at all.
@@ -99,8 +109,9 @@ def trunk_of(path: Path) -> Dict[str, mx.nd.NDArray]:
         InputError: the file is missing or damaged, or has no backbone.
     """
     try:
-        stored = mx.nd.load(str(path))
-    except (OSError, mx.MXNetError) as error:
+        content = path.read_bytes()
+        stored = mx.nd.load_frombuffer(gzip.decompress(content) if content.startswith(PACKED) else content)
+    except (OSError, EOFError, zlib.error, mx.MXNetError) as error:
         raise InputError(f"{path}: the file is missing or damaged. {RETRAIN}") from error
     named = stored if isinstance(stored, dict) else {}
     values = {name[len(TRUNK):]: value.astype("float32") for name, value in named.items() if name.startswith(TRUNK)}
