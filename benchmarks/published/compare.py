@@ -51,7 +51,7 @@ CASES = (
     "challenge:152:72:384:288", "backbone:torchvision:18", "backbone:torchvision:50", "backbone:torchvision:101",
     "backbone:timm:50",
 )
-MOST = {"maps": 1e-4, "px": 0.01, "mm": 0.2}  # mm: of 2,000 in depth
+MOST = {"maps": 1e-4, "px": 0.01, "mm": 0.3}  # mm: of 2,000 in depth
 
 
 def main() -> int:
