@@ -120,10 +120,10 @@ class FrameBoxes:
             return []
         total = len(self.by_number) + len(self.foreign)
         if len(missed) == total:
-            raise InputError(f"{self.file.path}: none of its {total} frames ({_first(missed)}) is in the video, whose "
+            raise InputError(f"{self.file.path}: none of its {total} frames ({listed(missed)}) is in the video, whose "
                              f"frames are {first} to {last}. Of a video, the image is the frame's number.")
         return [f"{self.file.path}: {len(missed)} of its {total} frames are not in the video, whose frames are {first} "
-                f"to {last}: {_first(missed)}."]
+                f"to {last}: {listed(missed)}."]
 
 
 def whole(pixels: Array) -> Boxes:
@@ -148,7 +148,7 @@ def of_frames(file: BoxFile, first: Optional[int] = None) -> FrameBoxes:
         else:
             foreign.append(name)
     if foreign and not numbered:
-        raise InputError(f"{file.path}: its images ({_first(foreign)}) are not numbers. For a video, the image is the "
+        raise InputError(f"{file.path}: its images ({listed(foreign)}) are not numbers. For a video, the image is the "
                          "frame's number, counted from 0.")
     return FrameBoxes(file, {number: _joined(boxes) for number, boxes in numbered.items()}, first, foreign)
 
@@ -172,8 +172,8 @@ def of_pictures(file: BoxFile, paths: Sequence[Path]) -> PictureBoxes:
     missed = [name for name in file.boxes if name not in matched]
     if file.boxes and not matched:
         raise InputError(
-            f"{file.path}: none of its {len(missed)} images ({_first(missed)}) is a picture that was given "
-            f"({_first([printable(path.name) for path in paths])}). An image goes by its file's name, with or without "
+            f"{file.path}: none of its {len(missed)} images ({listed(missed)}) is a picture that was given "
+            f"({listed([printable(path.name) for path in paths])}). An image goes by its file's name, with or without "
             "folders and ending, or by COCO's number."
         )
     by_name = {printable(path.name): _joined([file.boxes[name] for name in each]) for path, each in names.items()}
@@ -186,10 +186,10 @@ def _halves(file: BoxFile, missed: Sequence[str], bare: Sequence[str], pictures:
     notes = []
     if missed:
         notes.append(f"{file.path}: {len(missed)} of its {len(file.boxes)} images are none of the pictures given: "
-                     f"{_first(missed)}.")
+                     f"{listed(missed)}.")
     if bare:
         notes.append(f"{file.path}: has no box for {len(bare)} of {pictures} images; nobody is predicted there: "
-                     f"{_first(bare)}.")
+                     f"{listed(bare)}.")
     return notes
 
 
@@ -245,7 +245,8 @@ def _best(file: BoxFile, path: Path, matches: Sequence[Tuple[int, str]]) -> List
     return names
 
 
-def _first(names: Sequence[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first names of a list, for a sentence, and how many more there are."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(name if len(name) <= LONG else f"{name[:LONG]}…" for name in names[:SHOWN]) + more
 
@@ -303,7 +304,7 @@ def _label(category: Any) -> str:
 def _demand_people(path: Path, persons: Array, area: Array, others: Sequence[str]) -> None:
     if len(persons) and not persons.any():
         raise InputError(f"{path}: none of its {len(persons)} boxes is a person's: their categories are "
-                         f"{_first(others)}, and people's is {PERSON[0]}. Correct `category_id`, or leave it out.")
+                         f"{listed(others)}, and people's is {PERSON[0]}. Correct `category_id`, or leave it out.")
     if persons.any() and not (persons & area).any():
         raise InputError(f"{path}: none of its {persons.sum()} boxes of people has a width and a height. They are "
                          "x, y, w, h.")
@@ -314,7 +315,7 @@ def _left_out(
 ) -> List[str]:
     """How many boxes do not count, and why, in a sentence."""
     counts = {
-        f"of other categories than people ({_first(others)})": ~persons,
+        f"of other categories than people ({listed(others)})": ~persons,
         "without width or height": persons & ~area,
         f"with a score below --min-score {least:g}": persons & area & unsure,
     }

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import media, output, videos
-from integral_pose.inference.boxes import Boxes, FrameBoxes, PictureBoxes
+from integral_pose.inference.boxes import Boxes, FrameBoxes, PictureBoxes, listed
 from integral_pose.inference.estimator import FOCAL, Estimator, Seen, from_root, meaning_of_confidence, square
 from integral_pose.inference.formats import export
 from integral_pose.inference.formats.summary import Summary
@@ -37,7 +37,7 @@ View = Tuple[Picture, Boxes]
 Save = Callable[[Path, Seen], None]  # an overlay, into a folder
 PeopleOf = Callable[[Iterator[View]], Iterator[Seen]]  # the people of each picture
 Use = Callable[[Seen], None]  # what is done with a picture and its people
-MOST_NAMED = 5  # frames or pictures in a sentence
+MOST_NAMED = 5  # frames in a sentence
 
 
 @dataclass(frozen=True)
@@ -316,9 +316,7 @@ def _without_people(outcome: Outcome) -> List[str]:
     """Which pictures have nobody, in a sentence; nothing if that is so of all of them or of none."""
     if not outcome.empty or not outcome.people:
         return []
-    more = len(outcome.empty) - MOST_NAMED
-    names = ", ".join(outcome.empty[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return [f"Nobody was found in {names}."]
+    return [f"Nobody was found in {listed(outcome.empty)}."]
 
 
 def _drawing(task: Task, place: Path, save: Save, outcome: Outcome) -> Use:
