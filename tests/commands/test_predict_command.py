@@ -371,6 +371,17 @@ def test_nobody_is_found_where_nobody_is(tmp_path: Path, capsys: pytest.CaptureF
     assert "--min-score" not in told and "found in" not in told
 
 
+@pytest.mark.parametrize("kind, remedy", [("find", "--boxes FILE"), ("hog", "--boxes find")])
+def test_the_remedy_is_one_for_these_boxes(
+    kind: str, remedy: str, place: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    cv2.imwrite(str(tmp_path / "sky.png"), np.full((90, 120, 3), (200, 150, 90), np.uint8))
+    words = [str(tmp_path / "sky.png"), "--run", str(place / "runs/smoke" / key()), "--boxes", kind]
+    assert predict.main([*words, "--out", str(tmp_path / "out")]) == 0
+    told = capsys.readouterr().out
+    assert remedy in told.split("Nobody was found.")[1] and "--min-score" not in told
+
+
 def test_pictures_without_people_are_named(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

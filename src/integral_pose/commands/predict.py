@@ -37,7 +37,9 @@ OTHERWISE = ("Without a download, --boxes hog uses OpenCV's own detector, which 
 LOOK = ("--boxes find was not sure of anybody. Give the person's box with --boxes FILE, or take --boxes whole if the "
         "person fills the image.")
 SCORE = "A lower --min-score keeps boxes of which the detector is less sure."
+UPRIGHT = "OpenCV's detector misses many people; --boxes find looks for one person with networks."
 CHECK = "Check the boxes of the file, and --min-score."
+REMEDIES = {None: LOOK, "find": LOOK, "detect": SCORE, "hog": UPRIGHT}  # by --boxes, if nobody was found
 ONE = ("At most one person is found in each image (`--boxes find`). It may be somebody else than is meant, or no "
        "person at all: look at the overlays.")
 WHOLE = "all of each picture"  # where boxes are from
@@ -226,19 +228,12 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     names = [output.JSON, output.CSV, *([] if args.no_overlays else [f"{output.OVERLAYS}/"]), *outcome.written]
     written = ", ".join(names)
     left = f", {len(outcome.failed)} could not be used" if outcome.failed else ""
-    hint = "" if outcome.people else f" Nobody was found. {_remedy(args)}"
+    hint = "" if outcome.people else f" Nobody was found. {REMEDIES.get(args.boxes, CHECK)}"
     people = _count(outcome.people, "person", "people")
     pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
     return (f"{early if outcome.stopped and not outcome.endless else ''}{people} in {pictures}{left}, "
             f"{speed:.1f} images/s. {printable(args.out)}/ has {written}.{hint}")
-
-
-def _remedy(args: argparse.Namespace) -> str:
-    """What to do when nobody was found, in a sentence."""
-    if args.boxes in ("detect", "hog"):
-        return SCORE
-    return CHECK if args.boxes not in (None, "find") else LOOK
 
 
 def _count(number: int, one: str, several: str) -> str:
