@@ -98,6 +98,67 @@ def test_the_page_draws_and_its_controls_work_at_two_widths(tmp_path: Path) -> N
             assert chromium.value("yaw") == 90
 
 
+def two(count: int, seconds: bool = True) -> Page:
+    """Two people; the first is there in the first frames only, the second, who stands still, from frame 1 on."""
+    rng = np.random.default_rng(0)
+    joints, space = rng.uniform(10, 80, (18, 2)), rng.uniform(-500, 500, (18, 3))
+    found = Page("two.mp4", HUMAN36M)
+    for number in range(count):
+        poses = [Pose(name, joints, space, np.ones(18)) for name, there in (("0", number < 3), ("1", number)) if there]
+        found.add(str(number), number / 25 if seconds else None, np.full((90, 120, 3), 40, np.uint8), poses)
+    return found
+
+
+def halves(chromium: Browser) -> Any:
+    """How many px are drawn on: in the left half of the canvas, in its right half, and in the columns between them."""
+    return chromium.value("(() => { const w = space.width, h = space.height, d = space.getContext('2d')"
+                          ".getImageData(0, 0, w, h).data, n = [0, 0, 0]; for (let i = 3; i < d.length; i += 4) "
+                          "{ const x = (i >> 2) % w - w / 2; if (d[i]) n[Math.abs(x) < 3 ? 2 : x < 0 ? 0 : 1]++; } "
+                          "return n; })()")
+
+
+def test_people_stand_apart_from_every_side_and_keep_their_place(tmp_path: Path) -> None:
+    two(5).write(tmp_path / "view.html")
+    two(5, seconds=False).write(tmp_path / "images.html")
+    with browser(tmp_path / "profile") as chromium:
+        chromium.open(tmp_path / "view.html", 1440, 600)
+        chromium.value("show(1)")
+        for turn in ("0 0", "90 0", "0 89"):
+            chromium.value(f"document.querySelector('[data-turn=\"{turn}\"]').click()")
+            left, right, middle = halves(chromium)
+            assert left > 300 and middle == 0 and 0.8 < left / right < 1.25, turn
+        chromium.value("show(4)")
+        assert halves(chromium)[0] == 0 and halves(chromium)[1] == pytest.approx(right, rel=0.05)
+        chromium.open(tmp_path / "images.html", 1440, 600)
+        chromium.value("show(4)")
+        assert min(halves(chromium)) > 20  # one person of an image stands in the middle
+
+
+@pytest.mark.parametrize("width, height, rows", [(1440, 500, 1), (1440, 900, 2), (390, 844, 1)])
+def test_many_people_stand_in_the_rows_that_show_them_largest(
+    width: int, height: int, rows: int, tmp_path: Path
+) -> None:
+    pose = Pose("0", None, np.zeros((18, 3)), np.ones(18))
+    made_of_three = Page("three.mp4", HUMAN36M)
+    made_of_three.add("0", 0.0, np.zeros((90, 120, 3), np.uint8), [pose._replace(name=name) for name in "012"])
+    made_of_three.write(tmp_path / "view.html")
+    with browser(tmp_path / "profile") as chromium:
+        chromium.open(tmp_path / "view.html", width, height)
+        assert chromium.value("Math.ceil(3 / columns(3))") == rows
+
+
+def test_who_comes_when_somebody_has_left_takes_the_place(tmp_path: Path) -> None:
+    pose = Pose("", None, np.zeros((18, 3)), np.ones(18))
+    found = Page("a.mp4", HUMAN36M)
+    for number, there in enumerate(("a", "ab", "b", "bc", "c")):
+        people = [pose._replace(name=name) for name in there]
+        found.add(str(number), number / 25, np.zeros((90, 120, 3), np.uint8), people)
+    found.write(tmp_path / "view.html")
+    with browser(tmp_path / "profile") as chromium:
+        chromium.open(tmp_path / "view.html", 800, 600)
+        assert chromium.value("[most, [...places]]") == [2, [["a", 0], ["b", 1], ["c", 0]]]
+
+
 def press(chromium: Browser, key: str) -> None:
     for kind in ("keyDown", "keyUp"):
         chromium.ask("Input.dispatchKeyEvent", type=kind, key=key, text=key if len(key) == 1 else "")
