@@ -189,7 +189,7 @@ def test_a_video_gives_a_video(tmp_path: Path, capsys: pytest.CaptureFixture) ->
     assert (tmp_path / "joints.csv").read_text().startswith("frame,seconds,person,joint,x,y,x_mm")
     assert predict.main(["video.mp4", "--run", key(), "--out", str(tmp_path), "--frames", "2", "--no-overlays"]) == 0
     assert len(content(tmp_path)["people"]) == 2
-    assert not list((tmp_path / "overlays").iterdir())
+    assert not (tmp_path / "overlays").exists()
 
 
 def test_a_phones_video_is_upright_with_boxes_times_and_overlay(
@@ -523,6 +523,19 @@ def test_formats_that_may_mix_people_are_told(tmp_path: Path, capsys: pytest.Cap
                            (["--boxes", str(tmp_path / "boxes.csv")], False)):
         assert predict.main([*command, *options]) == 0
         assert ("may mix several people. --track keeps people apart" in words(capsys.readouterr().err)) == mixed
+
+
+def test_a_bvh_that_begins_after_the_video_is_told_and_pages_have_the_files_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    (tmp_path / "boxes.csv").write_text("image,x,y,w,h\n2,2,3,60,80\n")
+    video, out = Path("video.mp4").resolve(), tmp_path / "out"
+    assert predict.main([str(video), "--run", key(3), "--formats", "bvh", "--no-overlays", "--boxes",
+                         str(tmp_path / "boxes.csv"), "--first-frame", "0", "--out", str(out)]) == 0
+    said = "Not all BVH files begin with the video, whose first frame is 1: person-0.bvh with frame 3."
+    assert said in words(capsys.readouterr().err) and any(said in note for note in content(out)["notes"])
+    page = (out / "view.html").read_text()
+    assert '"title":"video.mp4"' in page and str(video.parent) not in page
 
 
 @pytest.mark.parametrize("number", ["-1", "51", "x"])

@@ -85,7 +85,9 @@ def test_trc_is_read_by_another_program(tmp_path: Path) -> None:
     for joint, name in enumerate(HUMAN36M.joints):
         for frame in set(range(20)) - {7, 8}:
             np.testing.assert_allclose(read[name][frame], relative[frame, joint], atol=0.1)
-    lines = (tmp_path / "trc" / "person-0.trc").read_text().splitlines()
+    text = (tmp_path / "trc" / "person-0.trc").read_text()
+    lines = text.splitlines()
+    assert "-0.00\t" not in text
     assert lines[6 + 7].split("\t")[2:] == [""] * 54 and len(lines[6 + 6].split("\t")) == 2 + 54
 
 
@@ -95,6 +97,24 @@ def test_trc_keeps_the_times_of_an_uneven_video(tmp_path: Path) -> None:
     export.write(tmp_path, ["trc"], HUMAN36M, 14.0)
     lines = (tmp_path / "trc" / "person-0.trc").read_text().splitlines()[6:]
     assert [float(line.split("\t")[1]) for line in lines] == pytest.approx(times, abs=1e-4)
+
+
+def test_trc_of_somebody_who_comes_later_counts_the_videos_frames(tmp_path: Path) -> None:
+    walked(tmp_path, missing=range(5))
+    export.write(tmp_path, ["trc"], HUMAN36M, 25.0)
+    read = TRCData()
+    read.load(str(tmp_path / "trc" / "person-0.trc"))
+    assert (read["OrigDataStartFrame"], read["NumFrames"], read["Frame#"][0], read["Frame#"][-1]) == (6, 15, 6, 20)
+    assert read["Time"][0] == pytest.approx(5 / 25)
+
+
+def test_bvh_files_that_begin_after_the_video_are_named() -> None:
+    def said(*begins: float) -> str:
+        return " ".join(export.late(["bvh"], dict(enumerate(begins)), 10.0, 25.0))
+
+    assert "first frame is 1: person-1.bvh with frame 21, person-2.bvh with frame 2. Give" in said(10, 10.8, 10.04)
+    assert "person-5.bvh with frame 26 and 2 more. Give" in said(10, *[11.0] * 7)
+    assert not said(10, 10.001) and not export.late(["trc"], {0: 20.0}, 10.0, 25.0)
 
 
 def places(root: Any) -> Dict[str, Array]:

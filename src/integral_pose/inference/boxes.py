@@ -320,7 +320,7 @@ def _left_out(
         f"with a score below --min-score {least:g}": persons & area & unsure,
     }
     parts = [f"{which.sum()} {why}" for why, which in counts.items() if which.any()]
-    return [f"{path}: of its {len(persons)} boxes are left out: {', '.join(parts)}."] if parts else []
+    return [f"{path}: these of its {len(persons)} boxes are left out: {', '.join(parts)}."] if parts else []
 
 
 def _are_fractions(records: Records, edges: Array) -> bool:

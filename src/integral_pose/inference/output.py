@@ -77,7 +77,9 @@ def replaced(folder: Path) -> List[str]:
 
 
 def _put(place: Path, folder: Path) -> None:
-    """Moves what was written to where it belongs, in place of what is there."""
+    """Moves what was written to where it belongs, in place of what is there. Without overlays there is no folder."""
+    with suppress(OSError):
+        (place / OVERLAYS).rmdir()  # removes an empty folder only
     old = place / "old"
     old.mkdir()
     for name in WRITTEN:
@@ -92,6 +94,7 @@ class Results:
 
     def __init__(self, place: Path, skeleton: Skeleton, in_3d: bool, video: bool) -> None:
         self.people = 0  # so many were added
+        self.begins: Dict[int, float] = {}  # the seconds at which each person of a video is first there
         self._place, self._picture = place, ("frame", "seconds") if video else ("image",)
         self._values = ("x", "y", *(MM if in_3d else ()), "confidence")
         self._video = video
@@ -105,6 +108,8 @@ class Results:
         for person in people:
             self._part.write((",\n" if self.people else "") + json.dumps(person, allow_nan=False))
             self.people += 1
+            if self._video:
+                self.begins.setdefault(person["person"], person["seconds"])
             owner = [person[column] for column in (*self._picture, "person")]
             filled = [int(person.get("filled", False))] if self._video else []
             for name, values in person["joints"].items():

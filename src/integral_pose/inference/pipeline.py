@@ -30,6 +30,7 @@ from integral_pose.inference.window import Window
 from integral_pose.models.saved import Trained
 from integral_pose.skeletons import Skeleton
 from integral_pose.storage import image_files
+from integral_pose.storage.file_kinds import printable
 from integral_pose.storage.processes import stoppable
 from integral_pose.viewer.page import Page, Pose
 
@@ -147,8 +148,10 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
             outcome.notes += task.boxes.before(video.frames)
         drawn = output.Video(place / output.OVERLAYS / f"{source.stem}.mp4", video.rate, _file(source))
         results = output.Results(place, estimator.skeleton, task.in_3d, video=True)
-        steps, page = VideoSteps(task, estimator), _page(task, estimator, source.name)
-        summary = Summary(source.name, estimator.skeleton)
+        file = _file(source)
+        title = printable(file.name) if file else source.name  # pages are passed on: nothing of this machine's folders
+        steps, page = VideoSteps(task, estimator), _page(task, estimator, title)
+        summary = Summary(title, estimator.skeleton)
         uses = [_recorded(results, estimator), _drawing(task, place, save, outcome), summary.add]
         with closing(drawn), closing(results), _shown(task, source, estimator) as window:
             _look(steps.task, steps, videos.frames(video, most),
@@ -160,6 +163,8 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
             if isinstance(task.boxes, FrameBoxes):
                 outcome.notes += task.boxes.after(len(video.times), not (most == len(video.times) or outcome.stopped))
             outcome.notes += [*_about(video, task.overlays), *steps.notes(outcome)]
+            if video.times:
+                outcome.notes += export.late(task.formats, results.begins, video.times[0], video.mean_rate)
             results.finish(_head(task, estimator, outcome, video))
         summary.write(place / output.SUMMARY)
         outcome.written.append(output.SUMMARY)

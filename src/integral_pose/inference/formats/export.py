@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import List, Sequence
+from typing import List, Mapping, Sequence
 
 from integral_pose.errors import InputError
 from integral_pose.inference.formats import bvh, coco_results, trc
@@ -12,6 +12,7 @@ from integral_pose.skeletons import COCO, Skeleton
 SPATIAL = ("trc", "bvh")  # need joints in mm, and have a file for each person
 FORMATS = ("coco", *SPATIAL)
 COCO_FILE = "coco.json"
+MOST_NAMED = 5  # files, in a note
 
 
 def demand(formats: Sequence[str], skeleton: Skeleton, in_3d: bool) -> None:
@@ -40,6 +41,22 @@ def demand(formats: Sequence[str], skeleton: Skeleton, in_3d: bool) -> None:
 def named(text: str) -> List[str]:
     """The formats in an option's value, "trc,bvh": each once, in lower case."""
     return list(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+
+
+def late(formats: Sequence[str], begins: Mapping[int, float], start: float, rate: float) -> List[str]:
+    """Which BVH files begin after the video, in a sentence: the format has no place for a time.
+
+    Args:
+        begins: each person's first second.
+        start, rate: the video's first second, and its frames a second.
+    """
+    frames = {person: round((seconds - start) * rate) + 1 for person, seconds in sorted(begins.items())}
+    named = [f"person-{person}.bvh with frame {frame}" for person, frame in frames.items() if frame > 1]
+    if "bvh" not in formats or not named:
+        return []
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    return [f"Not all BVH files begin with the video, whose first frame is 1: {', '.join(named[:MOST_NAMED])}{more}. "
+            "Give this number as Start Frame when you import the file into Blender."]
 
 
 def write(place: Path, formats: Sequence[str], skeleton: Skeleton, rate: float) -> List[str]:
