@@ -86,7 +86,8 @@ class Library:
                 if failed.exists() and failed.read_text() == compiler:
                     return False
                 if compiler:
-                    print(f"Compiling {self.source.name}, once: some seconds.", file=sys.stderr, flush=True)
+                    print(f"Compiling {self.source.name}, on first use only: some seconds.", file=sys.stderr,
+                          flush=True)
                 reason = self._compile()
                 if reason:
                     failed.write_text(compiler)

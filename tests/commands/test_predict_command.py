@@ -79,7 +79,8 @@ def test_a_folder_gives_joints_and_overlays(tmp_path: Path, capsys: pytest.Captu
     assert [(one["image"], one["person"], one["box"]) for one in found["people"]] == [
         (name, 0, [0, 0, width, height]) for name, (height, width) in SIZES.items()]
     assert found["joints"] == list(found["people"][0]["joints"]) and "l_wrist" in found["joints"]
-    assert found["boxes"] == "all of each picture" and found["run"] == key() and found["failed"] == []
+    assert found["boxes"] == "all of each picture" and found["failed"] == []
+    assert found["run"] == found["network"] == key()
     assert "share of the joint's heat map" in found["units"]["confidence"]
     for name, (height, width) in SIZES.items():
         drawn = cv2.imread(str(tmp_path / "overlays" / name))
@@ -417,6 +418,7 @@ def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path, 
     assert predict.main(["photos/a.jpg", "--out", str(tmp_path)]) == 0
     found = content(tmp_path)
     assert found["run"] == json.loads(saved.shipped()["people"].with_suffix(".json").read_text())["key"]
+    assert found["network"] == "people"
     assert "networks finder" in found["boxes"] and len(found["people"][0]["joints"]) == 14
     assert predict.main(["photos/a.jpg", "--checkpoint", "people-synthetic", "--out", str(tmp_path)]) == 0
     assert content(tmp_path)["boxes"] == "all of each picture"

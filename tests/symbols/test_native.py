@@ -48,7 +48,7 @@ def test_is_compiled_where_a_compiler_is(library):
 @needs_a_compiler
 def test_first_use_compiles_and_prints_that_once(small, capsys):
     assert small.opened(str) == str(small.path) and small.path.exists()
-    assert capsys.readouterr().err == "Compiling small.cc, once: some seconds.\n"
+    assert capsys.readouterr().err == "Compiling small.cc, on first use only: some seconds.\n"
     assert small.opened(str) == str(small.path) and capsys.readouterr().err == ""
 
 
@@ -64,7 +64,7 @@ print(Library(Path({str(small.source)!r}), "nothing").opened(str))
                                  stderr=subprocess.PIPE, text=True) for _ in range(3)]
     outputs = [process.communicate() for process in together]
     assert len({path for path, _ in outputs}) == 1 and outputs[0][0].strip().endswith(".so")
-    assert sorted(said for _, said in outputs) == ["", "", "Compiling small.cc, once: some seconds.\n"]
+    assert sorted(said for _, said in outputs) == ["", "", "Compiling small.cc, on first use only: some seconds.\n"]
 
 
 def test_without_a_compiler_a_sentence_is_printed_once(monkeypatch, elsewhere, capsys):

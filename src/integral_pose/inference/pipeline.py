@@ -373,7 +373,7 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
     if task.in_3d:
         units["x_mm, y_mm, z_mm"] = f"mm from the {skeleton.root}: to the right, down, away from the camera"
     return {
-        "run": run.key, "data": f"{run.data}, {run.extra}" if run.extra else run.data,
+        "network": task.trained.name, "run": run.key, "data": f"{run.data}, {run.extra}" if run.extra else run.data,
         **(_of_video(video, task.overlays) if video else {}), "pictures": outcome.pictures,
         **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}),
         "boxes": task.boxes_from, **_of_tracking(task, outcome),

@@ -32,6 +32,11 @@ class Trained(NamedTuple):
     finished: bool = True  # else these are the best so far
 
     @property
+    def name(self) -> str:
+        """What the user calls it: its name in the program, that of its run's folder, or its file's."""
+        return self.parameters.parent.name if self.parameters.name == PARAMETERS else self.parameters.stem
+
+    @property
     def boxes(self) -> str:
         """How people are boxed unless the user says: "find" with the network for photographs, else "whole"."""
         return "find" if self.parameters == shipped().get(DEFAULT) else "whole"
