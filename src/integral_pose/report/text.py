@@ -243,7 +243,7 @@ def _weakened(decoders: Numbers) -> str:
     """Where the heat map decoded by DARK is ahead of the integral: the sentence that limits the finding."""
     pairs = {setting: _pairs(decoders, DARK, INTEGRAL, place).get("AUC")
              for place, setting in enumerate(decoders.table.columns)}
-    ahead = [f"{pair[0]:.1f} against {pair[1]:.1f} with {setting}"
+    ahead = [f"{pair[0]:.1f} against {pair[1]:.1f} with {setting.replace('->', '→')}"
              for setting, pair in pairs.items() if pair and pair[0] > pair[1]]
     if not ahead:
         return ""
