@@ -181,7 +181,9 @@ def test_where_frames_are_counted_from_is_asked_or_told() -> None:
     boxes = box_files.of_frames(file_of("1", "2", "3"))
     with pytest.raises(InputError, match="its frames are 1 to 3, and the video's are 0 to 2. Give --first-frame 1 if"):
         boxes.before(3)
-    assert "has no box for frame 0. Frames are counted from 0" in boxes.before(9)[0]
+    asked = "Frames are counted from 0: if this file counts from 1, give --first-frame 1."
+    assert boxes.before(9) == [f"boxes.json: has no box for 6 of 9 frames (0, 4, 5, 6, 7 and 1 more). {asked}"]
+    assert boxes.before(0) == [f"boxes.json: has no box for frame 0. {asked}"]  # of a camera nobody knows how many
     assert frame_widths(box_files.of_frames(file_of("1", "2", "3"), 1), 3) == [[1], [2], [3]]
     for first in (0, 1):
         assert box_files.of_frames(file_of("1", "2", "3"), first).before(3) == []

@@ -101,7 +101,9 @@ class FrameBoxes:
                 f"{frames - 1}. Give --first-frame 1 if the file counts from 1, or --first-frame 0 if it counts "
                 "from 0."
             )
-        return [f"{self.file.path}: has no box for frame 0. Frames are counted from 0: if this file counts from 1, "
+        bare = [str(number) for number in range(frames) if number not in numbers]
+        where = f"{len(bare)} of {frames} frames ({listed(bare)})" if frames else "frame 0"
+        return [f"{self.file.path}: has no box for {where}. Frames are counted from 0: if this file counts from 1, "
                 "give --first-frame 1."]
 
     def after(self, frames: int, all_of_them: bool) -> List[str]:
