@@ -141,14 +141,36 @@ def test_boxes_follow_the_joints_between_detections() -> None:
         return Boxes(person(100 + 4 * int(picture.name)).box[None], np.array([0.9]))
 
     boxes = Following(detect, Tracker(MPII), Cuts(), 4)
+    lates = []  # px: boxes that follow come a frame late, and go half of the way to the detector's
     for number in range(10):
         picture = Picture(str(number), np.zeros((200, 400, 3), np.uint8), number / 25)
         given = boxes(picture)
-        late = 0 if number % 4 == 0 else 4  # of boxes that follow: a frame
-        np.testing.assert_allclose(given.edges[0], person(100 + 4 * number - late).box, atol=1e-6)
-        seen = boxes.saw(Seen(picture, [person(100 + 4 * number)]))
+        lates.append(round(float(person(100 + 4 * number).box[0] - given.edges[0, 0]), 6))
+        np.testing.assert_allclose(given.edges[0, 1:], person(100).box[1:], atol=1e-6)
+        seen = boxes.saw(Seen(picture, [person(100 + 4 * number, box=given.edges[0])]))
         assert [one.identity for one in seen.people] == [0]
-    assert asked == ["0", "4", "8"]
+    assert asked == ["0", "4", "8"] and lates == [0, 4, 4, 4, 2, 6, 6, 6, 3, 7]
+
+
+@pytest.mark.parametrize("every, expected", [(2, [100, 104, 160]), (1, [100, 108, 160])])
+def test_a_box_goes_half_of_the_way_to_a_detection_unless_there_is_one_in_every_frame(
+    every: int, expected: List[float]
+) -> None:
+    looks = iter([Boxes(person(x).box[None], np.ones(1)) for x in (100, 108, 160)])  # the last is of somebody else
+    boxes, given = Following(lambda _: next(looks), Tracker(MPII), Cuts(), every), []
+    for number in range(2 * every + 1):
+        picture = Picture(str(number), np.zeros((200, 400, 3), np.uint8), number / 25)
+        given.append(float(boxes(picture).edges[0, 0]) + 20)
+        boxes.saw(Seen(picture, [person(100)]))
+    assert given[::every] == expected
+
+
+def test_joints_that_are_found_elsewhere_do_not_move_the_box() -> None:
+    track = Tracker(MPII)._begin(person(100), 0.0)
+    joints = POSE + (103, 100)
+    joints[:4] += (150, -80)  # 4 of 16
+    track.person = person(103, joints=joints)
+    np.testing.assert_allclose(following.moved(track), person(103).box, atol=1e-6)
 
 
 def test_the_detector_looks_in_every_frame_while_two_are_close() -> None:
@@ -164,7 +186,9 @@ def test_the_detector_looks_in_every_frame_while_two_are_close() -> None:
     boxes = Following(detect, Tracker(MPII), Cuts(), 100)
     for number in range(20):
         picture = Picture(str(number), np.zeros((200, 400, 3), np.uint8), number / 25)
-        boxes(picture)
+        given = boxes(picture)
+        if number in asked:  # a box that follows may be on the other
+            np.testing.assert_allclose(given.edges, [one.box for one in two(number)])
         boxes.saw(Seen(picture, two(number)))
     assert asked == [0, *range(asked[1], asked[-1] + 1)] and asked[1] in (9, 10) and asked[-1] in (11, 12)
 
