@@ -1,7 +1,6 @@
 """What comes with the program, and what it shows."""
 from __future__ import annotations
 
-import csv
 import json
 import re
 from pathlib import Path
@@ -10,9 +9,11 @@ import integral_pose  # isort: skip  # noqa: F401
 
 import pytest
 
+from experiments import table3, table7
 from integral_pose import run
 from integral_pose.commands import demo
 from integral_pose.models import saved
+from integral_pose.profiles import quick
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "src" / "integral_pose" / "pretrained"
@@ -37,15 +38,12 @@ def test_a_place_that_cannot_be_written_gets_a_sentence(capsys: pytest.CaptureFi
 
 def test_the_networks_are_of_the_quick_profile_and_were_not_trained_on_what_is_shown() -> None:
     assert demo.SEED != 0  # the seed of all that is trained on
-    for part, table in (("people-synthetic", "table3"), ("people-3d", "table7")):
+    for part, row, number in (("people-synthetic", table3.TABLE.rows[1].runs[0], 40.9),
+                              ("people-3d", table7.TABLE.rows[5].runs[1], 117.7)):
         of = run.read(MODELS / f"{part}.json")
-        assert "synthetic" in of.data and of.width == 0.25
-        with open(ROOT / "results" / "quick" / f"{table}.csv", newline="") as handle:
-            lines = [line for line in csv.DictReader(handle) if of.key in line["run_key"]]
-        quoted = {line["metric"]: float(line["ours"]) for line in lines}
-        number = quoted["AUC" if part == "people-synthetic" else "MPJPE"]
-        row = next(line for line in (MODELS / "README.md").read_text().splitlines() if f"`{part}.params`" in line)
-        assert f"`{of.key}`" in row and f" {number:.1f} " in row
+        assert of == quick(row).everywhere(trunk=None).training
+        line = next(line for line in (MODELS / "README.md").read_text().splitlines() if f"`{part}.params`" in line)
+        assert f"`{of.key}`" in line and f" {number} " in line
 
 
 def test_they_are_a_few_megabytes_and_one_is_what_predict_takes() -> None:

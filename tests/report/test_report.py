@@ -72,9 +72,10 @@ def curved(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the committed results, with made-up curves of Table 1 alone."""
+    """A copy of the committed results, with made-up curves of Table 1 alone, and without 3D poses."""
     root = tmp_path_factory.mktemp("results")
-    shutil.copytree(QUICK, root / "quick", ignore=shutil.ignore_patterns("*-training.csv", "*-curves.csv"))
+    left_out = shutil.ignore_patterns("*-training.csv", "*-curves.csv", "*-poses.json")
+    shutil.copytree(QUICK, root / "quick", ignore=left_out)
     curved(root / "quick")
     return root
 
@@ -237,7 +238,8 @@ def test_it_can_be_read_without_seeing_it(made: Page) -> None:
 
 
 def test_an_outcome_is_a_word_and_an_icon(made: Page) -> None:
-    verdicts = [verdict for found in read() for verdict in found.verdicts]
+    shown = [one for found in read() for one in (found, found.dark) if one]
+    verdicts = [verdict for one in shown for verdict in one.verdicts]
     unjudged = [claim for found in read() for claim in found.unjudged()]
     for mark, outcome in (("✓", "held"), ("?", "undecided"), ("✗", "not held")):
         assert made.words.count(f"{mark} {outcome}") == sum(verdict.outcome == outcome for verdict in verdicts)
