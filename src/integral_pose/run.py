@@ -48,7 +48,7 @@ BOX_EDGES: Tuple[str, ...] = get_args(BoxEdges)
 CUSTOM = ("custom-", "own-")  # names of users' data sets begin so; the second, with earlier versions
 MUCO = "muco"  # 3D people of whom this program knows the joints alone, for networks that others have trained
 YES, NO = ("yes", "true", "True", "1"), ("no", "false", "False", "0")
-NOT_SET = ("start", "trunk", "seed", "amp")  # what `changes` leaves to a table's rows and options
+NOT_SET = ("start", "seed", "amp")  # what `changes` leaves to a table's rows and options
 AT_TEST = {"at": "test"}  # marks the fields that matter only once the network is trained
 
 
@@ -197,7 +197,8 @@ class Run:
             ours, theirs = ((of.backbone, of.width, of.early_stride) for of in (self, self.trunk))
             plain = self.of_resnets and self.trunk.stages == 1
             _demand(ours == theirs and plain, "trunk is a run of one stage whose ResNet has as many layers and "
-                                              "channels, and its stride in the same convolutions")
+                                              "channels, and its stride in the same convolutions; trunk=none starts "
+                                              "from random weights")
             _demand(not self.pretrained and not self.start, "a run starts from ImageNet (`pretrained`), from another "
                                                             "run's backbone (`trunk`) or from another run (`start`)")
 
@@ -421,6 +422,9 @@ def read(path: Path) -> Run:
 
 def _parsed(name: str, text: str, kind: type) -> Any:
     """A field's value from its text."""
+    if name == "trunk":
+        _demand(text == "none", f"trunk={text}: write trunk=none, to start from random weights")
+        return None
     if kind is bool:
         _demand(text in YES + NO, f"{name}={text}: write {name}=yes or {name}=no")
         return text in YES

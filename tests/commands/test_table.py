@@ -121,6 +121,7 @@ def test_status_trains_nothing_and_says_what_is_missing(
 
 @pytest.mark.parametrize("words, said", [
     (["batch"], "write FIELD=VALUE"), (["bach=2"], "there is no such field"), (["batch=x"], "must be a whole number"),
+    (["trunk=x"], "write trunk=none"),
     (["rate=fast"], "must be a number"), (["mirror=maybe"], "mirror=yes or mirror=no"), (["seed=3"], "no such field"),
     (["loss=joint-l1"], "H1 cannot have this"), (["batch=-4"], "positive"),
 ])

@@ -31,8 +31,10 @@ from experiments import (
 from integral_pose.datasets.catalogue import is_synthetic
 from integral_pose.errors import InputError
 from integral_pose.methods import H1, I1, I_STAR
-from integral_pose.profiles import paper, photos, quick, smoke
+from integral_pose.models import saved
+from integral_pose.profiles import paper, photos, quick, smoke, trunk_of
 from integral_pose.run import Run
+from integral_pose.skeletons import LSP, written
 from integral_pose.tables import Table
 from tests.experiments.test_tables import each_table
 
@@ -127,6 +129,25 @@ def test_two_halves_by_hand(run: Run, first: Run) -> None:
     start = quick(run).start
     assert start is not None
     assert (start.loss, start.steps, start.batch, start.patch) == (first.loss, quick(run).steps, 16, 128)
+
+
+@each_table
+def test_quick_starts_from_photographs_where_the_paper_starts_from_imagenet(table: Table) -> None:
+    for run in (run for row in table.rows for run in row.runs):
+        trunk = quick(run).chain[0].trunk
+        assert trunk == (trunk_of(run.backbone) if run.pretrained else None)
+        assert trunk is None or saved.trunk(trunk)
+        assert smoke(run).chain[0].trunk is None
+
+
+def test_another_width_needs_another_start() -> None:
+    with pytest.raises(ValueError, match="trunk=none starts from random weights"):
+        quick(H1).everywhere(width=0.5)
+    assert quick(H1).everywhere(**Run.changes(["width=0.5", "trunk=none"])).chain[0].trunk is None
+
+
+def test_custom_people_start_as_they_are_told() -> None:
+    assert quick(replace(H1, data="custom-hands", skeleton=written(LSP))).chain[0].trunk is None
 
 
 def test_only_the_quick_profile_sharpens_and_only_maps_of_peak_1() -> None:
