@@ -32,7 +32,7 @@ def quick(run: Run) -> Run:
     So few steps need a higher rate and smaller mini-batches; and maps that were trained to a peak of 1 need sharpening
     before an integral over their softmax can start from them, the more the more cells they have; a run that says by how
     much is left alone. H3 would spend its first half on learning that most cells are empty, so its maps begin nearly
-    empty.
+    empty. Its disc covers as many cells as in the paper, as H1's Gaussian does.
     """
     in_3d = run.coordinates == 3
     like = "mpii" if run.data.startswith(CUSTOM) else run.data  # custom people are looked at one by one, as MPII's
@@ -41,7 +41,7 @@ def quick(run: Run) -> Run:
         run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_3d else 2),
         pretrained=False, batch=16, steps=steps, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=steps // 4,
     )
-    small = _sharpened(halves, 20.0 if like == "mpii" else 30.0)
+    small = _with_discs(_sharpened(halves, 20.0 if like == "mpii" else 30.0), run.patch / halves.patch)
     return _begun(small, trunk_of(run.backbone)) if run.pretrained and not run.data.startswith(CUSTOM) else small
 
 
@@ -105,6 +105,12 @@ def _sharpened(run: Run, scale: float) -> Run:
     if first and first.loss == "gaussian-mse" and sharpens and not first.on_vectors:
         return replace(run, logit_scale=scale)
     return run
+
+
+def _with_discs(run: Run, larger: float) -> Run:
+    """The run with H3's disc, in H3 itself and in what starts from it, so many times as large."""
+    start = _with_discs(run.start, larger) if run.start else None
+    return replace(run, start=start, disc=run.disc * larger if run.loss == "disc-bce" else run.disc)
 
 
 def on_real_people(profile: str) -> bool:

@@ -30,7 +30,7 @@ from experiments import (
 )
 from integral_pose.datasets.catalogue import is_synthetic
 from integral_pose.errors import InputError
-from integral_pose.methods import H1, I1, I_STAR
+from integral_pose.methods import H1, H3, I1, I3, I_STAR
 from integral_pose.models import saved
 from integral_pose.profiles import paper, photos, quick, smoke, trunk_of
 from integral_pose.run import Run
@@ -87,8 +87,7 @@ def test_small_profiles_keep_what_the_rows_differ_in(table: Table, profile: Prof
     for row in table.rows:
         for run in row.runs:
             small = profile(run)
-            kept = ("output", "loss", "backbone", "upsamplings", "stages", "sigma", "disc", "seed", "coordinates",
-                    "protocol")
+            kept = ("output", "loss", "backbone", "upsamplings", "stages", "sigma", "seed", "coordinates", "protocol")
             assert bool(small.extra) == bool(run.extra)
             assert [getattr(small, name) for name in kept] == [getattr(run, name) for name in kept]
             assert run.patch % small.patch == 0 and not small.pretrained and small.data.startswith("synthetic-")
@@ -156,6 +155,15 @@ def test_only_the_quick_profile_sharpens_and_only_maps_of_peak_1() -> None:
     assert not any(quick(row.runs[0]).start.logit_scale for row in table1.TABLE.rows)  # type: ignore[union-attr]
     in_3d = {(row.name, c): quick(row.runs[c]).logit_scale for row in table7.TABLE.rows for c in range(2)}
     assert {where for where, scale in in_3d.items() if scale} == {("I1", 0)}
+
+
+def test_the_disc_of_h3_covers_as_many_cells_as_in_the_paper() -> None:
+    def cells(run: Run) -> float:
+        return run.disc / 256 * run.cells
+
+    h3 = quick(H3)
+    assert cells(h3) == cells(H3) == cells(h3.chain[0]) == cells(quick(I3).chain[0]) == 1.875
+    assert quick(I3).disc == quick(H1).disc == Run().disc
 
 
 def test_a_run_that_says_how_sharp_its_maps_start_is_left_alone() -> None:
