@@ -36,7 +36,7 @@ from integral_pose.profiles import quick, trunk_of
 from integral_pose.report import curves
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS, Site
-from integral_pose.samples import Sample
+from integral_pose.samples import Sample, truth
 from integral_pose.skeletons import MPII
 from integral_pose.storage import csv_files
 from integral_pose.storage.atomic import replacing
@@ -87,8 +87,7 @@ def measure(run: Run, site: Site) -> Measured:
     """
     people = loader.batches(run, "held-out", site.catalogue)
     found = predict(run, site.folder(run) / PARAMETERS, people, site.devices[0], site.workers)
-    joints = np.stack([sample.joints for sample in people.samples])
-    annotated = np.stack([sample.annotated for sample in people.samples])
+    joints, annotated, _ = truth(people.samples)
     version = int(run.data.split("-v")[1])
     heads = np.array([head_size(sample, version) for sample in people.samples])
     return measured(found, joints, annotated, heads)

@@ -36,7 +36,7 @@ from integral_pose.profiles import trunk_of
 from integral_pose.report.curves import LOG
 from integral_pose.run import Backbone, Run
 from integral_pose.run_folder import PARAMETERS, Site
-from integral_pose.samples import Sample
+from integral_pose.samples import Sample, truth
 from integral_pose.skeletons import COCO, LSP, MPII, Skeleton
 from integral_pose.storage.atomic import replacing
 from integral_pose.training.loop import train
@@ -86,17 +86,16 @@ def measure(network: Trained, data: Path, device: mx.Context, boxes: str = "anno
         InputError: a data set is missing or wrong, or the network's parameters are.
     """
     test, posed, scenes = lsp.read(data, lsp.EXTENDED, "test"), five(data / "mpii"), coco.read(data / "coco", "test")
-    joints, annotated = _truth(test)
+    joints, annotated, _ = truth(test)
     in_test = said(network, boxed(network, test, boxes, device), LSP, device)
     of_torsos = sports.distances(in_test, joints, annotated, sports.torsos(joints, annotated))
-    heads = np.array([sample.head_size for sample in posed])
     in_posed = said(network, boxed(network, posed, boxes, device), MPII, device)
-    curve = pckh.curve(pckh.normalised_distances(in_posed, *_truth(posed), heads), np.array([0.5]))
+    curve = pckh.curve(pckh.normalised_distances(in_posed, *truth(posed)), np.array([0.5]))
     if boxes != "annotated":
         return Measured(sports.pck(of_torsos), float(curve[0]), float("nan"))
     sides = np.array([sample.box.side / coco.MARGIN for sample in scenes])
     in_scenes = said(network, boxed(network, scenes, boxes, device), COCO, device)
-    of_boxes = pck.distances(in_scenes, *_truth(scenes), sides)
+    of_boxes = pck.distances(in_scenes, *truth(scenes)[:2], sides)
     limbs = [joint for joint, name in enumerate(COCO.joints) if name[2:] in LIMBS]
     return Measured(sports.pck(of_torsos), float(curve[0]), _share(of_boxes[:, limbs], 0.1))
 
@@ -150,10 +149,6 @@ def said(network: Trained, samples: List[Sample], skeleton: Skeleton, device: mx
     slots = np.array(skeleton.slots_in(own))
     found = predict(network.run, network.parameters, people, device)
     return np.where((slots >= 0)[:, None], found[:, slots], np.nan)
-
-
-def _truth(samples: List[Sample]) -> Tuple[Array, Array]:
-    return np.stack([sample.joints for sample in samples]), np.stack([sample.annotated for sample in samples])
 
 
 def main(argv: Optional[List[str]] = None) -> int:

@@ -163,8 +163,13 @@ class Camera:
         return np.array([[self.focal[0], 0, self.centre[0]], [0, self.focal[1], self.centre[1]], [0, 0, 1]])
 
 
+def intersection(one: Array, other: Array) -> float:
+    """Area that two boxes, (4,) or more: x, y, width, height, have in common, px^2."""
+    near, far = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:4], other[:2] + other[2:4])
+    return float(np.prod(np.clip(far - near, 0, None)))
+
+
 def overlap(one: Array, other: Array) -> float:
     """Intersection over union of two boxes, (4,) or more: x, y, width, height."""
-    near, far = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:4], other[:2] + other[2:4])
-    shared = float(np.prod(np.clip(far - near, 0, None)))
+    shared = intersection(one, other)
     return shared / max(float(np.prod(one[2:4]) + np.prod(other[2:4])) - shared, TINY)

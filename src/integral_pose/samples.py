@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Optional, Tuple
+from typing import Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -175,6 +175,12 @@ def encode(
     counted = annotated if absent else annotated & inside[:, :2].all(axis=1)
     known = (inside | absent) & counted[:, None]
     return np.where(known, fractions, 0.5).astype(np.float32), known.astype(np.float32)
+
+
+def truth(samples: Sequence[Sample]) -> Tuple[Array, Array, Array]:
+    """What is known of people: joints (N, K, 2) in image px, which are annotated (N, K), and head sizes (N,) in px."""
+    joints, annotated = (np.stack([getattr(sample, name) for sample in samples]) for name in ("joints", "annotated"))
+    return joints, annotated, np.array([sample.head_size for sample in samples])
 
 
 def decode(fractions: Array, patch: Patch, skeleton: Skeleton) -> Array:

@@ -18,7 +18,7 @@ from integral_pose.geometry import Array
 from integral_pose.metrics import average_precision, lsp, mpjpe, pck, pckh
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS, Site
-from integral_pose.samples import Pose, Sample
+from integral_pose.samples import Pose, Sample, truth
 from integral_pose.storage import array_files, image_paths
 from integral_pose.tables import MPJPE, PA_MPJPE, PA_MPJPE_SCALED
 
@@ -108,14 +108,14 @@ def _in_pictures(run: Run, site: Site) -> Evaluated:
 
 def _in_image(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
     """Errors of joints (N, K, 2) in image px, and the protocol."""
-    distances = pckh.normalised_distances(predictions, *_truth(samples))
+    distances = pckh.normalised_distances(predictions, *truth(samples))
     known = ", whom it was trained on too" if run.everybody else ""
     return {"distances": distances}, f"{pckh.protocol(len(predictions))}{known}|box: annotated"
 
 
 def _in_sports(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
     """Errors of joints (N, 14, 2) in heads, in MPII's order for PCKh, and in torsos; and the protocol."""
-    joints, annotated, heads = _truth(samples)
+    joints, annotated, heads = truth(samples)
     torsos = lsp.torsos(joints, annotated)
     of_heads, of_torsos = (lsp.distances(predictions, joints, annotated, unit) for unit in (heads, torsos))
     known = [int((~np.isnan(unit)).sum()) for unit in (torsos, heads)]
@@ -126,7 +126,7 @@ def _in_sports(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple
 def _in_boxes(run: Run, predictions: Array, samples: Sequence[Sample]) -> Tuple[Dict[str, Array], str]:
     """Errors of joints (N, K, 2) in image px, of people who bring no other measure than their box; and the protocol."""
     sides = np.array([sample.box.side / custom.MARGIN for sample in samples])
-    distances = pck.distances(predictions, *_truth(samples)[:2], sides)
+    distances = pck.distances(predictions, *truth(samples)[:2], sides)
     return {"distances": distances, "sides": sides}, f"{pck.protocol(len(predictions))}|box: annotated"
 
 
@@ -166,7 +166,7 @@ def check(run: Run, known: Catalogue) -> None:
     if data_set.metric == dataset.OKS:
         samples = [*samples, *_candidates(data_set, run.boxes)]
     elif data_set.metric == dataset.PCKH:
-        joints, annotated, head_sizes = _truth(samples)
+        joints, annotated, head_sizes = truth(samples)
         pckh.normalised_distances(joints, joints, annotated, head_sizes)
     image_paths.demand(sample.image for sample in samples)
 
@@ -181,15 +181,9 @@ def fingerprint(samples: Sequence[Sample]) -> str:
     """Eight digits that identify the people: their pictures, joints, and head sizes or 3D poses."""
     digest = hashlib.sha256("".join(sample.image.name for sample in samples).encode())
     poses = [pose.joints for pose in _poses(samples)]
-    for array in [*_truth(samples)[:2], np.stack(poses)] if poses else _truth(samples):
+    for array in [*truth(samples)[:2], np.stack(poses)] if poses else truth(samples):
         digest.update(np.ascontiguousarray(array, np.float32).tobytes())
     return digest.hexdigest()[:8]
-
-
-def _truth(samples: Sequence[Sample]) -> Tuple[Array, Array, Array]:
-    """Joints (N, K, 2), which are annotated (N, K), and head sizes (N,)."""
-    joints, annotated = (np.stack([getattr(sample, name) for sample in samples]) for name in ("joints", "annotated"))
-    return joints, annotated, np.array([sample.head_size for sample in samples])
 
 
 def _trained_by(path: Path) -> str:

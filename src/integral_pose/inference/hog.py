@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Tuple
 import cv2
 import numpy as np
 
-from integral_pose.geometry import Array, overlap
+from integral_pose.geometry import Array, intersection, overlap
 
 LONGEST = 800  # px of the longer side of what is looked at; the window is 64 x 128 px, so people must be as tall
 STRIDE, PADDING, SCALE = (8, 8), (16, 16), 1.05
@@ -65,5 +65,4 @@ def _detector() -> Any:
 
 def _shared(one: Array, other: Array) -> float:
     """How much of the smaller of two boxes (4,) is in the other, 0 to 1."""
-    near, far = np.maximum(one[:2], other[:2]), np.minimum(one[:2] + one[2:], other[:2] + other[2:])
-    return float(np.prod(np.clip(far - near, 0, None)) / min(np.prod(one[2:]), np.prod(other[2:])))
+    return intersection(one, other) / float(min(np.prod(one[2:]), np.prod(other[2:])))
