@@ -13,7 +13,7 @@ from integral_pose.run import CUSTOM, Backbone, Run
 from integral_pose.synthetic import make_coco, make_human36m, make_mpii
 
 MPII, HUMAN36M = f"synthetic-mpii-v{make_mpii.VERSION}", f"synthetic-human36m-v{make_human36m.VERSION}"
-STEPS = {"mpii": 500, "coco": 2500, "human36m": 2000}  # of each half in quick
+STEPS = {"mpii": 500, "coco": 1250, "human36m": 2000}  # of each half in quick
 COCO = f"synthetic-coco-v{make_coco.VERSION}"
 DRESSED = "synthetic-mpii-v3"
 
