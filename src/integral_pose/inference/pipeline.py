@@ -146,9 +146,9 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
         outcome = Outcome(of=min(most or video.frames, video.frames or most), endless=video.endless)
         if isinstance(task.boxes, FrameBoxes):
             outcome.notes += task.boxes.before(video.frames)
-        drawn = output.Video(place / output.OVERLAYS / f"{source.stem}.mp4", video.rate, _file(source))
-        results = output.Results(place, estimator.skeleton, task.in_3d, video=True)
         file = _file(source)
+        drawn = output.Video(place / output.OVERLAYS / f"{source.stem}.mp4", video.rate, file)
+        results = output.Results(place, estimator.skeleton, task.in_3d, video=True)
         title = printable(file.name) if file else source.name  # pages are passed on: nothing of this machine's folders
         steps, page = VideoSteps(task, estimator), _page(task, estimator, title)
         summary = Summary(title, estimator.skeleton)

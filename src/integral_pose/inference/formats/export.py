@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import List, Mapping, Sequence
 
 from integral_pose.errors import InputError
+from integral_pose.inference import boxes
 from integral_pose.inference.formats import bvh, coco_results, trc
 from integral_pose.inference.formats.motion import motions
 from integral_pose.skeletons import COCO, Skeleton
@@ -12,7 +13,6 @@ from integral_pose.skeletons import COCO, Skeleton
 SPATIAL = ("trc", "bvh")  # need joints in mm, and have a file for each person
 FORMATS = ("coco", *SPATIAL)
 COCO_FILE = "coco.json"
-MOST_NAMED = 5  # files, in a note
 
 
 def demand(formats: Sequence[str], skeleton: Skeleton, in_3d: bool) -> None:
@@ -51,12 +51,11 @@ def late(formats: Sequence[str], begins: Mapping[int, float], start: float, rate
         start, rate: the video's first second, and its frames a second.
     """
     frames = {person: round((seconds - start) * rate) + 1 for person, seconds in sorted(begins.items())}
-    named = [f"person-{person}.bvh with frame {frame}" for person, frame in frames.items() if frame > 1]
-    if "bvh" not in formats or not named:
+    later = [f"person-{person}.bvh with frame {frame}" for person, frame in frames.items() if frame > 1]
+    if "bvh" not in formats or not later:
         return []
-    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
-    return [f"Not all BVH files begin with the video, whose first frame is 1: {', '.join(named[:MOST_NAMED])}{more}. "
-            "Give this number as Start Frame when you import the file into Blender."]
+    return [f"Not all BVH files begin with the video, whose first frame is 1: {boxes.listed(later)}. Give "
+            "this number as Start Frame when you import the file into Blender."]
 
 
 def write(place: Path, formats: Sequence[str], skeleton: Skeleton, rate: float) -> List[str]:
