@@ -50,6 +50,7 @@ CONSTANT = Run(
     batch=32, rate=2e-3, low_rate=2e-3, steps=10000, validate_every=500,
 )
 PEOPLE = replace(CONSTANT, start=CONSTANT, cosine=True, low_rate=2e-5, steps=7000)
+DRESSED = 3  # the version of synthetic people in ordinary clothes
 BACKBONES: Tuple[Backbone, ...] = ("resnet18", "resnet50", "resnet101")
 TRUNKS: Dict[str, Run] = {name: trunk_of(name) for name in BACKBONES}
 # Finds people in whole images, and that there is nobody: it sees them small, in parts and not at all, and its maps are
@@ -57,10 +58,16 @@ TRUNKS: Dict[str, Run] = {name: trunk_of(name) for name in BACKBONES}
 FINDS = replace(
     TRUNKS["resnet18"], trunk=TRUNKS["resnet18"], loss="gaussian-mse", absent=True, widest=3.0, shift=0.5,
 )
+# In 3D: half of each mini-batch are these photographs, half synthetic people in ordinary clothes (Strategy 2). It starts
+# as `people`: every slice of a joint's volume begins as its map. The second is trained without the photographs.
+IN_3D = replace(
+    CONSTANT, data=f"synthetic-human36m-v{DRESSED}-2x4x4", extra=lsp.EXTENDED, coordinates=3, output="integral",
+    loss="joint-l1", trunk=PEOPLE, tuned=True, rate=1e-3, low_rate=1e-5, cosine=True, steps=3000,
+)
 RUNS: Dict[str, Run] = {
     # Its maps are coarse: it sees people larger than in training (held-out people, docs/photos.md).
     "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps", margin=0.85 * mpii.MARGIN),
-    FINDER: FINDS, **TRUNKS,
+    FINDER: FINDS, **TRUNKS, "people-3d": IN_3D, "people-3d-alone": replace(IN_3D, extra=""),
 }
 BOXES = ("annotated", "whole", "found")
 NOWHERE = Box(-1e6, -1e6, 1)  # of somebody who is not found, so that all joints are wrong
@@ -163,7 +170,10 @@ def _train(args: argparse.Namespace) -> str:
 
 def _trained(name: str, args: argparse.Namespace) -> Path:
     """Trains a network, or resumes its training; returns its folder."""
-    return train(RUNS[name], Site(args.data, args.runs, (mx.cpu(),), args.workers), f"photographs, {name}")
+    run, site = RUNS[name], Site(args.data, args.runs, (mx.cpu(),), args.workers)
+    if run.tuned and run.trunk and not site.folder(run.trunk).exists():
+        saved.write_imported(run.trunk, saved.shipped()[saved.DEFAULT], site.folder(run.trunk))
+    return train(run, site, f"photographs, {name}")
 
 
 def _trunks(args: argparse.Namespace) -> str:

@@ -203,9 +203,13 @@ class Run:
                                                             "run's backbone (`trunk`) or from another run (`start`)")
 
         if self.tuned and self.trunk:
-            shapes = [(of.upsamplings, of.output == "direct", of.coordinates, of.stages) for of in (self, self.trunk)]
+            shapes = [(of.upsamplings, of.output == "direct", of.stages) for of in (self, self.trunk)]
+            spaces = self.coordinates, self.trunk.coordinates
+            lifted = spaces == (3, 2) and self.output != "direct"
             _demand(shapes[0] == shapes[1] and self.stages == 1, "a network that is tuned has as many deconvolutions "
-                                                                 "and coordinates as before, and one stage")
+                                                                 "as before, and one stage")
+            _demand(lifted or spaces[0] == spaces[1], "a network that is tuned has as many coordinates as before, or "
+                                                      "volumes after planes")
 
     def _demand_beyond_paper(self) -> None:
         for name, known in (("decoder", DECODERS), ("colours", COLOURS), ("sampling", SAMPLINGS),

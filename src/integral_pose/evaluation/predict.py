@@ -22,7 +22,7 @@ ON_MAPS = ("maps", "shifted-maps")  # of `Run.flip_in`
 def predict(
     run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
 ) -> Array:
-    """Joints of everybody, in order: (N, K, 2) in image px or, of 3D poses, (N, K, 3) in camera mm.
+    """Joints of everybody, in order: (N, K, 2) in image px or, of people with 3D poses, (N, K, 3) in camera mm.
 
     The depth of a pose is counted from its own root, which is given, as is the camera. `line` is the terminal's, for
     the progress bar.
@@ -163,7 +163,6 @@ def unmirrored(fractions: Array, skeleton: Skeleton, end: float = 1) -> Array:
 
 def _decoded(fractions: Array, sample: Sample, run: Run, skeleton: Skeleton) -> Array:
     patch = patch_of(sample, run.patch, width=run.patch_width, corner=run.by_corner)
-    if run.coordinates == 3:
-        assert sample.pose  # or its data set would not be a 3D run's
+    if run.coordinates == 3 and sample.pose:
         return decode_pose(fractions, patch, skeleton, sample.pose)
-    return decode(fractions, patch, skeleton)
+    return decode(fractions[:, :2], patch, skeleton)

@@ -185,7 +185,8 @@ def initialise(
         weights.load_trunk(net.trunk, trunk)
     if run.tuned and run.trunk and trunk:
         joints, before = (catalogue.skeleton(of).joints for of in (run, run.trunk))
-        weights.load_head(net.head, trunk, [before.index(joint) if joint in before else -1 for joint in joints])
+        places = [before.index(joint) if joint in before else -1 for joint in joints]
+        weights.load_head(net.head, trunk, places, len(before))
 
 
 def hybridize(net: OnPatches, run: Run) -> None:

@@ -133,11 +133,13 @@ def load_trunk(trunk: ResNet, path: Path) -> None:
         parameter.set_data(values[name])
 
 
-def load_head(head: DeconvolutionHead, path: Path, joints: Sequence[int]) -> None:
+def load_head(head: DeconvolutionHead, path: Path, joints: Sequence[int], there: int) -> None:
     """Gives a head the deconvolutions of that in a file of a network's parameters, and the maps of some joints.
 
     Args:
         joints: for each of the head's joints, the number of the joint there whose maps it takes; -1: it keeps its own.
+        there: how many joints the head in the file has. If its maps are planes and the head's are volumes, all slices
+            of a volume begin as the plane, so that x and y stay what they were.
 
     Raises:
         InputError: the file is damaged, or its head has other layers.
@@ -149,17 +151,18 @@ def load_head(head: DeconvolutionHead, path: Path, joints: Sequence[int]) -> Non
         fits = values is not None and values.shape[1:] == own.shape[1:]
         if not fits or (not name.startswith(FINAL) and values.shape != own.shape):
             raise InputError(f"{path}: {HEAD}{name} is missing or of another shape, so this is another head. {RETRAIN}")
-        parameter.set_data(_mapped(own, values, joints) if name.startswith(FINAL) else values.astype("float32"))
+        last = name.startswith(FINAL)
+        parameter.set_data(_mapped(own, values, joints, there) if last else values.astype("float32"))
 
 
-def _mapped(own: mx.nd.NDArray, values: mx.nd.NDArray, joints: Sequence[int]) -> mx.nd.NDArray:
-    """The last layer's rows, those of a joint side by side: the values' where the joint is there, else its own."""
-    mixed, given = own.asnumpy().copy(), values.astype("float32").asnumpy()
-    depth = len(mixed) // len(joints)
+def _mapped(own: mx.nd.NDArray, values: mx.nd.NDArray, joints: Sequence[int], there: int) -> mx.nd.NDArray:
+    """The last layer's rows by joint and slice: the values' where the joint is there, else its own."""
+    mixed = own.asnumpy().copy().reshape(len(joints), -1, *own.shape[1:])
+    given = values.astype("float32").asnumpy().reshape(there, -1, *own.shape[1:])
     for row, joint in enumerate(joints):
         if joint >= 0:
-            mixed[row * depth:(row + 1) * depth] = given[joint * depth:(joint + 1) * depth]
-    return mx.nd.array(mixed)
+            mixed[row] = given[joint]  # a plane is the same in all slices
+    return mx.nd.array(mixed.reshape(own.shape))
 
 
 def download(name: str, models: Path) -> Path:
