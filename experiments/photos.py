@@ -1,7 +1,8 @@
-"""The network of photographs, `people`, which comes with the program: how it is trained, shipped and measured.
+"""The networks of photographs, which come with the program: how they are trained, shipped and measured.
 
-They are trained on Leeds Sports Pose Extended (docs/photos.md), on its training people alone. `train` resumes a run
-where it stopped; `ship` writes what comes with the program; `measure` compares networks on photographs.
+`people` predicts joints in 2D, `people-3d` in 3D; `finder` finds people. Their photographs are Leeds Sports Pose
+Extended's (docs/photos.md), of its training people alone. `train` resumes a run where it stopped; `ship` writes what
+comes with the program; `measure` compares networks on photographs.
 """
 from __future__ import annotations
 
@@ -19,8 +20,9 @@ import mxnet as mx
 import numpy as np
 
 from integral_pose.commands import console
-from integral_pose.datasets import catalogue, coco, lsp, mpii
+from integral_pose.datasets import catalogue, coco, loader, lsp, mpii
 from integral_pose.datasets.batches import PICTURES, Batches
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.errors import InputError
 from integral_pose.evaluation.predict import predict
 from integral_pose.geometry import Array, Box
@@ -29,8 +31,8 @@ from integral_pose.inference.estimator import square
 from integral_pose.inference.media import Picture
 from integral_pose.inference.search import FINDER, Search
 from integral_pose.metrics import lsp as sports
-from integral_pose.metrics import pck, pckh
-from integral_pose.models import saved, weights
+from integral_pose.metrics import mpjpe, pck, pckh
+from integral_pose.models import compact, saved, weights
 from integral_pose.models.saved import Trained
 from integral_pose.profiles import trunk_of
 from integral_pose.report.curves import LOG
@@ -69,6 +71,7 @@ RUNS: Dict[str, Run] = {
     "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps", margin=0.85 * mpii.MARGIN),
     FINDER: FINDS, **TRUNKS, "people-3d": IN_3D, "people-3d-alone": replace(IN_3D, extra=""),
 }
+SMALL = ("people-3d",)  # networks that ship with 8 bits instead of 16, since all together are to stay below 25 MB
 BOXES = ("annotated", "whole", "found")
 NOWHERE = Box(-1e6, -1e6, 1)  # of somebody who is not found, so that all joints are wrong
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
@@ -80,6 +83,7 @@ class Measured(NamedTuple):
     lsp: float  # PCK@0.2 of the torso, LSPET's test people
     mpii: float  # PCKh@0.5
     coco: float  # PCK@0.1 of the box's longer side, joints of arms and legs
+    synthetic: float = float("nan")  # MPJPE in mm, of a 3D network, on the synthetic test people of IN_3D
 
 
 def measure(network: Trained, data: Path, device: mx.Context, boxes: str = "annotated") -> Measured:
@@ -104,7 +108,17 @@ def measure(network: Trained, data: Path, device: mx.Context, boxes: str = "anno
     in_scenes = said(network, boxed(network, scenes, boxes, device), COCO, device)
     of_boxes = pck.distances(in_scenes, *truth(scenes)[:2], sides)
     limbs = [joint for joint, name in enumerate(COCO.joints) if name[2:] in LIMBS]
-    return Measured(sports.pck(of_torsos), float(curve[0]), _share(of_boxes[:, limbs], 0.1))
+    in_3d = _mpjpe(network, data, device) if network.run.coordinates == 3 else float("nan")
+    return Measured(sports.pck(of_torsos), float(curve[0]), _share(of_boxes[:, limbs], 0.1), in_3d)
+
+
+def _mpjpe(network: Trained, data: Path, device: mx.Context) -> float:
+    """A 3D network's error on synthetic people in ordinary clothes, who are made if they are not there."""
+    run = replace(network.run, data=IN_3D.data)
+    people = loader.batches(run, "test", Catalogue(data))
+    found = predict(run, network.parameters, people, device)
+    true = np.stack([sample.pose.joints for sample in people.samples if sample.pose])
+    return float(mpjpe.joint_errors(found, true).mean())
 
 
 def boxed(network: Trained, samples: List[Sample], boxes: str, device: mx.Context) -> List[Sample]:
@@ -186,14 +200,15 @@ def _trunks(args: argparse.Namespace) -> str:
         target.parent.mkdir(parents=True, exist_ok=True)
         values = weights.trunk_of(folder / PARAMETERS)
         _save({weights.TRUNK + part: value for part, value in values.items()}, run, f"backbone {name}", draft)
-        weights.pack(draft, target)
+        compact.pack(draft, target)
         _write_log(run, args.runs, args.results / f"{name}-training.csv")
         told.append(f"{target}: {name}, {target.stat().st_size / 1e6:.1f} MB.")
     return "\n".join(told)
 
 
 def _measure(args: argparse.Namespace) -> str:
-    shown = [f"{'':24}{'boxes':>10}{'LSPET, PCK@0.2':>16}{'MPII, PCKh@0.5':>16}{'COCO, PCK@0.1':>16}"]
+    shown = [f"{'':24}{'boxes':>10}{'LSPET, PCK@0.2':>16}{'MPII, PCKh@0.5':>16}{'COCO, PCK@0.1':>16}"
+             f"{'synthetic, mm':>16}"]
     lines = []
     for path in args.checkpoint:
         for boxes in args.boxes:
@@ -207,21 +222,24 @@ def _measure(args: argparse.Namespace) -> str:
 
 
 def _ship(args: argparse.Namespace) -> str:
-    """Writes a network's parameters, with 16 bits, and its settings, as it is to be read."""
+    """Writes a network's parameters, with 16 or 8 bits, and its settings, as it is to be read."""
     shown = RUNS[args.name]
     found = saved.find(str(args.runs / shown.training.key), args.runs)
     if not found.finished:
         raise InputError(f"{found.parameters.parent}: training is not finished. Run `train {args.name}` again.")
     target = args.out / f"{args.name}.params"
-    _save(mx.nd.load(str(found.parameters)), shown, args.name, target)
+    _save(mx.nd.load(str(found.parameters)), shown, args.name, target, args.name in SMALL)
     _write_log(shown, args.runs, args.results / f"{args.name}-training.csv")
     return f"{target}: {target.stat().st_size / 1e6:.1f} MB, run {found.run.key}."
 
 
-def _save(values: Dict[str, mx.nd.NDArray], run: Run, label: str, target: Path) -> None:
-    """Writes parameters with 16 bits, and beside them the run's settings."""
-    with weights.saving(target) as draft:
-        mx.nd.save(draft, {name: value.astype("float16") for name, value in values.items()})
+def _save(values: Dict[str, mx.nd.NDArray], run: Run, label: str, target: Path, small: bool = False) -> None:
+    """Writes parameters with 16 bits, or 8, and beside them the run's settings."""
+    if small:
+        compact.write(values, target)
+    else:
+        with weights.saving(target) as draft:
+            mx.nd.save(draft, {name: value.astype("float16") for name, value in values.items()})
     with replacing(target.with_suffix(".json")) as place:
         settings = {"key": run.key, "label": f"photographs, {label}", **run.settings}
         place.write_text(json.dumps(settings, indent=1) + "\n")
@@ -248,7 +266,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     trains = commands.add_parser("train", help="train a network, or resume its training")
     trains.set_defaults(run=_train)
-    ships = commands.add_parser("ship", help="write a trained network with 16 bits, as the program has it")
+    ships = commands.add_parser("ship", help="write a trained network with 16 bits or 8, as the program has it")
     ships.set_defaults(run=_ship)
     trunks = commands.add_parser("trunks", help="train the backbones that other networks start from, and write them")
     trunks.set_defaults(run=_trunks)

@@ -21,7 +21,7 @@ from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box, Camera
 from integral_pose.methods import H1, I_STAR, R1, integral_of, on_human36m
 from integral_pose.metrics import mpjpe
-from integral_pose.models import build, decode, weights
+from integral_pose.models import build, compact, decode, weights
 from integral_pose.models.devices import parse_devices
 from integral_pose.profiles import smoke
 from integral_pose.run import Run
@@ -542,8 +542,8 @@ def test_a_packed_backbone_is_the_same_and_a_damaged_one_is_refused(tmp_path: Pa
     build.initialise(net, TINY, CPU, Path("unused"))
     path, packed = tmp_path / "net.params", tmp_path / "net.params.gz"
     source.save_parameters(str(path))
-    weights.pack(path, packed)
-    assert not path.exists() and packed.read_bytes().startswith(weights.PACKED)
+    compact.pack(path, packed)
+    assert not path.exists() and packed.read_bytes().startswith(compact.GZIP)
     weights.load_trunk(net.trunk, packed)
     expected = values(source.trunk)
     assert all(np.array_equal(value, expected[name]) for name, value in values(net.trunk).items())

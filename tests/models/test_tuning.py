@@ -13,7 +13,7 @@ import pytest
 from integral_pose.commands.train import METHODS, RATES, gently
 from integral_pose.datasets import catalogue
 from integral_pose.errors import InputError
-from integral_pose.models import build
+from integral_pose.models import build, weights
 from integral_pose.run import Run
 from integral_pose.run_folder import PARAMETERS
 from tests.helpers import trained_forms
@@ -51,7 +51,7 @@ def test_the_network_before_is_not_trained_again() -> None:
 
 
 def test_a_head_of_other_layers_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="as many deconvolutions and coordinates as before"):
+    with pytest.raises(ValueError, match="as many deconvolutions as before"):
         tuned(upsamplings=3)
     file = trained_forms.write(BEFORE, tmp_path / "before") / PARAMETERS
     stored = mx.nd.load(str(file))
@@ -66,3 +66,32 @@ def test_rates_are_lower_and_alike_maps_are_read_as_before(method: str, decoder:
     found = gently(run, replace(BEFORE, decoder="dark"))
     assert {(link.rate, link.low_rate) for link in found.chain} == {RATES} and max(RATES) < 3e-3
     assert {link.decoder for link in found.chain} == {decoder}
+
+
+def lifted(before: Run, **changes: object) -> Run:
+    """A 3D network that starts from all of a 2D one."""
+    changes = {"data": "human36m", "coordinates": 3, "trunk": before, "tuned": True, **changes}
+    return replace(before, **changes)  # type: ignore[arg-type]
+
+
+def test_volumes_start_from_planes_and_predict_the_same_x_and_y(tmp_path: Path) -> None:
+    before = replace(BEFORE, data="lspet", output="integral", loss="joint-l1", decoder="integer")
+    file = trained_forms.write(before, tmp_path / "before") / PARAMETERS
+    run = lifted(before)
+    plane, volume = build.network(before), build.network(run)
+    weights.load(plane, file, [mx.cpu()])
+    build.initialise(volume, run, [mx.cpu()], tmp_path, file)
+    images = mx.nd.random.normal(shape=(2, 3, run.patch, run.patch))
+    in_2d, in_3d = plane(images).asnumpy(), volume(images).asnumpy()
+    names = catalogue.skeleton(run).joints
+    places = [names.index(joint) for joint in catalogue.skeleton(before).joints]
+    np.testing.assert_allclose(in_3d[:, places, :2], in_2d, atol=1e-5)
+    np.testing.assert_allclose(in_3d[:, places, 2], 0.5, atol=1e-5)  # the middle of all depths
+
+
+def test_nothing_else_gains_a_coordinate() -> None:
+    before = replace(BEFORE, data="lspet", output="integral", loss="joint-l1")
+    with pytest.raises(ValueError, match="volumes after planes"):
+        lifted(replace(before, output="direct"), output="direct")
+    with pytest.raises(ValueError, match="volumes after planes"):
+        replace(lifted(before), data="lspet", coordinates=2, trunk=replace(lifted(before), trunk=None, tuned=False))

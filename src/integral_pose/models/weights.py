@@ -2,8 +2,6 @@
 from __future__ import annotations
 
 import errno
-import gzip
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Sequence
@@ -13,6 +11,7 @@ import numpy as np
 
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
+from integral_pose.models import compact
 from integral_pose.published import networks
 from integral_pose.storage.atomic import replacing
 from symbols.heads import DeconvolutionHead
@@ -20,7 +19,6 @@ from symbols.resnet import ResNet
 
 RETRAIN = "Copy it again from its source. If it belongs to a run, move the run's folder away, and it is trained again."
 HEAD, FINAL = "head.", "final."  # how the names of a head's parameters begin, and then those of its last layer's
-PACKED = b"\x1f\x8b"  # how a gzip file begins
 TRUNK = "trunk."  # how the names of a backbone's parameters begin
 OTHERS = (".pth", ".pt", ".bin", ".safetensors")  # endings of backbones' files from elsewhere
 REDOWNLOAD = "Move it away to have GluonCV download it again."
@@ -37,6 +35,8 @@ def load(
     try:
         if networks.is_one(path):
             _take(net, networks.arrays(path), path, devices)
+        elif compact.is_one(path):
+            _take(net, compact.read(path), path, devices)
         else:
             net.load_parameters(str(path), ctx=list(devices), ignore_extra=ignore_extra, cast_dtype=True)  # from halves
     except (OSError, ValueError, AssertionError, AttributeError, mx.MXNetError) as error:  # Attribute: a nameless array
@@ -61,13 +61,6 @@ def _take(net: Any, values: Mapping[str, Array], path: Path, devices: Sequence[m
     net.initialize(mx.init.Zero(), ctx=list(devices), force_reinit=True)
     for name, parameter in parameters.items():
         parameter.set_data(mx.nd.array(values[name]))
-
-
-def pack(path: Path, packed: Path) -> None:
-    """Moves a file into a gzip file, the same for the same content."""
-    with replacing(packed) as draft:
-        draft.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
-    path.unlink()
 
 
 @contextmanager
@@ -109,12 +102,10 @@ def trunk_of(path: Path) -> Dict[str, mx.nd.NDArray]:
         InputError: the file is missing or damaged, or has no backbone.
     """
     try:
-        content = path.read_bytes()
-        stored = mx.nd.load_frombuffer(gzip.decompress(content) if content.startswith(PACKED) else content)
-    except (OSError, EOFError, zlib.error, mx.MXNetError) as error:
+        stored = compact.read(path)
+    except (OSError, ValueError, mx.MXNetError) as error:
         raise InputError(f"{path}: the file is missing or damaged. {RETRAIN}") from error
-    named = stored if isinstance(stored, dict) else {}
-    values = {name[len(TRUNK):]: value.astype("float32") for name, value in named.items() if name.startswith(TRUNK)}
+    values = {name[len(TRUNK):]: value for name, value in stored.items() if name.startswith(TRUNK)}
     if not values or not all(np.isfinite(value.asnumpy()).all() for value in values.values()):
         raise InputError(f"{path}: there is no backbone in it, or numbers that are not finite. {RETRAIN}")
     return values
@@ -144,7 +135,7 @@ def load_head(head: DeconvolutionHead, path: Path, joints: Sequence[int], there:
     Raises:
         InputError: the file is damaged, or its head has other layers.
     """
-    stored = mx.nd.load(str(path))
+    stored = compact.read(path)
     for name, parameter in head._collect_params_with_prefix().items():
         values = stored.get(f"{HEAD}{name}")
         own = parameter.data(parameter.list_ctx()[0])
@@ -152,13 +143,13 @@ def load_head(head: DeconvolutionHead, path: Path, joints: Sequence[int], there:
         if not fits or (not name.startswith(FINAL) and values.shape != own.shape):
             raise InputError(f"{path}: {HEAD}{name} is missing or of another shape, so this is another head. {RETRAIN}")
         last = name.startswith(FINAL)
-        parameter.set_data(_mapped(own, values, joints, there) if last else values.astype("float32"))
+        parameter.set_data(_mapped(own, values, joints, there) if last else values)
 
 
 def _mapped(own: mx.nd.NDArray, values: mx.nd.NDArray, joints: Sequence[int], there: int) -> mx.nd.NDArray:
     """The last layer's rows by joint and slice: the values' where the joint is there, else its own."""
     mixed = own.asnumpy().copy().reshape(len(joints), -1, *own.shape[1:])
-    given = values.astype("float32").asnumpy().reshape(there, -1, *own.shape[1:])
+    given = values.asnumpy().reshape(there, -1, *own.shape[1:])
     for row, joint in enumerate(joints):
         if joint >= 0:
             mixed[row] = given[joint]  # a plane is the same in all slices
