@@ -29,8 +29,8 @@ def quick(run: Run) -> Run:
     What the paper starts from ImageNet starts from a backbone that found joints in photographs. Custom people do not:
     `train --from` is for them.
 
-    Strategy 2 adds 2D people to the mini-batches of Strategy 1: both see the same number of 3D people, since so few steps
-    train neither to saturation.
+    Strategy 2 adds 2D people to the mini-batches of Strategy 1. So both see the same number of 3D people: few steps do
+    not train to saturation, and with half of the 3D people Strategy 2 would be behind for that reason alone.
 
     So few steps need a higher rate and smaller mini-batches; and maps that were trained to a peak of 1 need sharpening
     before an integral over their softmax can start from them, the more the more cells they have; a run that says by how
@@ -42,7 +42,8 @@ def quick(run: Run) -> Run:
     steps = STEPS[like]
     halves = _in_two_halves(
         run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_3d else 2),
-        pretrained=False, batch=32 if run.extra else 16, steps=steps, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=steps // 4,
+        pretrained=False, batch=32 if run.extra else 16, steps=steps, rate=3e-3, low_rate=3e-4, drop_at=0.75,
+        validate_every=steps // 4,
     )
     small = _with_discs(_sharpened(halves, 20.0 if like == "mpii" else 30.0), run.patch / halves.patch)
     return _begun(small, trunk_of(run.backbone)) if run.pretrained and not run.data.startswith(CUSTOM) else small
