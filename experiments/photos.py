@@ -66,13 +66,14 @@ IN_3D = replace(
     CONSTANT, data=f"synthetic-human36m-v{DRESSED}-2x4x4", extra=lsp.EXTENDED, coordinates=3, output="integral",
     loss="joint-l1", trunk=PEOPLE, tuned=True, rate=1e-3, low_rate=1e-5, cosine=True, steps=3000,
 )
+CLOSER = 0.85 * mpii.MARGIN  # their maps are coarse: they see people larger than in training (docs/photos.md)
 RUNS: Dict[str, Run] = {
-    # Its maps are coarse: it sees people larger than in training (held-out people, docs/photos.md).
-    "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps", margin=0.85 * mpii.MARGIN),
-    FINDER: FINDS, **TRUNKS, "people-3d": IN_3D,
-    "people-3d-alone": replace(IN_3D, extra="", batch=16),  # the same synthetic people without the photographs
+    "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps", margin=CLOSER),
+    FINDER: FINDS, **TRUNKS, saved.IN_3D: replace(IN_3D, flip_test=True, margin=CLOSER),
+    # The same synthetic people without the photographs, to see what these bring.
+    "people-3d-alone": replace(IN_3D, extra="", batch=16, flip_test=True, margin=CLOSER),
 }
-SMALL = ("people-3d",)  # networks that ship with 8 bits instead of 16, since all together are to stay below 25 MB
+SMALL = (saved.IN_3D,)  # networks that ship with 8 bits instead of 16, since all together are to stay below 25 MB
 BOXES = ("annotated", "whole", "found")
 NOWHERE = Box(-1e6, -1e6, 1)  # of somebody who is not found, so that all joints are wrong
 LIMBS = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
