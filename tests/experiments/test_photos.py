@@ -151,20 +151,25 @@ def test_a_network_with_a_margin_of_its_own_has_it_in_annotated_boxes(monkeypatc
     assert [one.box for one in photos.boxed(closer, [person()], "annotated", mx.cpu())] == [Box(50, 50, 80)]
 
 
-def test_what_ships_is_one_of_these_networks_and_the_pages_quote_it() -> None:
-    shipped = saved.at(saved.shipped()[saved.DEFAULT])
-    assert shipped.run == photos.RUNS["people"] and not shipped.notes
-    row = next(line for line in (saved.SHIPPED / "README.md").read_text().splitlines() if "`people.params`" in line)
+@pytest.mark.parametrize("name, measure, unit", [
+    (saved.DEFAULT, "lsp", "%"), (saved.IN_3D, "lsp", "%"), (saved.IN_3D, "synthetic", "mm"),
+])
+def test_what_ships_is_one_of_these_networks_and_the_pages_quote_it(name: str, measure: str, unit: str) -> None:
+    shipped = saved.at(saved.shipped()[name])
+    assert shipped.run == photos.RUNS[name]
+    row = next(line for line in (saved.SHIPPED / "README.md").read_text().splitlines() if f"`{name}.params`" in line)
     with open(RESULTS / "people-measured.csv", newline="") as handle:
-        after = next(row for row in csv.DictReader(handle) if (row["network"], row["boxes"]) == ("people", "annotated"))
-    assert f"`{shipped.run.training.key}`" in row and f" {float(after['lsp']):.1f} " in row
-    assert f" {float(after['lsp']):.1f} " in (ROOT / "docs/photos.md").read_text()
+        found = next(row for row in csv.DictReader(handle) if (row["network"], row["boxes"]) == (name, "annotated"))
+    quoted = f" {float(found[measure]):.1f} {unit}"
+    assert f"`{shipped.run.training.key}`" in row and quoted in row
+    assert quoted in (ROOT / "docs/photos.md").read_text()
 
 
-def test_the_committed_log_is_of_the_network_that_ships() -> None:
-    with open(RESULTS / "people-training.csv", newline="") as handle:
+@pytest.mark.parametrize("name", [saved.DEFAULT, saved.IN_3D])
+def test_the_committed_log_is_of_the_network_that_ships(name: str) -> None:
+    with open(RESULTS / f"{name}-training.csv", newline="") as handle:
         lines = list(csv.DictReader(handle))
-    chain = photos.RUNS["people"].training.chain
+    chain = photos.RUNS[name].training.chain
     assert list(dict.fromkeys(line["key"] for line in lines)) == [link.key for link in chain]
     for link in chain:
         assert max(int(line["step"]) for line in lines if line["key"] == link.key) == link.steps
