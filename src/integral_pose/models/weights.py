@@ -139,10 +139,9 @@ def load_head(head: DeconvolutionHead, path: Path, joints: Sequence[int], there:
     for name, parameter in head._collect_params_with_prefix().items():
         values = stored.get(f"{HEAD}{name}")
         own = parameter.data(parameter.list_ctx()[0])
-        fits = values is not None and values.shape[1:] == own.shape[1:]
-        if not fits or (not name.startswith(FINAL) and values.shape != own.shape):
-            raise InputError(f"{path}: {HEAD}{name} is missing or of another shape, so this is another head. {RETRAIN}")
         last = name.startswith(FINAL)
+        if values is None or values.shape[1:] != own.shape[1:] or not (last or values.shape == own.shape):
+            raise InputError(f"{path}: {HEAD}{name} is missing or of another shape, so this is another head. {RETRAIN}")
         parameter.set_data(_mapped(own, values, joints, there) if last else values)
 
 
