@@ -87,6 +87,16 @@ def test_a_3d_network_is_measured_on_synthetic_people_too(monkeypatch: pytest.Mo
     assert photos._mpjpe(network, Path("data"), mx.cpu()) == pytest.approx(1)
 
 
+def test_the_3d_network_starts_from_the_2d_one_that_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+    monkeypatch.setattr(photos, "train", lambda run, site, label: begun.append(run) or site.folder(run))
+    assert photos.main(["train", saved.IN_3D, "--runs", str(tmp_path)]) == 0 and begun == [photos.RUNS[saved.IN_3D]]
+    before = saved.at(tmp_path / photos.PEOPLE.training.key / "net.params")
+    assert before.run == begun[0].trunk == photos.RUNS[saved.DEFAULT].training
+    ours, theirs = (mx.nd.load(str(path)) for path in (before.parameters, saved.shipped()[saved.DEFAULT]))
+    assert set(ours) == set(theirs) and all((ours[name] == theirs[name].astype("float32")).min() for name in ours)
+
+
 def test_what_ships_is_the_network_with_16_bits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
