@@ -239,7 +239,7 @@ def _ship(args: argparse.Namespace) -> str:
 def _save(values: Dict[str, mx.nd.NDArray], run: Run, label: str, target: Path, small: bool = False) -> None:
     """Writes parameters with 16 bits, or 8, and beside them the run's settings."""
     if small:
-        compact.write(values, target)
+        weights.save_small(values, target)
     else:
         with weights.saving(target) as draft:
             mx.nd.save(draft, {name: value.astype("float16") for name, value in values.items()})

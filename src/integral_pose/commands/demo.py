@@ -17,6 +17,7 @@ from integral_pose.datasets import human36m, mpii
 from integral_pose.geometry import Array, Box
 from integral_pose.inference import output
 from integral_pose.inference.boxes import Boxes
+from integral_pose.inference.estimator import margin_of
 from integral_pose.inference.media import Gathered
 from integral_pose.inference.pipeline import Outcome, Task, on_pictures
 from integral_pose.models import saved
@@ -91,14 +92,13 @@ def _stills(folder: Path) -> List[Example]:
 
 def _clips(folder: Path) -> List[Example]:
     """People as in Human3.6M, by its first camera."""
-    examples = []
+    examples, margin = [], margin_of(saved.at(Path(saved.IN_3D)).run)
     for clip in CLIPS:
         world = np.array(clips.make_one(clips.Job(str(folder), clip, FRAME, 1)))
         camera = clips.camera_of(SEED, 1)
         joints = camera.from_world(world)
         square = camera.box(joints[HUMAN36M.index(HUMAN36M.root)], human36m.SPAN)
         known = dict(zip(HUMAN36M.joints, joints))
-        margin = saved.at(Path(saved.IN_3D)).run.margin
         examples.append(Example(folder / "images" / clip.file(1, FRAME), _edges(square, margin), known))
     return examples
 

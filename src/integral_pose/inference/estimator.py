@@ -133,6 +133,11 @@ def camera(pixels: Array, focal: float = 0.0) -> Camera:
     return Camera(np.eye(3), np.zeros(3), (length, length), ((width - 1) / 2, (height - 1) / 2))
 
 
+def margin_of(run: Run) -> float:
+    """How many times as large as a person's box the square is that the network sees."""
+    return run.margin or (MARGIN_IN_3D if run.coordinates == 3 else mpii.MARGIN)
+
+
 def square(picture: Picture, box: Array, run: Run) -> Box:
     """The square that the network sees, for a box (4,) that just holds a person.
 
@@ -147,7 +152,7 @@ def square(picture: Picture, box: Array, run: Run) -> Box:
         raise InputError(f"{picture.name}: the box {box.tolist()} has nothing of the picture, which is "
                          f"{size[0]:.0f} x {size[1]:.0f} px. Correct or remove it.")
     is_whole = (near == 0).all() and (far == size).all()
-    margin = 1.0 if is_whole else run.margin or (MARGIN_IN_3D if run.coordinates == 3 else mpii.MARGIN)
+    margin = 1.0 if is_whole else margin_of(run)
     x, y = ((near + far) / 2 - (0.0 if run.box_edges == "plain" else 0.5)).tolist()
     extent = np.maximum(far - near - 1, 1) if run.box_edges == "inner" else far - near
     wide, high = (margin * extent).tolist()

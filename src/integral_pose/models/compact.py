@@ -46,17 +46,15 @@ def _whole(name: str, stored: Mapping[str, mx.nd.NDArray]) -> mx.nd.NDArray:
     return values if scales is None else values * scales.reshape((-1, *(1,) * (values.ndim - 1)))
 
 
-def write(values: Mapping[str, mx.nd.NDArray], path: Path) -> None:
-    """Writes a network's parameters in 8 bits, whole or not at all."""
+def in_8_bits(values: Mapping[str, mx.nd.NDArray]) -> Dict[str, mx.nd.NDArray]:
+    """A network's parameters as they are stored: weights in 8 bits, with their scales, and everything else in 16."""
     stored: Dict[str, mx.nd.NDArray] = {}
     for name, array in values.items():
-        stored.update(_in_8_bits(name, array) if array.ndim > 1 else {name: array.astype("float16")})
-    draft = path.with_suffix(".part")
-    mx.nd.save(str(draft), stored)
-    pack(draft, path)
+        stored.update(_scaled(name, array) if array.ndim > 1 else {name: array.astype("float16")})
+    return stored
 
 
-def _in_8_bits(name: str, array: mx.nd.NDArray) -> Dict[str, mx.nd.NDArray]:
+def _scaled(name: str, array: mx.nd.NDArray) -> Dict[str, mx.nd.NDArray]:
     weights = array.asnumpy()
     largest = np.abs(weights).reshape(len(weights), -1).max(axis=1)
     scales = np.where(largest > 0, largest, 1).astype(np.float32) / MOST

@@ -81,6 +81,14 @@ def saving(path: Path) -> Iterator[str]:
                                      "full", str(path)) from error
 
 
+def save_small(values: Mapping[str, mx.nd.NDArray], path: Path) -> None:
+    """Writes a network's parameters in 8 bits and compressed, whole or not at all."""
+    draft = path.with_suffix(".part")
+    with saving(draft) as place:
+        mx.nd.save(place, compact.in_8_bits(values))
+    compact.pack(draft, path)
+
+
 def load_imagenet(trunk: ResNet, backbone: str, models: Path, devices: Sequence[mx.Context]) -> None:
     """ImageNet parameters, from a file already in `models` or downloaded there by GluonCV.
 
