@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks import ours
 from benchmarks.contest import Contender, Contest
 
-HERE = "scripts.benchmarks"
+HERE = "benchmarks"
 LAYOUTS = {"PyTorch, channels last": True, "PyTorch": False}
 
 

@@ -1,6 +1,7 @@
 """The frame of the benchmark: turns in processes of their own, results that must agree, rivals that may be missing."""
 from __future__ import annotations
 
+import ast
 import csv
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
@@ -88,6 +89,18 @@ def test_metrics_agree_with_loops(metric: str, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(evaluation, "COUNT", 70)
     loop, vectorised = (getattr(evaluation, metric)(vectorised=kind)[1]() for kind in (False, True))
     np.testing.assert_allclose(vectorised, loop, rtol=1e-9)
+
+
+def test_every_contender_is_a_function_of_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is not found counts as a library that is not installed, so a wrong name would go unseen."""
+    monkeypatch.setattr(ours, "write_parameters", lambda table, path: {"parameters": str(path)})
+    monkeypatch.setattr(ours, "write_people", lambda *args: None)
+    args = run._parser().parse_args(["--data", str(tmp_path)])
+    functions = {one.function for contest in run._contests(args, tmp_path) for one in contest.contenders}
+    assert len(functions) > 8
+    for module, name in (function.split(":") for function in functions):
+        source = ast.parse((run.ROOT / module.replace(".", "/")).with_suffix(".py").read_text())
+        assert name in {node.name for node in source.body if isinstance(node, ast.FunctionDef)}, (module, name)
 
 
 def test_memory_is_watched_over_real_steps(smoke_people: Path) -> None:
