@@ -18,7 +18,7 @@ from integral_pose.profiles import quick
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
 
-FIRST, SECOND = quick(I1).chain  # 500 steps of 16 each
+FIRST, SECOND = quick(I1).chain  # 1000 steps of 8 each
 
 
 @pytest.fixture
@@ -47,16 +47,16 @@ def test_nothing_is_known_before_a_run_was_validated(site: Site) -> None:
 
 def test_a_run_that_others_start_from_counts_once_and_processes_share(site: Site) -> None:
     at_step(FIRST, site, 100, 40.0)
-    assert left(site, FIRST, SECOND) == pytest.approx((400 + 500) * 16 / 40)
-    assert left(site, FIRST, SECOND, processes=2) == pytest.approx((400 + 500) * 16 / 80)
+    assert left(site, FIRST, SECOND) == pytest.approx((900 + 1000) * 8 / 40)
+    assert left(site, FIRST, SECOND, processes=2) == pytest.approx((900 + 1000) * 8 / 80)
 
 
 def test_of_another_network_the_multiply_adds_tell(site: Site) -> None:
-    at_step(FIRST, site, 500, 40.0, done=True)
+    at_step(FIRST, site, 1000, 40.0, done=True)
     small = replace(quick(R1), backbone="resnet18", start=None)
     here, there = (flops.multiply_adds(build.network(replace(run, start=None)), run.patch) for run in (FIRST, small))
     assert left(site, small) is None
-    assert left(site, FIRST, small) == pytest.approx(small.steps * 16 / (40 * here / there), rel=0.2)
+    assert left(site, FIRST, small) == pytest.approx(small.steps * 8 / (40 * here / there), rel=0.2)
 
 
 def test_runs_without_a_fixed_budget_have_no_estimate(site: Site) -> None:
@@ -68,10 +68,10 @@ def test_runs_without_a_fixed_budget_have_no_estimate(site: Site) -> None:
 def test_states_are_told_of_the_whole_chain(site: Site) -> None:
     cell = Cell("I1", "ResNet-50", SECOND, False)
     assert "not begun" in progress.status("t", [cell], site, 1)
-    at_step(FIRST, site, 250, 40.0)
-    assert "25 % of 1000 steps" in progress.status("t", [cell], site, 1)
-    at_step(FIRST, site, 500, 40.0, done=True)
-    at_step(SECOND, site, 500, 40.0, done=True)
+    at_step(FIRST, site, 500, 40.0)
+    assert "25 % of 2000 steps" in progress.status("t", [cell], site, 1)
+    at_step(FIRST, site, 1000, 40.0, done=True)
+    at_step(SECOND, site, 1000, 40.0, done=True)
     said = progress.status("t", [cell], site, 1)
     assert "trained, not tested yet" in said and "2 of 2 runs are trained; no training is left" in said
 
