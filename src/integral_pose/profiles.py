@@ -32,16 +32,15 @@ def quick(run: Run) -> Run:
     Strategy 2 adds 2D people to the mini-batches of Strategy 1. So both see the same number of 3D people: few steps do
     not train to saturation, and with half of the 3D people Strategy 2 would be behind for that reason alone.
 
-    So few steps need a higher rate and smaller mini-batches, the smallest where a 2D network starts from a trained
-    backbone; and maps that were trained to a peak of 1 need sharpening before an integral over their softmax can start
-    from them, the more the more cells they have; a run that says by how much is left alone. H3 would spend its first
-    half on learning that most cells are empty, so its maps begin nearly empty. Its disc covers as many cells as in the
-    paper, as H1's Gaussian does.
+    So few steps need a higher rate and smaller mini-batches, the smallest in 2D; and maps that were trained to a peak
+    of 1 need sharpening before an integral over their softmax can start from them, the more the more cells they have; a
+    run that says by how much is left alone. H3 would spend its first half on learning that most cells are empty, so its
+    maps begin nearly empty. Its disc covers as many cells as in the paper, as H1's Gaussian does.
     """
     in_3d = run.coordinates == 3
-    like = "mpii" if run.data.startswith(CUSTOM) else run.data  # custom people are looked at one by one, as MPII's
-    begun = run.pretrained and not run.data.startswith(CUSTOM)
-    batch, rate, low_rate = (8, 2e-3, 2e-4) if begun and not in_3d else (32 if run.extra else 16, 3e-3, 3e-4)
+    custom = run.data.startswith(CUSTOM)
+    like = "mpii" if custom else run.data  # custom people are looked at one by one, as MPII's
+    batch, rate, low_rate = (32 if run.extra else 16, 3e-3, 3e-4) if in_3d or custom else (8, 2e-3, 2e-4)
     steps = STEPS[like] * 16 // min(batch, 16)
     halves = _in_two_halves(
         run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_3d else 2),
@@ -49,7 +48,7 @@ def quick(run: Run) -> Run:
         validate_every=steps // 4,
     )
     small = _with_discs(_sharpened(halves, 20.0 if like == "mpii" else 30.0), run.patch / halves.patch)
-    return _begun(small, trunk_of(run.backbone)) if begun else small
+    return _begun(small, trunk_of(run.backbone)) if run.pretrained and not custom else small
 
 
 def photos(run: Run) -> Run:

@@ -130,10 +130,10 @@ def test_two_halves_by_hand(run: Run, first: Run) -> None:
     assert (start.loss, start.steps, start.batch, start.patch) == (first.loss, quick(run).steps, 8, 128)
 
 
-def test_quick_has_small_mini_batches_where_a_2d_network_starts_from_a_backbone_and_as_many_images_everywhere() -> None:
+def test_quick_has_the_smallest_mini_batches_in_2d_and_as_many_images_everywhere() -> None:
     hourglass = replace(table5.HG_H1, everybody=False)
     runs = [quick(replace(run, data=data)) for run in (H1, I1, hourglass) for data in ("mpii", "coco")]
-    assert [(run.batch, run.rate) for run in runs] == 4 * [(8, 2e-3)] + 2 * [(16, 3e-3)]
+    assert {(run.batch, run.rate) for run in runs} == {(8, 2e-3)}
     assert [sum(link.batch * link.steps for link in run.chain) for run in runs] == 3 * [2 * 500 * 16, 2 * 1250 * 16]
     own = quick(replace(H1, data="custom-hands", skeleton=written(LSP)))
     assert (own.batch, own.steps, own.low_rate) == (16, 500, 3e-4)

@@ -11,7 +11,8 @@ from integral_pose.profiles import PROFILES
 from tests.experiments.test_tables import TABLES
 
 # table -> profile -> "row | column" -> key. Rows, tables and profiles are added; none of these may go or change.
-# They changed once, on 2026-11-29: quick's ResNets then started from backbones of photographs, and were retrained.
+# They changed twice, on 2026-11-29: quick's ResNets then started from backbones of photographs, and mini-batches became
+# smaller in 2D. All were retrained.
 PUBLISHED: Dict[str, Dict[str, Dict[str, str]]] = json.loads(
     Path(__file__).with_name("run_keys.json").read_text(encoding="utf-8")
 )
