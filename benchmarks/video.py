@@ -12,6 +12,7 @@ import integral_pose  # isort: skip  # noqa: F401  it sets the threads before an
 
 import argparse
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -96,7 +97,8 @@ def write(seed: int, seconds: float, folder: Path) -> str:
                   for box in frame.detections]
     video.close()
     path.with_suffix(".json").write_text(json.dumps(boxes), encoding="utf-8")
-    return (f"python -m scripts.predict {path} --boxes {path.with_suffix('.json')} --checkpoint people-3d --focal "
+    python = os.path.relpath(sys.executable)
+    return (f"{python} -m scripts.predict {path} --boxes {path.with_suffix('.json')} --checkpoint people-3d --focal "
             f"{make_video.FOCAL:g} --formats trc,bvh")
 
 

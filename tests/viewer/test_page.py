@@ -58,7 +58,7 @@ def test_a_long_video_is_thinned_and_says_so(tmp_path: Path, monkeypatch: pytest
     made(35).write(tmp_path / "view.html")
     found = content(tmp_path / "view.html")
     assert [frame["name"] for frame in found["frames"]] == [str(number) for number in range(0, 35, 4)]
-    assert found["note"] == "One of 4 frames is shown." and made(10).note == ""
+    assert found["note"] == "One in 4 frames is shown." and made(10).note == ""
 
 
 def painted(chromium: Browser, canvas: str) -> Any:

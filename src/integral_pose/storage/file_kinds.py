@@ -23,6 +23,8 @@ def _readable(name: str) -> Kind:
 
 
 _CONVERT = "Convert it to JPEG or PNG, for example with ImageMagick: `magick {name} {stem}.png`."
+_ANIMATED = ("If it moves, convert it to a video: `ffmpeg -i {name} {stem}.mp4`. If it does not, convert it to PNG, "
+             "for example with ImageMagick: `magick {name} {stem}.png`.")
 EMPTY = Kind("empty (0 bytes)", "Copy it again from its source.")
 JPEG = _readable("a JPEG picture")
 PNG = _readable("a PNG picture")
@@ -64,7 +66,7 @@ _MARKS: Tuple[Tuple[int, bytes, Kind], ...] = (
     (8, b"CR\2", RAW), (0, b"IIU\0", RAW), (0, b"IIRO", RAW), (0, b"IIRS", RAW), (0, b"MMOR", RAW),
     (0, b"FUJIFILMCCD-RAW", RAW), (0, b"FOVb", RAW), (0, b"\0MRM", RAW),
     (0, b"II*\0", TIFF), (0, b"MM\0*", TIFF), (0, b"II+\0", TIFF), (0, b"MM\0+", TIFF),
-    (0, b"GIF8", Kind("a GIF", _CONVERT, photograph=True)),
+    (0, b"GIF8", Kind("a GIF", _ANIMATED, photograph=True)),
     (0, b"8BPS", Kind("a Photoshop file", _CONVERT, photograph=True)),
     (0, b"\0\0\0\x0cJXL ", Kind("a JPEG XL picture", _CONVERT, photograph=True)),
     (0, b"\xff\x0a", Kind("a JPEG XL picture", _CONVERT, photograph=True)),

@@ -55,7 +55,7 @@ class Page:
     @property
     def note(self) -> str:
         """What is left out, in a sentence, or nothing."""
-        return "" if self.step == 1 else f"One of {self.step} frames is shown."
+        return "" if self.step == 1 else f"One in {self.step} frames is shown."
 
     def write(self, path: Path) -> None:
         """Writes the page."""
