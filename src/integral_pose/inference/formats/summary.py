@@ -6,8 +6,6 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 
 import cv2
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from integral_pose.geometry import Array
 from integral_pose.inference.estimator import Seen
@@ -68,6 +66,9 @@ class Summary:
         """Writes the picture; nothing where no frame was added."""
         if not self._pictures:
             return
+        from matplotlib.backends.backend_agg import FigureCanvasAgg  # only here: photographs do not wait for it
+        from matplotlib.figure import Figure
+
         people, sheet = self._longest(), self._sheet()
         high = 13 * sheet.shape[0] / sheet.shape[1]
         figure = Figure(figsize=(13, 0.5 + high + 2.2 * len(people)), facecolor=GROUND)
