@@ -20,7 +20,6 @@ from typing import Any, Callable, Iterable, Iterator, List, Optional, Tuple, Uni
 import mxnet as mx
 import numpy as np
 
-from integral_pose.datasets.batches import ahead
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.inference import media, videos
@@ -37,6 +36,7 @@ from integral_pose.run import Run
 from integral_pose.runtime import cores
 from integral_pose.skeletons import Skeleton
 from integral_pose.storage import image_files
+from integral_pose.storage.threads import ahead
 
 __all__ = ["Joint", "People", "Person", "PoseNetwork", "load"]
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import json
 import os
 import shlex
@@ -584,3 +585,35 @@ def test_an_error_on_the_way_keeps_what_was_done(
     found = content(tmp_path)
     assert found["pictures"] == 2 == len(found["people"]) and "Ended after 2" in found["failed"][0]
     assert cv2.VideoCapture(str(tmp_path / "overlays" / "video.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2
+
+
+def outputs(out: Path) -> Any:
+    """What a prediction has written, to the byte, and the frames that it has drawn."""
+    drawn, frames = cv2.VideoCapture(str(out / "overlays" / "video.mp4")), []
+    while True:
+        there, pixels = drawn.read()
+        if not there:
+            return [(out / name).read_bytes() for name in (output.JSON, output.CSV, output.SUMMARY)], frames
+        frames.append(pixels.tobytes())
+
+
+@pytest.mark.parametrize("options", [["whole"], ["detect"], ["detect", "--detect-every", "1", "--batch", "1"]])
+@pytest.mark.parametrize("ends", [False, True], ids=["to the end", "to an error in drawing"])
+def test_threads_change_nothing_that_is_written(
+    options: List[str], ends: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def add(video: output.Video, pixels: Any) -> None:
+        if ends and video._frames == 3:
+            raise InputError("video.mp4: ffmpeg ended early.")
+        added(video, pixels)
+
+    monkeypatch.setattr(predict, "Detector", Found)
+    added, found = output.Video.add, []
+    monkeypatch.setattr(output.Video, "add", add)
+    for waiting in (0, 1, 8):
+        monkeypatch.setattr(predict, "Task", functools.partial(pipeline.Task, waiting=waiting))
+        command = ["video.mp4", "--run", key(), "--out", str(tmp_path / str(waiting)), "--boxes", *options]
+        assert predict.main(command) == int(ends)
+        assert ("ended early. Ended after 3 pictures, which are kept." in words(capsys.readouterr().err)) == ends
+        found.append(outputs(tmp_path / str(waiting)))
+    assert found[0] == found[1] == found[2] and len(found[0][1]) == (3 if ends else 5)

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 import wave
+from contextlib import closing
 from pathlib import Path
 from typing import Any, List
 
@@ -109,10 +110,25 @@ def test_frames_without_time_stamps_go_by_the_rate() -> None:
         def get(self, what: int) -> float:
             return 0.0
 
+        def read(self) -> Any:
+            return True, corner()
+
     video = videos.OpenVideo(Untimed(), videos.Source("a", "a", "a"), 20.0, 3)
-    for number in range(3):
-        video.times.append(videos._seconds(video, number))
+    assert len(list(videos.frames(video, 3))) == 3
     assert video.times == [0, 0.05, 0.1] and video.untimed == 2
+
+
+def test_frames_that_are_read_ahead_are_the_same_and_those_not_taken_do_not_count(tmp_path: Path) -> None:
+    path = clips.plain(tmp_path / "a.mp4", 12)
+    with videos.opened(source(path)) as opened, closing(videos.frames(opened, 0, 3)) as shown:
+        ahead = [one for one in shown if isinstance(one, Picture)]
+        assert opened.mean_rate == pytest.approx(12.5) and len(opened.times) == 12
+    for one, other in zip(ahead, read(path)):
+        assert one.name == other.name and one.seconds == other.seconds and (one.pixels == other.pixels).all()
+    with videos.opened(source(path)) as opened:
+        with closing(videos.frames(opened, 0, 3)) as shown:
+            assert [next(shown).name, next(shown).name] == ["0", "1"]
+        assert opened.times == pytest.approx([0, 0.08]) and 3 <= opened.capture.get(cv2.CAP_PROP_POS_FRAMES) <= 5
 
 
 def test_a_video_can_end_early_and_says_so_if_it_should_not(tmp_path: Path) -> None:

@@ -3,12 +3,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple, Union
 
 import cv2
 import numpy as np
@@ -17,11 +15,9 @@ from integral_pose.geometry import Array
 from integral_pose.samples import Augmentation, Jitter, Sample, cut, encode, normalise, paint_over, patch_of
 from integral_pose.skeletons import Skeleton
 from integral_pose.storage import image_files
+from integral_pose.storage.threads import ahead
 
 cv2.setNumThreads(1)  # the workers are the threads
-Made = TypeVar("Made")
-
-
 Stamp = Tuple[int, ...]
 
 
@@ -203,22 +199,3 @@ class Mixed:
 
 
 Source = Union[Batches, Mixed]  # of what a run is trained on
-
-
-def ahead(make: Callable[[int], Made], start: int, stop: Optional[int], workers: int) -> Iterator[Made]:
-    """make(start), make(start + 1), … in order, a few of them under way at any time."""
-    waiting: Deque[Future[Made]] = deque()
-    pool = ThreadPoolExecutor(max(1, workers))
-    number = start
-    try:
-        while True:
-            while len(waiting) < 2 * max(1, workers) and (stop is None or number < stop):
-                waiting.append(pool.submit(make, number))
-                number += 1
-            if not waiting:
-                return
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
-        pool.shutdown()

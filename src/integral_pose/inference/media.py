@@ -8,11 +8,11 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Union
 
 import cv2
 
-from integral_pose.datasets.batches import ahead
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.storage import image_files
 from integral_pose.storage.file_kinds import FOLDER, UNOPENED, VIDEO, Kind, advice, printable, refusal
+from integral_pose.storage.threads import ahead
 
 PICTURES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pnm", ".jp2")
 IGNORED = re.compile(r"\..*|Thumbs\.db|desktop\.ini", re.IGNORECASE)  # what systems add, such as ._a.jpg

@@ -1,4 +1,8 @@
-"""Pictures or a video in, a folder of joints and overlays out."""
+"""Pictures or a video in, a folder of joints and overlays out.
+
+Three threads share the work: one reads, the main one cuts patches out and predicts, one draws and writes. Between them
+a few pictures wait, in their order, so results are the same as those of one thread.
+"""
 from __future__ import annotations
 
 import time
@@ -6,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import mxnet as mx
@@ -32,6 +36,7 @@ from integral_pose.skeletons import Skeleton
 from integral_pose.storage import image_files
 from integral_pose.storage.file_kinds import printable
 from integral_pose.storage.processes import stoppable
+from integral_pose.storage.threads import behind
 from integral_pose.viewer.page import Page, Pose
 
 View = Tuple[Picture, Boxes]
@@ -39,6 +44,16 @@ Save = Callable[[Path, Seen], None]  # an overlay, into a folder
 PeopleOf = Callable[[Iterator[View]], Iterator[Seen]]  # the people of each picture
 Use = Callable[[Seen], None]  # what is done with a picture and its people
 MOST_NAMED = 5  # frames in a sentence
+MOST_WAITING = 64 << 20  # bytes of frames that wait for the network, and as many for the drawing
+PICTURES_WAITING = 2  # for the drawing, since they may be large
+
+
+class Uses(NamedTuple):
+    """What is done with each picture and its people."""
+
+    all: Sequence[Use]
+    waiting: int  # pictures, at most, that wait for a thread to do all this; 0: it is done at once
+    before: Sequence[Use] = ()  # what does not wait
 
 
 @dataclass(frozen=True)
@@ -62,6 +77,7 @@ class Task:
     smooth: bool = False  # whether the joints of a video are filtered
     formats: Sequence[str] = ()  # of `formats.export` that are written too
     show: bool = False  # whether overlays are shown in a window as they come
+    waiting: int = 8  # pictures, at most, that wait for a thread; 0: one thread does all
 
     @property
     def in_3d(self) -> bool:
@@ -118,10 +134,10 @@ def on_pictures(task: Task, gathered: Gathered) -> Outcome:
         outcome = Outcome(of=len(paths) + len(gathered.unread))
         with closing(output.Results(place, estimator.skeleton, task.in_3d, video=False)) as results:
             page = _page(task, estimator, f"{len(paths)} pictures")
-            _look(task, estimator.seen, shown, [
+            _look(task, estimator.seen, shown, Uses([
                 _recorded(results, estimator), _drawing(task, place, save, outcome), _noting_empty(outcome),
                 *([page.use] if page else []),
-            ], outcome)
+            ], min(task.waiting, PICTURES_WAITING)), outcome)
             if not isinstance(task.boxes, PictureBoxes):  # a file's notes have said so
                 outcome.notes += _without_people(outcome)
             results.finish(_head(task, estimator, outcome, None))
@@ -153,9 +169,11 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
         steps, page = VideoSteps(task, estimator), _page(task, estimator, title)
         summary = Summary(title, estimator.skeleton)
         uses = [_recorded(results, estimator), _drawing(task, place, save, outcome), summary.add]
+        uses += [page.use] if page else []
+        waiting = _waiting(task, video)
         with closing(drawn), closing(results), _shown(task, source, estimator) as window:
-            _look(steps.task, steps, videos.frames(video, most),
-                  [*uses, *([page.use] if page else []), *window], outcome)
+            with closing(videos.frames(video, most, waiting)) as frames:
+                _look(steps.task, steps, frames, Uses(uses, waiting, window), outcome)
             drawn.close()
             if task.overlays:
                 drawn.check()
@@ -170,6 +188,13 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
         outcome.written.append(output.SUMMARY)
         _write_more(task, estimator, place, outcome, page, video.mean_rate)
         return outcome
+
+
+def _waiting(task: Task, video: OpenVideo) -> int:
+    """Frames that may wait: fewer large ones, for the memory; one of a camera, for it not to be late."""
+    if video.endless:
+        return min(task.waiting, 1)
+    return min(task.waiting, max(1, MOST_WAITING // max(1, video.frame_bytes)))
 
 
 def _file(source: Source) -> Optional[Path]:
@@ -274,20 +299,26 @@ def _estimator(task: Task) -> Estimator:
     return Estimator(task.trained, task.device, task.batch, task.workers, task.focal)
 
 
-def _look(task: Task, people_of: PeopleOf, shown: Iterable[Shown], uses: Sequence[Use], outcome: Outcome) -> None:
+def _look(task: Task, people_of: PeopleOf, shown: Iterable[Shown], uses: Uses, outcome: Outcome) -> None:
     """Looks at all that is shown, until a signal, and gives each picture with its people to all uses.
 
     An error ends it early if something was done before, and is kept in the outcome.
     """
+    def use(seen: Seen) -> None:
+        for each in uses.all:
+            each(seen)
+        outcome.pictures += 1
+        outcome.people += len(seen.people)
+        outcome.filled += sum(person.filled for person in seen.people)
+
     started = time.time()
     with stoppable() as stopped:
         try:
-            for seen in people_of(_views(task, shown, outcome, stopped)):
-                for use in uses:
-                    use(seen)
-                outcome.pictures += 1
-                outcome.people += len(seen.people)
-                outcome.filled += sum(person.filled for person in seen.people)
+            with behind(use, uses.waiting) as hand:
+                for seen in people_of(_views(task, shown, outcome, stopped)):
+                    for each in uses.before:
+                        each(seen)
+                    hand(seen)
         except (InputError, RunFailed, cv2.error) as error:
             if not outcome.pictures:
                 raise

@@ -6,11 +6,11 @@ import re
 import socket
 import struct
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, BinaryIO, Generator, Iterator, List, NamedTuple, Optional, Tuple, Union
 from urllib.parse import urlsplit
 
 import cv2
@@ -20,6 +20,7 @@ from integral_pose.inference.media import PICTURES, Picture, Shown, Unread
 from integral_pose.storage import image_files
 from integral_pose.storage.file_kinds import AUDIO, UNKNOWN, VIDEO, printable
 from integral_pose.storage.opencv_names import for_opencv
+from integral_pose.storage.threads import made_ahead
 
 VIDEOS = (
     ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg",
@@ -49,19 +50,25 @@ class Source(NamedTuple):
 
 @dataclass
 class OpenVideo:
-    """A video, camera or stream, opened; what is known of its time grows with the frames that are read."""
+    """A video, camera or stream, opened; what is known of its time grows with the frames that are given out."""
 
     capture: Any  # cv2.VideoCapture
     source: Source
     rate: float  # frames a second, as the file says
     frames: int  # as the file says; 0 where that is not known
-    times: List[float] = field(default_factory=list)  # of the frames read, s
+    times: List[float] = field(default_factory=list)  # of the frames given out, s
     untimed: int = 0  # how many of these have no time stamp, so that it follows from the rate
 
     @property
     def endless(self) -> bool:
         """Whether it is a camera or stream, which ends only when it is stopped."""
         return not self.frames and (isinstance(self.source.what, int) or "://" in self.source.what)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Of a frame in memory; 0 where that is not known."""
+        width, height = (self.capture.get(what) for what in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        return 3 * int(width) * int(height)
 
     @property
     def stretch(self) -> float:
@@ -177,38 +184,64 @@ def opened(of: Source) -> Iterator[OpenVideo]:
             capture.release()
 
 
-def frames(video: OpenVideo, most: int = 0) -> Iterator[Shown]:
+def frames(video: OpenVideo, most: int = 0, waiting: int = 0) -> Generator[Shown, None, None]:
     """The video's frames, `most` at most if that is not 0.
 
     A file that ends before it should gives what there is, then says so.
+
+    Args:
+        waiting: frames that a thread reads ahead. It ends with this generator, which is closed before the video.
     """
-    started = time.monotonic()
-    for number in count():
-        if most and number == most:
-            return
+    with closing(made_ahead(_read(video, most), waiting)) as shown:
+        for one, timed in shown:
+            if isinstance(one, Picture):
+                video.times.append(one.seconds or 0.0)
+                video.untimed += not timed
+            yield one
+
+
+def _read(video: OpenVideo, most: int) -> Iterator[Tuple[Shown, bool]]:
+    """What is read, and whether its time is the source's own."""
+    clock = _camera_clock() if isinstance(video.source.what, int) else _clock(video)
+    number = 0
+    while not most or number < most:
         there, pixels = video.capture.read()
         if not there:
-            break
-        now = time.monotonic()
-        started = started if number else now
-        video.times.append(now - started if isinstance(video.source.what, int) else _seconds(video, number))
-        yield Picture(str(number), pixels, video.times[-1])
+            yield from ((Unread(video.source.name, reason), True) for reason in _why_over(video, number))
+            return
+        seconds, timed = next(clock)
+        yield Picture(str(number), pixels, seconds), timed
+        number += 1
+
+
+def _why_over(video: OpenVideo, number: int) -> Iterator[str]:
+    """What is to be said where no frame follows after so many."""
     name = video.source.name
     if number == 0:
-        yield Unread(name, _undecoded(video))
+        yield _undecoded(video)
     elif isinstance(video.source.what, int):
-        yield Unread(name, f"{name}: the camera gave no more pictures after {number}. Was it unplugged?")
+        yield f"{name}: the camera gave no more pictures after {number}. Was it unplugged?"
     elif number < 0.98 * video.frames:  # containers miscount by a frame or two
-        yield Unread(name, f"{name}: ends after {number} of {video.frames} frames; the file may be damaged.")
+        yield f"{name}: ends after {number} of {video.frames} frames; the file may be damaged."
 
 
-def _seconds(video: OpenVideo, number: int) -> float:
-    """The time of the frame that was read last: the container's or, where it has none, by the rate."""
-    stamp = float(video.capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
-    if number == 0 or (video.times and stamp > video.times[-1]):
-        return stamp
-    video.untimed += 1
-    return video.times[0] + number / video.rate
+def _camera_clock() -> Iterator[Tuple[float, bool]]:
+    """The time since the first frame, asked for after each frame."""
+    started = time.monotonic()
+    yield 0.0, True
+    while True:
+        yield time.monotonic() - started, True
+
+
+def _clock(video: OpenVideo) -> Iterator[Tuple[float, bool]]:
+    """The time of each frame, asked for after it: the container's or, where it has none, by the rate."""
+    first = last = 0.0
+    for number in count():
+        stamp = float(video.capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        first = first if number else stamp
+        timed = number == 0 or stamp > last
+        last = stamp if timed else first + number / video.rate
+        yield last, timed
 
 
 # ---------------------------------------------------------------- why there are no frames
