@@ -19,13 +19,14 @@ from matplotlib import pyplot
 
 from benchmarks import evaluation, memory, networks, ours, people
 from benchmarks.contest import ROOT, Contest, Figure, measure
+from benchmarks.whole_video import ours as whole_video
 from integral_pose.errors import InputError
 from integral_pose.storage.atomic import replacing
 from integral_pose.synthetic.folder import place as synthetic_place
 from integral_pose.training.loop import commit
 
 DATA = Path("data")  # unless the user names another folder
-TOPICS = ("integral", "step", "loader", "inference", "evaluation", "people", "memory")
+TOPICS = ("integral", "step", "loader", "inference", "video", "evaluation", "people", "memory")
 COLUMNS = (*Figure._fields, "images_per_s", "memory_growth_mb", "machine", "cores", "commit")
 EXAMPLE = """example:
   python -m benchmarks.run --rivals .venv-rivals/bin/python
@@ -97,6 +98,8 @@ def _contests(args: argparse.Namespace, folder: Path) -> Iterator[Contest]:
     if "inference" in args.topics:
         for size in (1, 32):
             yield networks.inference("Table 1", folder, threads, size)
+    if "video" in args.topics:
+        yield from whole_video.contests(folder, threads)
     if "evaluation" in args.topics:
         yield from evaluation.contests()
     if "people" in args.topics:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import importlib
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
@@ -14,7 +15,9 @@ import pytest
 from benchmarks import evaluation, memory, ours, run
 from benchmarks.authors import Loader
 from benchmarks.contest import Contender, Contest, Figure, measure
+from benchmarks.whole_video import ours as whole_video
 from integral_pose.datasets.batches import Batch
+from integral_pose.inference import output, pipeline
 from tests.helpers.printed import words
 
 HERE = "tests.helpers.contenders"
@@ -95,12 +98,32 @@ def test_every_contender_is_a_function_of_this_folder(tmp_path: Path, monkeypatc
     """Whatever is not found counts as a library that is not installed, so a wrong name would go unseen."""
     monkeypatch.setattr(ours, "write_parameters", lambda table, path: {"parameters": str(path)})
     monkeypatch.setattr(ours, "write_people", lambda *args: None)
+    monkeypatch.setattr(whole_video, "write_clip", lambda *args: ("clip.mp4", 1))
+    monkeypatch.setattr(whole_video.export, "write_onnx", lambda *args: None)
     args = run._parser().parse_args(["--data", str(tmp_path)])
     functions = {one.function for contest in run._contests(args, tmp_path) for one in contest.contenders}
     assert len(functions) > 8
     for module, name in (function.split(":") for function in functions):
         source = ast.parse((run.ROOT / module.replace(".", "/")).with_suffix(".py").read_text())
         assert name in {node.name for node in source.body if isinstance(node, ast.FunctionDef)}, (module, name)
+
+
+def test_a_whole_video_gives_the_same_people_with_threads_without_and_in_onnx(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every contender gives each person's mean joint, to a few px."""
+    monkeypatch.setattr(output, "_ffmpeg", output._ffmpeg)  # contenders change these in their own processes
+    monkeypatch.setattr(pipeline, "_estimator", pipeline._estimator)
+    one, four = whole_video.contests(tmp_path, 1, 0.2)
+    assert (one.items, four.items) == (5, 5) and len(one.contenders[0].arguments["edges"]) == 1
+    found = {}
+    for contender in four.contenders:
+        module, name = contender.function.split(":")
+        result = getattr(importlib.import_module(module), name)(**contender.arguments)[1]()
+        found[contender.name] = result() if callable(result) else result
+    ours, one_thread, rival = found.values()
+    assert ours.shape == (4, 2) and (ours == one_thread).all()
+    np.testing.assert_allclose(rival, ours, atol=whole_video.NEAR)
 
 
 def test_memory_is_watched_over_real_steps(smoke_people: Path) -> None:
