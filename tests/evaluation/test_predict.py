@@ -15,7 +15,7 @@ import pytest
 from integral_pose.datasets import catalogue, loader
 from integral_pose.datasets.batches import Batches
 from integral_pose.evaluation import evaluate
-from integral_pose.evaluation.predict import all_joints, predict
+from integral_pose.evaluation.predict import TOGETHER, all_joints, predict
 from integral_pose.geometry import Array, Box, Camera
 from integral_pose.models import build, decode, weights
 from integral_pose.models.subpixel import in_window
@@ -130,6 +130,22 @@ def test_the_flip_test_is_the_mean_of_two_views(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("people, calls", [(1, 1), (TOGETHER, 1), (TOGETHER + 1, 2)])
+def test_few_patches_are_seen_in_one_call_with_their_mirror_images(kind: str, people: int, calls: int) -> None:
+    run = flipped(tiny(kind))
+    net, sizes = network(run), []
+
+    def counted(patches: mx.nd.NDArray) -> mx.nd.NDArray:
+        sizes.append(len(patches))
+        return net(patches)
+
+    patches = images(people)
+    found = said(counted, patches, run)
+    assert len(sizes) == calls and sum(sizes) == 2 * people
+    np.testing.assert_allclose(found, np.concatenate([said(net, patch[None], run) for patch in patches]), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_without_it_a_network_is_asked_once_and_taken_at_its_word(kind: str) -> None:
     run = tiny(kind)
     net, outputs = network(run), []
@@ -179,8 +195,9 @@ class Knowing:
         self.output, self.mirrored = ((self.volumes(v) if run.output == "heat map" else v) for v in views)
 
     def __call__(self, patches: mx.nd.NDArray) -> mx.nd.NDArray:
-        left, right = (float(half.mean().asscalar()) for half in mx.nd.split(patches, 2, axis=3))
-        return mx.nd.array(self.mirrored if left > right else self.output)
+        means = (half.mean(axis=(1, 2, 3)).asnumpy() for half in mx.nd.split(patches, 2, axis=3))
+        return mx.nd.array(np.concatenate([self.mirrored if left > right else self.output
+                                           for left, right in zip(*means)]))
 
     @staticmethod
     def volumes(fractions: Array) -> Array:

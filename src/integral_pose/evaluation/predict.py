@@ -18,6 +18,8 @@ from integral_pose.skeletons import Skeleton
 from symbols.pose_net import OnPatches
 
 ON_MAPS = ("maps", "shifted-maps")  # of `Run.flip_in`
+TOGETHER = 4  # patches, at most, that a network sees in one call with their mirror images: it saves a call's overhead
+
 
 def predict(
     run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
@@ -107,13 +109,25 @@ def _both_ways(
         return net
 
     def mean(images: mx.nd.NDArray) -> mx.nd.NDArray:
-        mirrored = mx.nd.flip(net(mx.nd.flip(images, axis=3)), axis=3)
+        maps, of_mirrored = _of_two(net, images, mx.nd.flip(images, axis=3))
+        mirrored = mx.nd.flip(of_mirrored, axis=3)
         if run.flip_in == "shifted-maps":
             mirrored = mx.nd.concat(mirrored[:, :, :, :1], mirrored[:, :, :, :-1], dim=3)
         order = mx.nd.array(skeleton.mirror, ctx=images.ctx)
-        return (net(images) + mx.nd.take(mirrored, order, axis=1)) / 2
+        return (maps + mx.nd.take(mirrored, order, axis=1)) / 2
 
     return mean
+
+
+def _of_two(
+    net: Callable[[mx.nd.NDArray], mx.nd.NDArray], images: mx.nd.NDArray, mirrored: mx.nd.NDArray
+) -> Tuple[mx.nd.NDArray, mx.nd.NDArray]:
+    """A network's maps of patches and of their mirror images; of few patches in one call."""
+    count = len(images)
+    if count > TOGETHER:
+        return net(images), net(mirrored)
+    maps = net(mx.nd.concat(images, mirrored, dim=0))
+    return maps[:count], maps[count:]
 
 
 def _certain(
@@ -131,12 +145,22 @@ def _flip_tested(
     said: Callable[[Array], Tuple[Array, Array]], images: Array, run: Run, skeleton: Skeleton
 ) -> Tuple[Array, Array]:
     """What is said of patches: joints (N, K, C) and their scores (N, K); if the run asks for it, of both views."""
-    joints, scores = said(images)
     if not run.flip_test or run.flip_in in ON_MAPS:
-        return joints, scores
-    mirrored, mirrored_scores = said(images[:, :, :, ::-1])
+        return said(images)
+    (joints, scores), (mirrored, mirrored_scores) = _said_of_two(said, images, images[:, :, :, ::-1])
     joints = (joints + unmirrored(mirrored, skeleton, _end(run))) / 2
     return joints, (scores + mirrored_scores[:, list(skeleton.mirror)]) / 2
+
+
+def _said_of_two(
+    said: Callable[[Array], Tuple[Array, Array]], images: Array, mirrored: Array
+) -> Tuple[Tuple[Array, Array], Tuple[Array, Array]]:
+    """What is said of patches and of their mirror images; of few patches in one call."""
+    count = len(images)
+    if count > TOGETHER:
+        return said(images), said(mirrored)
+    joints, scores = said(np.concatenate([images, mirrored]))
+    return (joints[:count], scores[:count]), (joints[count:], scores[count:])
 
 
 def _end(run: Run) -> float:

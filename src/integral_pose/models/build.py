@@ -104,6 +104,9 @@ def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
     """
     joints = len(catalogue.skeleton(run).joints)
     readout, near = _readout(run, joints, run.depth), MassNear(joints, run.cells, run.columns, run.depth)
+    for block in (readout, near):
+        if block:
+            block.hybridize(static_alloc=True)  # one graph in place of some twenty calls of MXNet
 
     def scored(output: Any) -> Tuple[Array, Array]:
         logits = decode.last_stage(output)
