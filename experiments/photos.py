@@ -60,8 +60,8 @@ TRUNKS: Dict[str, Run] = {name: trunk_of(name) for name in BACKBONES}
 FINDS = replace(
     TRUNKS["resnet18"], trunk=TRUNKS["resnet18"], loss="gaussian-mse", absent=True, widest=3.0, shift=0.5,
 )
-# In 3D: half of each mini-batch are these photographs, half synthetic people in ordinary clothes (Strategy 2). It starts
-# as `people`: every slice of a joint's volume begins as its map. The second is trained without the photographs.
+# In 3D: half of each mini-batch is of these photographs, half of synthetic people in ordinary clothes (Strategy 2). It
+# starts as `people`: every slice of a joint's volume begins as its map.
 IN_3D = replace(
     CONSTANT, data=f"synthetic-human36m-v{DRESSED}-2x4x4", extra=lsp.EXTENDED, coordinates=3, output="integral",
     loss="joint-l1", trunk=PEOPLE, tuned=True, rate=1e-3, low_rate=1e-5, cosine=True, steps=3000,
@@ -69,7 +69,8 @@ IN_3D = replace(
 RUNS: Dict[str, Run] = {
     # Its maps are coarse: it sees people larger than in training (held-out people, docs/photos.md).
     "people": replace(PEOPLE, decoder="window", flip_test=True, flip_in="maps", margin=0.85 * mpii.MARGIN),
-    FINDER: FINDS, **TRUNKS, "people-3d": IN_3D, "people-3d-alone": replace(IN_3D, extra=""),
+    FINDER: FINDS, **TRUNKS, "people-3d": IN_3D,
+    "people-3d-alone": replace(IN_3D, extra="", batch=16),  # the same synthetic people without the photographs
 }
 SMALL = ("people-3d",)  # networks that ship with 8 bits instead of 16, since all together are to stay below 25 MB
 BOXES = ("annotated", "whole", "found")
@@ -126,7 +127,8 @@ def boxed(network: Trained, samples: List[Sample], boxes: str, device: mx.Contex
     if boxes == "annotated":
         margin = network.run.margin or mpii.MARGIN  # all three data sets have MPII's
         return [replace(one, box=replace(one.box, side=one.box.side * margin / mpii.MARGIN)) for one in samples]
-    search = Search.of(saved.at(Path(FINDER)), network, device)
+    in_3d = network.run.coordinates == 3  # then `people` finds whoever this network predicts
+    search = Search.shipped(device) if in_3d else Search.of(saved.at(Path(FINDER)), network, device)
     made = []
     for sample in samples:
         picture = Picture(sample.image.name, PICTURES.read(sample.image))

@@ -13,7 +13,7 @@ from integral_pose.run import CUSTOM, Backbone, Run
 from integral_pose.synthetic import make_coco, make_human36m, make_mpii
 
 MPII, HUMAN36M = f"synthetic-mpii-v{make_mpii.VERSION}", f"synthetic-human36m-v{make_human36m.VERSION}"
-STEPS = {"mpii": 500, "coco": 1250, "human36m": 2000}  # of each half in quick
+STEPS = {"mpii": 500, "coco": 1250, "human36m": 2000}  # of 16 people, in each half of quick
 COCO = f"synthetic-coco-v{make_coco.VERSION}"
 DRESSED = "synthetic-mpii-v3"
 
@@ -29,20 +29,26 @@ def quick(run: Run) -> Run:
     What the paper starts from ImageNet starts from a backbone that found joints in photographs. Custom people do not:
     `train --from` is for them.
 
-    So few steps need a higher rate and smaller mini-batches; and maps that were trained to a peak of 1 need sharpening
-    before an integral over their softmax can start from them, the more the more cells they have; a run that says by how
-    much is left alone. H3 would spend its first half on learning that most cells are empty, so its maps begin nearly
-    empty. Its disc covers as many cells as in the paper, as H1's Gaussian does.
+    So few steps need a higher rate and smaller mini-batches. In 2D, networks that start from a backbone take twice as
+    many steps of half as many people: on held-out people that serves larger maps and direct regression.
+
+    Maps that were trained to a peak of 1 need sharpening before an integral over their softmax can start from them, the
+    more the more cells they have; a run that says by how much is left alone. H3 would spend its first half on learning
+    that most cells are empty, so its maps begin nearly empty. Its disc covers as many cells as in the paper, as H1's
+    Gaussian does.
     """
     in_3d = run.coordinates == 3
     like = "mpii" if run.data.startswith(CUSTOM) else run.data  # custom people are looked at one by one, as MPII's
-    steps = STEPS[like]
+    begun = run.pretrained and not run.data.startswith(CUSTOM)
+    batch, rate, low_rate = (8, 2e-3, 2e-4) if begun and not in_3d else (16, 3e-3, 3e-4)
+    steps = STEPS[like] * 16 // batch
     halves = _in_two_halves(
         run, **_people(run, 4000, 1000, "2x4x2", "1300-400"), width=0.25, patch=run.patch // (4 if in_3d else 2),
-        pretrained=False, batch=16, steps=steps, rate=3e-3, low_rate=3e-4, drop_at=0.75, validate_every=steps // 4,
+        pretrained=False, batch=batch, steps=steps, rate=rate, low_rate=low_rate, drop_at=0.75,
+        validate_every=steps // 4,
     )
     small = _with_discs(_sharpened(halves, 20.0 if like == "mpii" else 30.0), run.patch / halves.patch)
-    return _begun(small, trunk_of(run.backbone)) if run.pretrained and not run.data.startswith(CUSTOM) else small
+    return _begun(small, trunk_of(run.backbone)) if begun else small
 
 
 def photos(run: Run) -> Run:

@@ -351,6 +351,9 @@ def test_an_unfinished_or_synthetic_network_says_so(tmp_path: Path) -> None:
     (folder / "trained.json").unlink()
     assert "not finished" in saved.find(str(folder), tmp_path).notes[1]
     assert Trained(Run(), tmp_path).notes == []
+    mixed = Run(data="synthetic-human36m-v3-1x1x1", coordinates=3, extra="lspet")
+    assert "depth from synthetic people alone" in Trained(mixed, tmp_path).notes[0]
+    assert "small number of synthetic" in Trained(replace(mixed, extra="synthetic-mpii-v2-9-3"), tmp_path).notes[0]
 
 
 def test_a_file_of_parameters_needs_its_settings_beside_it(tmp_path: Path) -> None:

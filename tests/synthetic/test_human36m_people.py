@@ -9,9 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
+from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array
 from integral_pose.metrics.mpjpe import ACTIONS
+from integral_pose.run import Run
 from integral_pose.synthetic import make_human36m
 from integral_pose.synthetic.drawing.room import draw_room, paint_room
 from integral_pose.synthetic.make_human36m import (
@@ -93,6 +95,12 @@ def test_test_subjects_have_the_frames_in_between_which_training_on_them_leaves_
         frames = list(frames_of(number, 3))
         assert frames == list(range(0, 641, 64))
         assert [frame for frame in frames if frame % 5 == 0] == [0, 320, 640]
+
+
+def test_test_subjects_can_have_more_frames_than_there_are_between(tmp_path: Path) -> None:
+    assert list(frames_of(9, 1, 5)) == [0, 64, 128, 192, 256] and list(frames_of(8, 1, 5)) == [0]
+    data = Catalogue(tmp_path).of(Run(data="synthetic-human36m-v1-1x1x1x2", coordinates=3))
+    assert [len(data.people(split)) for split in ("train", "held-out", "test")] == [70, 5, 60]
 
 
 def test_files_project_joints_into_the_box_with_the_translation_generation(made: Path) -> None:

@@ -254,7 +254,7 @@ def _parser() -> argparse.ArgumentParser:
                          help="parameters of a network, with FILE.json or run.json beside them, or a network that "
                          f"comes with the program: {', '.join(saved.shipped())} (default: {saved.DEFAULT})")
     parser.add_argument("--boxes", metavar="whole|find|detect|hog|FILE",
-                        help=f"see below (default: find with the network {saved.DEFAULT}, whole with another)")
+                        help="see below (default: find with the networks people and people-3d, whole with another)")
     parser.add_argument("--out", type=Path, default=Path("predictions"), metavar="DIR",
                         help="output folder (default: %(default)s)")
     parser.add_argument("--focal", type=float, default=0.0, metavar="PX",

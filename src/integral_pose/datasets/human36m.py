@@ -65,8 +65,9 @@ class Human36m(DataSet):
         """As `DataSet.find`; the reader finds out which of its layouts is there."""
         if name.startswith(SYNTHETIC):
             version = number_of(name, make_human36m.VERSIONS)
-            subactions, cameras, frames = (int(number) for number in name.split("-")[3].split("x"))
-            made = make_human36m.make(root / name, subactions, cameras, frames, seed=0, version=version)
+            subactions, cameras, frames, *rest = (int(number) for number in name.split("-")[3].split("x"))
+            made = make_human36m.make(root / name, subactions, cameras, frames, seed=0, version=version,
+                                      test_frames=sum(rest))
             return cls(made, protocol=run.protocol)
         return cls(root / name if (root / name).is_dir() else root, limits(run), run.protocol)
 

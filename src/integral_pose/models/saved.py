@@ -10,6 +10,7 @@ import mxnet as mx
 
 from integral_pose import run
 from integral_pose.datasets import catalogue
+from integral_pose.datasets.dataset import SYNTHETIC
 from integral_pose.errors import InputError
 from integral_pose.models import build, weights
 from integral_pose.published import networks
@@ -19,6 +20,7 @@ from integral_pose.storage.atomic import replacing
 
 SHIPPED = Path(__file__).resolve().parents[1] / "pretrained"  # the folder of the networks that come with the program
 DEFAULT = "people"  # of those
+IN_3D = "people-3d"  # as well
 IMPORTED = "imported"  # the folder, beside those of the profiles, of networks that others have trained
 OF_FILES = (".params", ".pth", ".pth.tar", ".pt", ".safetensors")  # how names of files of parameters end
 TRUNKS = "trunks"  # the folder in there of backbones, named by their runs' keys
@@ -38,14 +40,20 @@ class Trained(NamedTuple):
 
     @property
     def boxes(self) -> str:
-        """How people are boxed unless the user says: "find" with the network for photographs, else "whole"."""
-        return "find" if self.parameters == shipped().get(DEFAULT) else "whole"
+        """How people are boxed unless the user says: "find" with the networks for photographs, else "whole"."""
+        return "find" if self.parameters in map(shipped().get, (DEFAULT, IN_3D)) else "whole"
 
     @property
     def notes(self) -> List[str]:
         """Notes for users of its predictions, in sentences."""
         notes = []
-        if catalogue.is_synthetic(self.run):
+        real = bool(self.run.extra) and not self.run.extra.startswith(SYNTHETIC)
+        if catalogue.is_synthetic(self.run) and real:
+            notes.append(
+                "This network has learned depth from synthetic people alone. Where joints are right in the photograph, "
+                "expect their depths to be roughly right at best."
+            )
+        elif catalogue.is_synthetic(self.run):
             notes.append(
                 "This network was trained on a small number of synthetic people. On photographs, expect poses that "
                 "are roughly right at best, and often wrong."

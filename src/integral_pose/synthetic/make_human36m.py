@@ -160,18 +160,20 @@ def make_one(job: Job) -> List[List[float]]:
 
 def make(
     folder: Path, subactions: int, cameras: int, frames: int, seed: int, workers: int = CORES,
-    version: int = VERSION,
+    version: int = VERSION, test_frames: int = 0,
 ) -> Path:
     """Make Human3.6M's layout in `folder`, unless it is there; returns `folder`.
 
     Of each action the first `subactions` of 2 are made, of the four cameras the first `cameras`, and of each clip
-    `frames` frames, for the test subjects with those in between. What they show depends on the seed alone. A killed
-    call is resumed.
+    `frames` frames. Of the test subjects' clips these are made with those in between or, if it is given, the first
+    `test_frames` of all those. What they show depends on the seed alone. A killed call is resumed.
 
     Raises:
         InputError: `folder` exists but holds something else, or cannot be made; or a worker died.
     """
     recipe = {"version": version, "subactions": subactions, "cameras": cameras, "frames": frames, "seed": seed}
+    if test_frames:
+        recipe["test_frames"] = test_frames
     return folders.make(folder, __name__, recipe, workers)
 
 
@@ -183,13 +185,15 @@ def jobs_of(part: Path, recipe: Recipe) -> List[Job]:
     ]
     return [
         Job(str(part), clip, frame, recipe["cameras"])
-        for clip in clips for frame in frames_of(clip.subject, recipe["frames"])
+        for clip in clips for frame in frames_of(clip.subject, recipe["frames"], recipe.get("test_frames", 0))
     ]
 
 
-def frames_of(number: int, frames: int) -> range:
+def frames_of(number: int, frames: int, test_frames: int = 0) -> range:
     """Which frames of a subject's clips are written."""
-    return range(0, STEP * (frames - 1) + 1, TEST_STEP if number in TEST_SUBJECTS[2] else STEP)
+    if number not in TEST_SUBJECTS[2]:
+        return range(0, STEP * frames, STEP)
+    return range(0, TEST_STEP * test_frames if test_frames else STEP * (frames - 1) + 1, TEST_STEP)
 
 
 def annotate(folder: Path, jobs: Sequence[Job], made: List[Any]) -> None:
