@@ -2,7 +2,7 @@
 
 `people` predicts joints in 2D, `people-3d` in 3D; `finder` finds people. Their photographs are Leeds Sports Pose
 Extended's (docs/photos.md), of its training people alone. `train` resumes a run where it stopped; `ship` writes what
-comes with the program; `measure` compares networks on photographs.
+comes with the program; `calibrate` prepares a network for 8 bits; `measure` compares networks on photographs.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from integral_pose.datasets import catalogue, coco, loader, lsp, mpii
 from integral_pose.datasets.batches import PICTURES, Batches
 from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.errors import InputError
-from integral_pose.evaluation.predict import predict
+from integral_pose.evaluation.predict import predict, predict_scored
 from integral_pose.geometry import Array, Box
 from integral_pose.inference.boxes import whole
 from integral_pose.inference.estimator import square
@@ -32,7 +32,7 @@ from integral_pose.inference.media import Picture
 from integral_pose.inference.search import FINDER, Search
 from integral_pose.metrics import lsp as sports
 from integral_pose.metrics import mpjpe, pck, pckh
-from integral_pose.models import compact, saved, weights
+from integral_pose.models import compact, int8, saved, weights
 from integral_pose.models.saved import Trained
 from integral_pose.profiles import trunk_of
 from integral_pose.report.curves import LOG
@@ -73,6 +73,7 @@ RUNS: Dict[str, Run] = {
     # The same synthetic people without the photographs, to see what these bring.
     "people-3d-alone": replace(IN_3D, extra="", batch=16, flip_test=True, margin=CLOSER),
 }
+CALIBRATES = 8  # every so many of the held-out people, from the first on, for networks in 8 bits
 SMALL = (saved.IN_3D,)  # networks that ship with 8 bits instead of 16, since all together are to stay below 25 MB
 BOXES = ("annotated", "whole", "found")
 NOWHERE = Box(-1e6, -1e6, 1)  # of somebody who is not found, so that all joints are wrong
@@ -118,7 +119,7 @@ def _mpjpe(network: Trained, data: Path, device: mx.Context) -> float:
     """A 3D network's error on synthetic people in ordinary clothes, who are made if they are not there."""
     run = replace(network.run, data=IN_3D.data)
     people = loader.batches(run, "test", Catalogue(data))
-    found = predict(run, network.parameters, people, device)
+    found = _joints(network._replace(run=run), people, device)
     true = np.stack([sample.pose.joints for sample in people.samples if sample.pose])
     return float(mpjpe.joint_errors(found, true).mean())
 
@@ -171,8 +172,14 @@ def said(network: Trained, samples: List[Sample], skeleton: Skeleton, device: mx
     own = catalogue.skeleton(network.run)
     people = Batches(samples, own, network.run.patch, 32)
     slots = np.array(skeleton.slots_in(own))
-    found = predict(network.run, network.parameters, people, device)
+    found = _joints(network, people, device)
     return np.where((slots >= 0)[:, None], found[:, slots], np.nan)
+
+
+def _joints(network: Trained, people: Batches, device: mx.Context) -> Array:
+    if network.int8:
+        return predict_scored(network.run, network.parameters, people, device, in_8_bits=True)[0]
+    return predict(network.run, network.parameters, people, device)
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -215,13 +222,26 @@ def _measure(args: argparse.Namespace) -> str:
     lines = []
     for path in args.checkpoint:
         for boxes in args.boxes:
-            found = measure(saved.at(path), args.data, mx.cpu(), boxes)
+            found = measure(saved.at(path)._replace(int8=args.int8), args.data, mx.cpu(), boxes)
             values = {name: "" if np.isnan(value) else f"{value:.2f}" for name, value in found._asdict().items()}
             lines.append({"network": path.stem, "boxes": boxes, **values})
             shown.append(f"{path.stem:24}{boxes:>10}" + "".join(f"{value or '-':>16}" for value in values.values()))
     if args.csv:
         _write_lines(args.csv, lines)
     return "\n".join(shown)
+
+
+def _calibrate(args: argparse.Namespace) -> str:
+    """Writes the thresholds that a network needs in 8 bits, found on held-out people of LSPET."""
+    network = saved.at(args.checkpoint)
+    int8.demand(network.run, mx.cpu())
+    samples = lsp.read(args.data, lsp.EXTENDED, "held-out")[::CALIBRATES]
+    boxes = boxed(network, samples, "annotated", mx.cpu())
+    people = Batches(boxes, catalogue.skeleton(network.run), network.run.patch, 32)
+    images = np.concatenate([batch.images for batch in people.once(1)])
+    found = int8.calibrated(int8.loaded(network.run, network.parameters), images)
+    path = int8.write(network.parameters, found, f"{len(images)} held-out people of {lsp.EXTENDED}")
+    return f"{path}: thresholds of {len(found)} layers, from {len(images)} people."
 
 
 def _ship(args: argparse.Namespace) -> str:
@@ -288,8 +308,12 @@ def _parser() -> argparse.ArgumentParser:
     measures.set_defaults(run=_measure)
     measures.add_argument("--boxes", choices=BOXES, nargs="+", default=BOXES[:1], help="(default: annotated)")
     measures.add_argument("--csv", type=Path, metavar="FILE", help="writes the numbers there too")
+    measures.add_argument("--int8", action="store_true", help="the networks compute in 8 bits")
+    calibrates = commands.add_parser("calibrate", help="find the thresholds that a network needs to predict in 8 bits")
+    calibrates.set_defaults(run=_calibrate)
+    calibrates.add_argument("checkpoint", type=Path, metavar="FILE.params|NAME")
     measures.add_argument("checkpoint", type=Path, nargs="+", metavar="FILE.params")
-    for command in (trains, trunks, measures):
+    for command in (trains, trunks, measures, calibrates):
         command.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                              help="holds lspet/, and for measure mpii/ and coco/ too (default: %(default)s)")
     for command in (trains, trunks):

@@ -137,7 +137,7 @@ def _predict(args: argparse.Namespace) -> Outcome:
     found, source = _trained(args), _source(args.what)
     gathered = Gathered([]) if source else media.gathered([Path(name) for name in args.what])
     there = output.replaced(args.out)
-    found = found._replace(run=replace(found.run, flip_test=args.flip or found.run.flip_test))
+    found = found._replace(run=replace(found.run, flip_test=args.flip or found.run.flip_test), int8=args.int8)
     boxes_of, boxes_from, notes = _boxes(args, found, source, gathered.pictures)
     export.demand(args.formats, catalogue.skeleton(found.run), found.run.coordinates == 3)
     task = Task(found, one_device(args.gpus), boxes_of, boxes_from, args.out, args.batch, args.workers, args.focal,
@@ -268,6 +268,9 @@ def _parser() -> argparse.ArgumentParser:
                         "side)")
     parser.add_argument("--flip", action="store_true",
                         help="average the predictions for the image and its mirror image")
+    parser.add_argument("--int8", action="store_true",
+                        help="compute in 8 bits on the CPU, which is faster and moves joints a little; for people, "
+                        "people-3d and networks with FILE.int8.json beside FILE.params")
     parser.add_argument("--no-overlays", action="store_true", help="write no overlays")
     parser.add_argument("--formats", type=export.named, default=[], metavar="FORMAT,FORMAT",
                         help="write more files: coco (COCO's results), trc (OpenSim) and bvh (Blender); the last two "

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from integral_pose.datasets.batches import Batch, Batches
 from integral_pose.geometry import Array
-from integral_pose.models import build, weights
+from integral_pose.models import build, int8, weights
 from integral_pose.models.decode import joints_of
 from integral_pose.run import Run
 from integral_pose.samples import Sample, decode, decode_pose, patch_of
@@ -38,34 +38,46 @@ def predict(
 
 
 def predict_scored(
-    run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0
+    run: Run, parameters: Path, people: Batches, device: mx.Context, workers: int = 2, line: int = 0,
+    in_8_bits: bool = False,
 ) -> Tuple[Array, Array]:
     """Joints of everybody, as `predict` gives them, and their scores (N, K), as `build.scored_readout` defines them.
 
-    A direct regression does not tell: its joints' scores are 1.
+    A direct regression does not tell: its joints' scores are 1. `in_8_bits` is as for `scorer`.
 
     Raises:
         InputError: as `predict`.
     """
-    said = scorer(run, parameters, people.skeleton, device)
+    said = scorer(run, parameters, people.skeleton, device, in_8_bits)
     parts = [said(batch.images) for batch in _progress(people, workers, line)]
     fractions, scores = (np.concatenate(arrays) for arrays in zip(*parts))
     return _all_decoded(fractions, run, people), scores
 
 
 def scorer(
-    run: Run, parameters: Path, skeleton: Skeleton, device: mx.Context
+    run: Run, parameters: Path, skeleton: Skeleton, device: mx.Context, in_8_bits: bool = False
 ) -> Callable[[Array], Tuple[Array, Array]]:
     """A trained network as a function of patches (N, 3, size, size) to joints (N, K, C), fractions, and scores (N, K).
 
+    Args:
+        in_8_bits: whether the network computes in 8 bits (`models.int8`).
+
     Raises:
-        InputError: the parameters are not this run's.
+        InputError: the parameters are not this run's, or cannot be used in 8 bits.
     """
+    if in_8_bits:
+        return _of_maps(int8.network(run, parameters, device), run, skeleton, device)
     if run.output == "direct":
         net = _loaded(build.network(run), run, parameters, device)
         return lambda images: _flip_tested(_certain(net, run, device), images, run, skeleton)
-    net, readout = _loaded(build.maps_network(run), run, parameters, device), build.scored_readout(run)
-    seen = _both_ways(net, run, skeleton)
+    return _of_maps(_loaded(build.maps_network(run), run, parameters, device), run, skeleton, device)
+
+
+def _of_maps(
+    net: Callable[[mx.nd.NDArray], Any], run: Run, skeleton: Skeleton, device: mx.Context
+) -> Callable[[Array], Tuple[Array, Array]]:
+    """The same, of a network that gives maps."""
+    readout, seen = build.scored_readout(run), _both_ways(net, run, skeleton)
     return lambda images: _flip_tested(lambda i: readout(seen(mx.nd.array(i, ctx=device))), images, run, skeleton)
 
 

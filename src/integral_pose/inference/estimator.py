@@ -62,10 +62,10 @@ class Estimator:
             focal: px; 0: the assumed one.
 
         Raises:
-            InputError: the parameters are damaged or another network's.
+            InputError: the parameters are damaged or another network's, or cannot be used in 8 bits.
         """
         self.run, self.skeleton = trained.run, catalogue.skeleton(trained.run)
-        self._said = scorer(self.run, trained.parameters, self.skeleton, device)
+        self._said = scorer(self.run, trained.parameters, self.skeleton, device, trained.int8)
         self._batch, self._pool, self._focal = batch, ThreadPoolExecutor(workers), focal
 
     def seen(self, views: Iterable[Tuple[Picture, Boxes]]) -> Iterator[Seen]:

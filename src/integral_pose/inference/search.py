@@ -51,7 +51,7 @@ class Search:
     @classmethod
     def of(cls, finder: Trained, people: Trained, device: mx.Context, least: float = SURE) -> Search:
         """With two networks; `people` looks with the margin it was trained with, for which this search was tuned."""
-        trained = people._replace(run=replace(people.run, margin=0.0))
+        trained = people._replace(run=replace(people.run, margin=0.0), int8=False)
         return cls(Estimator(finder, device, 8, 1), Estimator(trained, device, 8, 1), least)
 
     def __call__(self, picture: Picture) -> Boxes:

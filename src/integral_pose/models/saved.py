@@ -12,7 +12,7 @@ from integral_pose import run
 from integral_pose.datasets import catalogue
 from integral_pose.datasets.dataset import SYNTHETIC
 from integral_pose.errors import InputError
-from integral_pose.models import build, weights
+from integral_pose.models import build, int8, weights
 from integral_pose.published import networks
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS, SETTINGS
@@ -32,6 +32,7 @@ class Trained(NamedTuple):
     run: Run
     parameters: Path
     finished: bool = True  # else these are the best so far
+    int8: bool = False  # whether it predicts in 8 bits (`models.int8`)
 
     @property
     def name(self) -> str:
@@ -60,6 +61,8 @@ class Trained(NamedTuple):
             )
         if not self.finished:
             notes.append("The training of this network is not finished; its best parameters so far are used.")
+        if self.int8:
+            notes.append(int8.NOTE)
         return notes
 
 
