@@ -12,6 +12,7 @@ from typing import Any, Callable, List
 import integral_pose  # isort: skip
 
 import cv2
+import mxnet as mx
 import numpy as np
 import pytest
 
@@ -19,7 +20,7 @@ from integral_pose.commands import predict
 from integral_pose.geometry import Array
 from integral_pose.inference import output
 from integral_pose.inference.search import Search
-from integral_pose.models import saved
+from integral_pose.models import int8, saved
 from tests.helpers import clips, trained_forms
 
 BOXES = [[5.0, 10.0, 40.0, 60.0], [30.5, 2.0, 50.0, 70.0]]
@@ -211,11 +212,20 @@ def test_networks_are_found_by_name_key_folder_and_file(place: Path) -> None:
     assert integral_pose.load(run.key).notes and "synthetic people" in integral_pose.load(run.key).notes[0]
 
 
+def test_in_8_bits_it_gives_what_predict_writes(tmp_path: Path) -> None:
+    expected = written(tmp_path, "a.png", "--checkpoint", "people", "--boxes", "boxes.json", "--int8")
+    pose = integral_pose.load("people", int8=True)
+    assert pose("a.png", boxes=np.array(BOXES)).to_dict()["people"] == expected["people"]
+    assert pose.notes == [int8.NOTE] and expected["notes"] == [int8.NOTE]
+
+
 @pytest.mark.parametrize("network, options, message", [
     ("poeple", {}, r"'poeple': there is no such network.*people.*a run's key or folder"),
     ("0a0a", {}, "^0a0a: no run matches"), ("0a0a", {"runs": "empty"}, "runs gives another folder"),
     ("none.params", {}, "^none.params: there is no such file"), (".", {}, "no such file.*Give the folder"),
     ("people", {"device": "gpu:7"}, '^device="gpu:7": MXNet .*eave out device'),
+    ("people-synthetic", {"int8": True}, "there is no such file, which int8 needs. Leave out int8, or make the file"),
+    ("people", {"device": mx.gpu(0), "int8": True}, "^int8: 8 bits are for the CPU alone. Leave out int8 or device"),
     ("people", {"device": "cuda"}, "^device='cuda': give"), ("people", {"focal": -1}, "^focal=-1"),
 ], ids=str)
 def test_what_is_no_network_or_option_is_refused(network: str, options: Any, message: str) -> None:

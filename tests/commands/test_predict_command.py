@@ -21,7 +21,7 @@ import pytest
 from integral_pose.commands import predict
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.inference import detector, output, pipeline
-from integral_pose.models import saved
+from integral_pose.models import int8, saved
 from tests.helpers import clips, trained_forms
 from tests.helpers.printed import words
 
@@ -431,12 +431,29 @@ def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
     assert content(tmp_path / "0")["people"] != content(tmp_path / "1")["people"]
 
 
+@pytest.mark.parametrize("network", ["people", "people-3d"])
+def test_8_bits_are_told_and_change_little(network: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    command = ["photos", "--checkpoint", network, "--boxes", "whole", "--no-overlays"]
+    for options in ([], ["--int8"]):
+        assert predict.main([*command, *options, "--out", str(tmp_path / str(len(options)))]) == 0
+    exact, found = content(tmp_path / "0"), content(tmp_path / "1")
+    assert found["notes"] == [*exact["notes"][:-1], int8.NOTE, exact["notes"][-1]] if network == "people-3d" else (
+        [*exact["notes"], int8.NOTE])
+    assert "in 8 bits (--int8)" in words(capsys.readouterr().err)
+    assert {**exact, "people": 0, "notes": 0} == {**found, "people": 0, "notes": 0}
+    places = [[[(joint["x"], joint["y"]) for joint in one["joints"].values()] for one in each["people"]]
+              for each in (exact, found)]
+    moved = np.linalg.norm(np.subtract(*places), axis=2)
+    assert moved.shape[0] == 3 and 0 < np.median(moved) < 2
+
+
 @pytest.mark.parametrize("options, said", [
     (["nowhere.jpg"], "no such file or folder"), (["nowhere.mp4"], "no such file"),
     (["photos", "video.mp4"], "by themselves"), (["camera", "photos"], "by themselves"),
     (["photos", "--run", "zz"], "no run matches"), (["photos", "--min-score", "7"], "--min-score 7"),
     (["photos", "--checkpoint", "photos/a.jpg"], "is neither a file"), (["photos", "--focal", "-3"], "--focal -3"),
-    (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--gpus", "0,1"], "GPU"),
+    (["photos", "--focal", "nan"], "--focal nan"), (["photos", "--int8"], "net.int8.json: there is no such file"),
+    (["photos", "--gpus", "0,1"], "GPU"),
     (["photos", "--boxes", "nowhere.json"], "nowhere.json: there is no such file"),
     (["photos", "--out", "video.mp4"], "is a file"), (["photos", "--out", "/proc/nothing"], "cannot be written"),
 ])
@@ -460,7 +477,7 @@ def test_it_runs_as_a_command_and_its_help_teaches() -> None:
     command = [sys.executable, "-m", "scripts.predict", "--help"]
     asked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert asked.returncode == 0
-    for word in ("examples:", "joints.csv", "--boxes", "camera --frames", "whole"):
+    for word in ("examples:", "joints.csv", "--int8", "FILE.int8.json", "--boxes", "camera --frames", "whole"):
         assert word in asked.stdout
 
 

@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Callable, Tuple
 
+import cv2
 import mxnet as mx
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from integral_pose.datasets import coco, loader, lsp, mpii
 from integral_pose.errors import InputError
 from integral_pose.geometry import Box, Camera
 from integral_pose.inference.boxes import Boxes
-from integral_pose.models import saved
+from integral_pose.models import int8, saved
 from integral_pose.samples import Pose, Sample
 from integral_pose.skeletons import COCO, LSP, MPII
 from tests.helpers import trained_forms
@@ -191,3 +193,26 @@ def test_each_backbone_that_ships_has_its_parameters_in_the_repository() -> None
     assert keys == {path.name[:-len(".params.gz")] for path in folder.glob("*.params.gz")}
     assert keys == {run.training.key for run in photos.TRUNKS.values()}
     assert all(runs.read(folder / f"{key}.json").key == key for key in keys)
+
+
+def test_thresholds_are_found_on_held_out_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every eighth of them, and no other split; the file goes beside the parameters, for this file of them alone."""
+    run, asked = trained_forms.tiny(), []
+    path = trained_forms.write(run, tmp_path / "run") / "net.params"
+    cv2.imwrite(str(tmp_path / "a.png"), np.random.default_rng(0).integers(0, 255, (100, 100, 3)).astype(np.uint8))
+    people = [person(str(tmp_path / "a.png"), joints=14)] * 17
+
+    def read(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return people
+
+    monkeypatch.setattr(lsp, "read", read)
+    assert photos.main(["calibrate", str(path), "--data", "DATA"]) == 0
+    assert asked == [(Path("DATA"), lsp.EXTENDED, "held-out")]
+    content = json.loads(path.with_name("net.int8.json").read_text())
+    assert content["images"] == "3 held-out people of lspet" and int8.read(path) and run.patch == 64
+
+
+def test_networks_ship_with_thresholds_for_their_own_parameters() -> None:
+    for name in (saved.DEFAULT, saved.IN_3D):
+        assert len(int8.read(saved.shipped()[name])) == 23

@@ -24,7 +24,7 @@ from integral_pose.run import Run
 from integral_pose.storage.atomic import replacing
 
 NOTE = "The network ran in 8 bits (--int8), which moves joints a little."
-REMEDY = "Leave out --int8, or make it with `python -m experiments.photos calibrate NETWORK --data DATA`."
+REMEDY = "Leave out --int8, or make the file with `python -m experiments.photos calibrate {} --data DATA`."
 LIMIT = 1 / 64  # of the patch: how far the joints may move in the median, of noise
 LOOKED_AT = 8  # patches of noise
 BINS = 2001  # of an activation's histogram; four times as many take a minute and gave no better joints
@@ -70,7 +70,7 @@ def network(run: Run, parameters: Path, device: mx.Context) -> Any:
     demand(run, device)
     thresholds = read(parameters)
     exact = loaded(run, parameters)
-    found = quantized(exact, thresholds, of_parameters(parameters))
+    found = quantized(exact, thresholds, parameters)
     noise = mx.nd.array(np.random.default_rng(0).normal(size=(LOOKED_AT, 3, run.patch, run.patch_columns)))
     read_out = build.scored_readout(run)
     joints, expected = (read_out(net(noise))[0][..., :2] for net in (found, exact))
@@ -93,8 +93,8 @@ def loaded(run: Run, parameters: Path) -> Any:
     return net
 
 
-def quantized(net: Any, thresholds: Thresholds, path: Path) -> SymbolBlock:
-    """A network that `loaded` gave, in 8 bits; `path` is the file of the thresholds, for messages.
+def quantized(net: Any, thresholds: Thresholds, parameters: Path) -> SymbolBlock:
+    """A network that `loaded` gave, in 8 bits; the file of its parameters is for messages.
 
     Raises:
         InputError: the thresholds are those of other layers, or the network has several outputs.
@@ -102,7 +102,7 @@ def quantized(net: Any, thresholds: Thresholds, path: Path) -> SymbolBlock:
     graph = _graph(net)
     symbol, _, states, collector = _plan(graph, "naive")
     if set(collector.include_layer) != set(thresholds):
-        raise InputError(f"{path}: has thresholds of other layers than this network's. {REMEDY}")
+        raise _unusable(parameters, "has thresholds of other layers than this network's")
     collector.min_max_dict = thresholds
     symbol, arguments, states = quantization.calib_graph(
         symbol, graph.arguments, states, collector, "naive", "auto", logger=None
@@ -178,18 +178,22 @@ def read(parameters: Path) -> Thresholds:
     """
     path = of_parameters(parameters)
     if not path.is_file():
-        raise InputError(f"{path}: there is no such file, which --int8 needs for {parameters.name}. {REMEDY}")
+        raise _unusable(parameters, "there is no such file, which --int8 needs")
     try:
         content = json.loads(path.read_bytes())
         digest = content["parameters"]
         found = {str(name): (float(least), float(highest)) for name, (least, highest) in content["thresholds"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: is damaged. {REMEDY}") from error
+        raise _unusable(parameters, "is damaged") from error
     if not all(-np.inf < least < highest < np.inf for least, highest in found.values()):
-        raise InputError(f"{path}: is damaged: a threshold is not a range of numbers. {REMEDY}")
+        raise _unusable(parameters, "is damaged: a threshold is not a range of numbers")
     if digest != _digest(parameters):
-        raise InputError(f"{path}: was made for other parameters than those in {parameters.name}. {REMEDY}")
+        raise _unusable(parameters, f"was made for other parameters than those in {parameters.name}")
     return found
+
+
+def _unusable(parameters: Path, reason: str) -> InputError:
+    return InputError(f"{of_parameters(parameters)}: {reason}. {REMEDY.format(parameters)}")
 
 
 def _digest(path: Path) -> str:
