@@ -1,0 +1,1 @@
+"""The time of networks in 8 bits: `python -m benchmarks.int8`."""
