@@ -253,7 +253,8 @@ def _ship(args: argparse.Namespace) -> str:
     target = args.out / f"{args.name}.params"
     _save(mx.nd.load(str(found.parameters)), shown, args.name, target, args.name in SMALL)
     _write_log(shown, args.runs, args.results / f"{args.name}-training.csv")
-    return f"{target}: {target.stat().st_size / 1e6:.1f} MB, run {found.run.key}."
+    again = f" Run `calibrate {target}` for --int8." if int8.of_parameters(target).is_file() else ""
+    return f"{target}: {target.stat().st_size / 1e6:.1f} MB, run {found.run.key}.{again}"
 
 
 def _save(values: Dict[str, mx.nd.NDArray], run: Run, label: str, target: Path, small: bool = False) -> None:
