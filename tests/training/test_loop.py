@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -265,15 +266,17 @@ def test_on_two_devices_of_any_number_it_resumes_too(
 
 
 def test_a_run_that_another_process_trains_is_waited_for_and_not_trained_again(
-    whole: Path, smoke_people: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    whole: Path, smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A thread stands for the other process: a lock is its open file's."""
-    run, place = LONG.chain[0], site(smoke_people, tmp_path)
+    """A thread stands for the other process: a lock is its open file's. pytest's own capture can lose what is printed
+    while it is read."""
+    run, place, said = LONG.chain[0], site(smoke_people, tmp_path), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", said)
     with ThreadPoolExecutor() as pool:
         with place.held(run):
-            trained, said = pool.submit(train, run, place), ""
-            while "waiting for another process" not in said and not trained.done():
-                said += capfd.readouterr().err
+            trained = pool.submit(train, run, place)
+            while "waiting for another process" not in said.getvalue() and not trained.done():
+                time.sleep(0.01)
             assert not place.folder(run).exists()
             shutil.copytree(whole.parent / run.key, place.folder(run))
         assert trained.result() == place.folder(run)
