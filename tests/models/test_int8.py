@@ -90,7 +90,7 @@ def test_thresholds_are_the_same_whatever_was_built_before(tmp_path: Path) -> No
     (lambda content: {**content, "thresholds": {"data": [0, float("nan")]}}, "is damaged: a threshold"),
     (lambda content: {**content, "thresholds": {"data": [0, 1]}}, "has thresholds of other layers"),
     (lambda content: {**content, "thresholds": {}}, "has thresholds of other layers"),
-], ids=str)
+])
 def test_a_file_that_does_not_fit_is_refused(
     change: Callable[[Any], Any], reason: str, parameters: Path, run: Run
 ) -> None:
