@@ -604,6 +604,14 @@ def test_an_error_on_the_way_keeps_what_was_done(
     assert cv2.VideoCapture(str(tmp_path / "overlays" / "video.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2
 
 
+@pytest.mark.parametrize("number, of_video, said", [
+    (0, True, ""), (0, False, ""), (2, False, ", 2 could not be used"), (1, True, ", with 1 problem named above"),
+    (2, True, ", with 2 problems named above"),
+])
+def test_a_video_that_ends_early_has_not_lost_one_frame_alone(number: int, of_video: bool, said: str) -> None:
+    assert predict._failures(number, of_video) == said
+
+
 def outputs(out: Path) -> Any:
     """What a prediction has written, to the byte, and the frames that it has drawn."""
     drawn, frames = cv2.VideoCapture(str(out / "overlays" / "video.mp4")), []

@@ -227,19 +227,22 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     speed = outcome.pictures / max(outcome.seconds, 1e-9)
     names = [output.JSON, output.CSV, *([] if args.no_overlays else [f"{output.OVERLAYS}/"]), *outcome.written]
     written = ", ".join(names)
-    left = _failures(outcome, args)
+    of_video = _source(args.what) is not None
+    left = _failures(len(outcome.failed), of_video)
     hint = "" if outcome.people else f" Nobody was found. {REMEDIES.get(args.boxes, CHECK)}"
     people = _count(outcome.people, "person", "people")
-    pictures = _count(outcome.pictures, *(("frame", "frames") if _source(args.what) else ("picture", "pictures")))
+    pictures = _count(outcome.pictures, *(("frame", "frames") if of_video else ("picture", "pictures")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
     return (f"{early if outcome.stopped and not outcome.endless else ''}{people} in {pictures}{left}, "
             f"{speed:.1f} images/s. {printable(args.out)}/ has {written}.{hint}")
 
 
-def _failures(outcome: Outcome, args: argparse.Namespace) -> str:
-    if not outcome.failed:
+def _failures(number: int, of_video: bool) -> str:
+    """How many, whose sentences were printed before: pictures or, of a video, also its early end."""
+    if not number:
         return ""
-    return ", where the video ended early" if _source(args.what) else f", {len(outcome.failed)} could not be used"
+    problems = _count(number, "problem", "problems")
+    return f", with {problems} named above" if of_video else f", {number} could not be used"
 
 
 def _count(number: int, one: str, several: str) -> str:
