@@ -1,8 +1,9 @@
 """Predicts joints with a trained network."""
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Iterable, Tuple
+from typing import Any, Callable, Iterable, Sequence, Tuple
 
 import mxnet as mx
 import numpy as np
@@ -121,7 +122,8 @@ def _both_ways(
         return net
 
     def mean(images: mx.nd.NDArray) -> mx.nd.NDArray:
-        maps, of_mirrored = _of_two(net, images, mx.nd.flip(images, axis=3))
+        views = images, mx.nd.flip(images, axis=3)
+        (maps,), (of_mirrored,) = _of_two(lambda seen: (net(seen),), *views, partial(mx.nd.concat, dim=0))
         mirrored = mx.nd.flip(of_mirrored, axis=3)
         if run.flip_in == "shifted-maps":
             mirrored = mx.nd.concat(mirrored[:, :, :, :1], mirrored[:, :, :, :-1], dim=3)
@@ -131,15 +133,13 @@ def _both_ways(
     return mean
 
 
-def _of_two(
-    net: Callable[[mx.nd.NDArray], mx.nd.NDArray], images: mx.nd.NDArray, mirrored: mx.nd.NDArray
-) -> Tuple[mx.nd.NDArray, mx.nd.NDArray]:
-    """A network's maps of patches and of their mirror images; of few patches in one call."""
+def _of_two(see: Callable[[Any], Sequence[Any]], images: Any, mirrored: Any, join: Callable[..., Any]) -> Any:
+    """What is seen of patches, a sequence of arrays, and of their mirror images; of few patches joined in one call."""
     count = len(images)
     if count > TOGETHER:
-        return net(images), net(mirrored)
-    maps = net(mx.nd.concat(images, mirrored, dim=0))
-    return maps[:count], maps[count:]
+        return see(images), see(mirrored)
+    found = see(join(images, mirrored))
+    return [part[:count] for part in found], [part[count:] for part in found]
 
 
 def _certain(
@@ -159,20 +159,10 @@ def _flip_tested(
     """What is said of patches: joints (N, K, C) and their scores (N, K); if the run asks for it, of both views."""
     if not run.flip_test or run.flip_in in ON_MAPS:
         return said(images)
-    (joints, scores), (mirrored, mirrored_scores) = _said_of_two(said, images, images[:, :, :, ::-1])
+    (joints, scores), (mirrored, mirrored_scores) = _of_two(
+        said, images, images[:, :, :, ::-1], lambda *both: np.concatenate(both))
     joints = (joints + unmirrored(mirrored, skeleton, _end(run))) / 2
     return joints, (scores + mirrored_scores[:, list(skeleton.mirror)]) / 2
-
-
-def _said_of_two(
-    said: Callable[[Array], Tuple[Array, Array]], images: Array, mirrored: Array
-) -> Tuple[Tuple[Array, Array], Tuple[Array, Array]]:
-    """What is said of patches and of their mirror images; of few patches in one call."""
-    count = len(images)
-    if count > TOGETHER:
-        return said(images), said(mirrored)
-    joints, scores = said(np.concatenate([images, mirrored]))
-    return (joints[:count], scores[:count]), (joints[count:], scores[count:])
 
 
 def _end(run: Run) -> float:
