@@ -11,7 +11,6 @@ from __future__ import annotations
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 from typing import Dict, List, Optional
@@ -26,10 +25,11 @@ from integral_pose.report.curves import LOG
 from integral_pose.run import Run
 from integral_pose.run_folder import PARAMETERS, Site
 from integral_pose.samples import truth
-from integral_pose.storage.atomic import replacing
+from integral_pose.storage import csv_files
 from integral_pose.training.loop import train
 
 PATIENCES = (3, 10, 30)
+REMEDY = "Delete the run's folder and train it again."
 Line = Dict[str, str]
 
 
@@ -40,10 +40,9 @@ def small(patience: int) -> Run:
 
 def measured(run: Run, site: Site) -> Line:
     """Where a trained run's phases ended, in epochs, its best held-out loss in each, and its joints in percent."""
-    with open(site.folder(run) / LOG, newline="", encoding="utf-8") as handle:
-        log = list(csv.DictReader(handle))
-    high = [float(line["validation_loss"]) for line in log if float(line["rate"]) == run.rate]
-    low = [float(line["validation_loss"]) for line in log[len(high):]]
+    log = csv_files.read(site.folder(run) / LOG, {"rate": float, "validation_loss": float}, REMEDY)
+    high = [line["validation_loss"] for line in log if line["rate"] == run.rate]
+    low = [line["validation_loss"] for line in log[len(high):]]
     return {
         "patience": str(run.patience), "epochs_at_1e-3": str(len(high)), "epochs_at_1e-5": str(len(low)),
         "held_out_loss_at_1e-3": f"{min(high):.5f}", "held_out_loss": f"{min(high + low):.5f}",
@@ -71,10 +70,7 @@ def _compared(args: argparse.Namespace) -> str:
         train(small(patience), site, f"patience {patience}")
         lines.append(measured(small(patience), site))
     path = args.results / "patience.csv"
-    with replacing(path) as draft, open(draft, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list(lines[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
+    csv_files.write(path, list(lines[0]), [list(line.values()) for line in lines])
     rows = "\n".join("  ".join(f"{value:>21}" for value in row) for row in (lines[0], *(one.values() for one in lines)))
     return f"{rows}\n{path}"
 
