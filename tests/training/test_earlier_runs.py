@@ -73,4 +73,4 @@ def test_an_interrupted_run_of_an_earlier_version_ends_as_it_would_have_there(
 @pytest.mark.parametrize(("run", "finished"), [(RUN.start, True), (RUN, False)], ids=["finished", "interrupted"])
 def test_a_network_of_an_earlier_version_is_found_by_its_key(earlier: Path, run: Run, finished: bool) -> None:
     file = earlier / "stopped" / run.key / PARAMETERS
-    assert saved.find(run.key, earlier)[:3] == (run, file, finished) and saved.at(file).run == run
+    assert saved.find(run.key, earlier) == saved.Trained(run, file, finished) and saved.at(file).run == run
