@@ -26,6 +26,7 @@ from integral_pose.inference.formats import bvh, coco_results, export
 from integral_pose.inference.formats.motion import motions
 from integral_pose.inference.formats.summary import Summary
 from integral_pose.inference.media import Picture
+from integral_pose.inference.overlay import Overlays
 from integral_pose.inference.tracking import gaps
 from integral_pose.inference.tracking.smoothing import smoothed
 from integral_pose.metrics import average_precision
@@ -225,7 +226,7 @@ def test_everybodys_curves_are_over_the_same_time_and_one_moment_is_a_mark(
 ) -> None:
     drawn: List[Any] = []
     monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.extend(figure.axes[1:]))
-    summary = Summary("dance.mp4", HUMAN36M)
+    summary = Summary("dance.mp4", HUMAN36M, Overlays(HUMAN36M, True))
     for number in range(10):
         people = [person(None, HUMAN36M, identity=0), *([person(None, HUMAN36M, identity=1)] if number == 4 else [])]
         summary.add(Seen(Picture(str(number), PIXELS, number / 25), people))
@@ -240,7 +241,7 @@ def test_everybodys_curves_are_over_the_same_time_and_one_moment_is_a_mark(
 
 
 def test_a_summary_has_frames_and_curves_and_does_not_grow(tmp_path: Path) -> None:
-    summary = Summary("dance.mp4", HUMAN36M)
+    summary = Summary("dance.mp4", HUMAN36M, Overlays(HUMAN36M, True))
     summary.write(tmp_path / "none.png")
     assert not (tmp_path / "none.png").exists()
     for number in range(60):

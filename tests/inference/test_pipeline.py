@@ -261,6 +261,14 @@ def test_poses_in_3d_are_shown_from_the_camera_and_from_beside() -> None:
     assert overlay.overlay(seen(), HUMAN36M, True).shape == (500, 550, 3)
 
 
+def test_a_picture_is_drawn_once_for_all_who_ask_for_it() -> None:
+    overlays, one, other = overlay.Overlays(HUMAN36M, True), seen(person(True)), seen(person(True))
+    flat = overlays.flat(one)
+    assert overlays.flat(one) is flat and np.array_equal(overlays.whole(one)[:, :300], flat)
+    assert np.array_equal(overlays.whole(one), overlay.overlay(one, HUMAN36M, True))
+    assert overlays.flat(other) is not flat
+
+
 def test_a_small_picture_is_enlarged() -> None:
     small = Seen(Picture("a", np.zeros((120, 100, 3), np.uint8)), [])
     assert overlay.overlay(small, MPII, False).shape == (480, 400, 3)

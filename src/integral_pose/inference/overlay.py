@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import math
-from typing import Tuple, Union
+from functools import lru_cache
+from typing import List, Optional, Tuple, Union
 
 import cv2
 import numpy as np
@@ -21,11 +22,34 @@ Colour = Tuple[int, int, int]
 Point = Union[Array, Tuple[float, float]]
 
 
+class Overlays:
+    """Overlays for several who ask for the same picture, one after the other: it is drawn once."""
+
+    def __init__(self, skeleton: Skeleton, in_3d: bool) -> None:
+        self._skeleton, self._in_3d = skeleton, in_3d
+        self._last: Optional[Tuple[Seen, Array]] = None
+
+    def flat(self, seen: Seen) -> Array:
+        """The picture alone. It is not to be changed."""
+        if self._last is None or self._last[0] is not seen:
+            self._last = seen, _flat(seen, self._skeleton)
+        return self._last[1]
+
+    def whole(self, seen: Seen) -> Array:
+        """The picture and, in 3D, the views beside it, as `overlay` gives them. It is not to be changed."""
+        flat = self.flat(seen)
+        return _with_views(flat, seen, self._skeleton) if self._in_3d else flat
+
+
 def overlay(seen: Seen, skeleton: Skeleton, in_3d: bool) -> Array:
     """The picture, BGR uint8, with its people drawn over it; `in_3d`, two views beside it, of half its height.
 
     A small picture is drawn two or more times its size, for lines to be thin on it. Several people have their numbers.
     """
+    return Overlays(skeleton, in_3d).whole(seen)
+
+
+def _flat(seen: Seen, skeleton: Skeleton) -> Array:
     pixels = seen.picture.pixels
     times = -(-LEAST_SIZE // max(pixels.shape[:2]))
     drawn = cv2.resize(pixels, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC) if times > 1 else pixels.copy()
@@ -35,7 +59,11 @@ def overlay(seen: Seen, skeleton: Skeleton, in_3d: bool) -> Array:
         _draw(drawn, (person.joints + 0.5) * times - 0.5, person.confidence, skeleton, thin)
         if len(seen.people) > 1 or person.identity is not None:
             _write(drawn, _name(number, person), person.box[:2] * times, 0.5 * width)
-    return np.hstack([drawn, _in_3d(seen, skeleton, len(drawn))]) if in_3d else drawn
+    return drawn
+
+
+def _with_views(drawn: Array, seen: Seen, skeleton: Skeleton) -> Array:
+    return np.hstack([drawn, _in_3d(seen, skeleton, len(drawn))])
 
 
 def _in_3d(seen: Seen, skeleton: Skeleton, height: int) -> Array:
@@ -67,33 +95,35 @@ def _name(number: int, person: Person) -> str:
 
 def _write(image: Array, text: str, place: Point, size: float) -> None:
     """White letters with a dark border, from their lower left corner on."""
+    (corner,) = _fixed(np.asarray(place)[None], 0)
     for colour, thickness in ((BORDER, max(3, round(5 * size))), (WHITE, max(1, round(1.5 * size)))):
-        cv2.putText(image, text, _fixed(place, 0), cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
+        cv2.putText(image, text, corner, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thickness, cv2.LINE_AA)
 
 
 def _draw(image: Array, points: Array, confidence: Array, skeleton: Skeleton, width: float) -> None:
     """Limbs and joints at points (K, 2), px of the image, left and right in different colours, with a dark border."""
-    sure = confidence >= SURE
+    sure, fixed = (confidence >= SURE).tolist(), _fixed(points)
     thick, thin = max(2, round(2 * width)), max(1, round(width))
     for border in (True, False):
         for parent, child in skeleton.limbs:
             extra = 2 if border else 0
             thickness = (thick if sure[parent] and sure[child] else thin) + extra
             colour = BORDER if border else _colour(skeleton.joints[child])
-            cv2.line(image, _fixed(points[parent]), _fixed(points[child]), colour, thickness, cv2.LINE_AA, SHIFT)
+            cv2.line(image, fixed[parent], fixed[child], colour, thickness, cv2.LINE_AA, SHIFT)
     radius = round(max(1.5, 2 * width) * 2**SHIFT)
-    for joint, point in enumerate(points):
-        cv2.circle(image, _fixed(point), radius + 2**SHIFT, BORDER, -1, cv2.LINE_AA, SHIFT)
+    for joint, point in enumerate(fixed):
+        cv2.circle(image, point, radius + 2**SHIFT, BORDER, -1, cv2.LINE_AA, SHIFT)
         filled = -1 if sure[joint] else 1
-        cv2.circle(image, _fixed(point), radius, _colour(skeleton.joints[joint]), filled, cv2.LINE_AA, SHIFT)
+        cv2.circle(image, point, radius, _colour(skeleton.joints[joint]), filled, cv2.LINE_AA, SHIFT)
 
 
-def _fixed(point: Point, shift: int = SHIFT) -> Tuple[int, int]:
-    """As OpenCV takes coordinates with fractional bits, however far outside of the picture they are."""
-    x, y = np.clip(np.asarray(point) * 2**shift, -(2**30), 2**30).round().astype(int).tolist()
-    return x, y
+def _fixed(points: Array, shift: int = SHIFT) -> List[List[int]]:
+    """Points (N, 2) as OpenCV takes coordinates with fractional bits, however far outside of the picture they are."""
+    whole: List[List[int]] = np.clip(points * 2**shift, -(2**30), 2**30).round().astype(int).tolist()
+    return whole
 
 
+@lru_cache(maxsize=None)
 def _colour(joint: str) -> Colour:
     """Of a side, BGR."""
     code = {"l_": LEFT, "r_": RIGHT}.get(joint[:2], MIDDLE)

@@ -23,7 +23,7 @@ from integral_pose.inference.estimator import FOCAL, Estimator, Seen, from_root,
 from integral_pose.inference.formats import export
 from integral_pose.inference.formats.summary import Summary
 from integral_pose.inference.media import Gathered, Picture, Shown, Unread
-from integral_pose.inference.overlay import overlay
+from integral_pose.inference.overlay import Overlays, overlay
 from integral_pose.inference.tracking import gaps
 from integral_pose.inference.tracking.cuts import Cuts
 from integral_pose.inference.tracking.following import Following
@@ -155,9 +155,10 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
             was cut short.
     """
     def save(place: Path, seen: Seen) -> None:
-        drawn.add(overlay(seen, estimator.skeleton, task.in_3d))
+        drawn.add(overlays.whole(seen))
 
     estimator = _estimator(task)
+    overlays = Overlays(estimator.skeleton, task.in_3d)
     with videos.opened(source) as video, output.draft(task.out) as place:
         outcome = Outcome(of=min(most or video.frames, video.frames or most), endless=video.endless)
         if isinstance(task.boxes, FrameBoxes):
@@ -167,7 +168,7 @@ def on_video(task: Task, source: Source, most: int = 0) -> Outcome:
         results = output.Results(place, estimator.skeleton, task.in_3d, video=True)
         title = printable(file.name) if file else source.name  # pages are passed on: nothing of this machine's folders
         steps, page = VideoSteps(task, estimator), _page(task, estimator, title)
-        summary = Summary(title, estimator.skeleton)
+        summary = Summary(title, estimator.skeleton, overlays)
         uses = [_recorded(results, estimator), _drawing(task, place, save, outcome), summary.add]
         uses += [page.use] if page else []
         waiting = _waiting(task, video)
