@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 TINY = 1e-9  # px², under a fraction
+REDUCTIONS = (1, 2, 4, 8)  # of a JPEG's sides, that a decoder can make at once
 UNDISTORT_UNTIL = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-12)
 
 
@@ -83,6 +84,18 @@ class Patch:
         centre = (self._extent - 1) / 2 + (0.5 - self._edge)
         offset = centre - linear @ np.array([self.box.x, self.box.y])
         return np.column_stack([linear, offset])
+
+    @property
+    def reduction(self) -> int:
+        """How many times smaller the image may be, 1, 2, 4 or 8, and still have a px for each of the patch."""
+        return max(times for times in REDUCTIONS if times == 1 or times * self.size <= self.box.side)
+
+    def of_reduced(self, times: int) -> Patch:
+        """The same patch of an image that is so many times smaller."""
+        if times == 1:
+            return self  # to the last bit
+        x, y = ((of + 0.5) / times - 0.5 for of in (self.box.x, self.box.y))
+        return replace(self, box=replace(self.box, x=x, y=y, side=self.box.side / times))
 
     def to_fraction(self, points: Array) -> Array:
         """Image px (..., 2) -> fractions of the patch (..., 2)."""

@@ -96,6 +96,7 @@ class Run:
     widest: float = 1.0  # times as wide as the box, and its shift, may the patch be: log-uniform from 1
     absent: bool = False  # joints outside the patch are trained as nowhere, instead of not counting
     flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints with those of the mirrored patch
+    reduced: bool = False  # images that show somebody much larger than the patch are decoded at ½, ¼ or ⅛ of their size
 
     # Scenes of several people, COCO's
     boxes: Boxes = field(default="detected", metadata=AT_TEST)  # in which poses are predicted, or "annotated"

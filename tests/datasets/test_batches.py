@@ -17,7 +17,7 @@ from integral_pose.datasets import batches as batches_module
 from integral_pose.datasets.batches import Batch, Batches, Mixed, Pictures
 from integral_pose.errors import InputError
 from integral_pose.geometry import Array, Box
-from integral_pose.samples import DEVIATION, MEAN, Augmentation, Sample
+from integral_pose.samples import DEVIATION, MEAN, Augmentation, Sample, patch_of
 from integral_pose.skeletons import MPII
 from integral_pose.storage import image_files
 
@@ -239,6 +239,24 @@ def test_kept_pictures_change_no_number(people: Batches, monkeypatch: pytest.Mon
     for _ in range(2):
         for step, batch in enumerate(decoded):
             assert_same(people.batch(step), batch)
+
+
+@pytest.mark.parametrize("side, times", [(50, 1), (63, 1), (65, 2), (150, 4), (700, 8)])
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_large_people_are_cut_from_reduced_pictures_at_the_same_place(
+    tmp_path: Path, side: int, times: int, suffix: str
+) -> None:
+    path, rng = tmp_path / f"a{suffix}", np.random.default_rng(4)
+    coarse = rng.integers(0, 255, (9, 12, 3)).astype(np.uint8)
+    assert cv2.imwrite(str(path), cv2.resize(coarse, (1203, 905), interpolation=cv2.INTER_CUBIC))
+    box = Box(611.3, 440.8, side)
+    whole = Batches([Sample(path, np.full((16, 2), 600.0), np.ones(16), box)], MPII, PATCH, 1)
+    reduced = replace(whole, reduced=True)
+    one, other = whole.in_order(0), reduced.in_order(0)
+    assert patch_of(whole.samples[0], PATCH).reduction == times and (one.joints == other.joints).all()
+    assert (one.images == other.images).all() == (times == 1)
+    # In grey levels; half a px of the whole picture more to one side would be several.
+    assert np.abs(one.images - other.images).mean() * 58 < 0.7
 
 
 def test_people_annotated_as_seen_are_cut_from_the_picture_as_seen(tmp_path: Path) -> None:

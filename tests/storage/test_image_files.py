@@ -50,6 +50,22 @@ def encoded(suffix: str, pixels: Any = NOISE) -> bytes:
 # ---------------------------------------------------------------- pixels
 
 
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("orientation, upright", [(1, False), (1, True), (6, False), (6, True), (3, True)])
+@pytest.mark.parametrize("times", [2, 4, 8])
+def test_a_reduced_picture_has_the_means_of_the_whole(
+    tmp_path: Path, kind: str, orientation: int, upright: bool, times: int
+) -> None:
+    pixels = cv2.resize(np.random.default_rng(1).integers(0, 255, (4, 5, 3)).astype(np.uint8), (85, 71))
+    path = put(tmp_path / "a", tagged(orientation, kind, pixels))
+    whole, reduced = (image_files.read(path, upright, times=n).astype(float) for n in (1, times))
+    height, width = (-(-side // times) for side in whole.shape[:2])
+    assert reduced.shape == (height, width, 3)
+    inner = whole[: height * times - times, : width * times - times]  # of which no px is missing
+    means = inner.reshape(height - 1, times, width - 1, times, 3).mean(axis=(1, 3))
+    assert np.abs(reduced[:-1, :-1] - means).mean() < 1.5  # a px more to one side is some four levels
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".bmp", ".tif", ".ppm", ".jpe", ".jfif", ""])
 def test_a_picture_is_read_whatever_its_ending(tmp_path: Path, suffix: str) -> None:
     image = np.full((14, 23, 3), (10, 120, 240), np.uint8)

@@ -19,6 +19,7 @@ from integral_pose.storage.threads import ahead
 
 cv2.setNumThreads(1)  # the workers are the threads
 Stamp = Tuple[int, ...]
+Key = Tuple[Path, bool, int]  # what `Pictures.read` was asked for
 
 
 class Pictures:
@@ -29,26 +30,26 @@ class Pictures:
 
     def __init__(self, most: int) -> None:
         self._room = most
-        self._kept: Dict[Tuple[Path, bool], Tuple[Stamp, Array]] = {}
+        self._kept: Dict[Key, Tuple[Stamp, Array]] = {}
         self._lock = threading.Lock()
         self.most_pixels = image_files.MOST_PIXELS  # of one picture, unless the user allows more
 
-    def read(self, path: Path, upright: bool = False) -> Array:
+    def read(self, path: Path, upright: bool = False, times: int = 1) -> Array:
         """As `image_files.read`, which is asked again where the file has changed; not to be written into.
 
         Raises:
             InputError: as `image_files.read`.
         """
-        stamp = _stamp(path)
-        kept = self._kept.get((path, upright))
+        key, stamp = (path, upright, times), _stamp(path)
+        kept = self._kept.get(key)
         if kept and kept[0] == stamp:
             return kept[1]
-        image = image_files.read(path, upright, self.most_pixels)
+        image = image_files.read(path, upright, self.most_pixels, times)
         image.flags.writeable = False
-        self._keep((path, upright), stamp, image)
+        self._keep(key, stamp, image)
         return image
 
-    def _keep(self, key: Tuple[Path, bool], stamp: Stamp, image: Array) -> None:
+    def _keep(self, key: Key, stamp: Stamp, image: Array) -> None:
         with self._lock:
             if key in self._kept:
                 self._room += self._kept.pop(key)[1].nbytes
@@ -101,6 +102,7 @@ class Batches:
     width: int = 0  # px; 0: as `patch`
     corner: bool = False  # see `Patch`
     colours: str = "rgb"  # see `normalise`
+    reduced: bool = False  # pictures are decoded at no more than the size that a patch needs
 
     @property
     def per_epoch(self) -> int:
@@ -158,8 +160,9 @@ class Batches:
     def _item(self, sample: Sample, jitter: Jitter, image: Array) -> Tuple[Array, Array]:
         """Writes the patch into `image`, (3, size, size); returns joints and weights."""
         patch = patch_of(sample, self.patch, jitter, self.width, self.corner)
-        pixels = paint_over(cut(PICTURES.read(sample.image, sample.upright), patch), jitter.cover)
-        normalise(pixels, jitter.gains, image, self.colours)
+        times = patch.reduction if self.reduced else 1
+        pixels = cut(PICTURES.read(sample.image, sample.upright, times), patch.of_reduced(times))
+        normalise(paint_over(pixels, jitter.cover), jitter.gains, image, self.colours)
         return encode(sample, patch, self.skeleton, self.coordinates, self.absent)
 
 

@@ -59,5 +59,5 @@ def in_batches(run: Run, samples: Sequence[Sample], what: str, size: int) -> Bat
         samples = [replace(s, box=s.box.around_cell(run.cells)) if s.pose else s for s in samples]
     return Batches(
         samples, skeleton(run), run.patch, max(1, size), seed=run.seed, coordinates=run.coordinates, absent=run.absent,
-        width=run.patch_width, corner=run.by_corner, colours=run.colours,
+        width=run.patch_width, corner=run.by_corner, colours=run.colours, reduced=run.reduced,
     )

@@ -30,6 +30,8 @@ WRITTEN = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")  # endings
 MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # of JPEG: neither a byte of the scan nor a restart in it
 START_OF_IMAGE, END_OF_IMAGE = 0xD8, 0xD9
 FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # of JPEG: the segments that have the picture's size
+SIZES = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4,
+         8: cv2.IMREAD_REDUCED_COLOR_8}  # by how many times smaller the picture is to be
 _sizing = threading.Lock()
 cv2.setLogLevel(0)  # what OpenCV and Pillow print of a damaged file is said here, with the file's name
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -62,13 +64,15 @@ def header(path: Path, most: int = MOST_PIXELS) -> Header:
         return _header(path, start, stream, most)
 
 
-def read(path: Path, upright: bool = False, most: int = MOST_PIXELS) -> np.ndarray:
+def read(path: Path, upright: bool = False, most: int = MOST_PIXELS, times: int = 1) -> np.ndarray:
     """The picture as (height, width, 3) BGR uint8.
 
     Args:
         upright: as it is seen, turned by its EXIF tag; else as it is stored, which is what the annotations of MPII,
             COCO and Human3.6M are of.
         most: pixels that it may have, by its header, before any is decoded; 0: any number.
+        times: 2, 4 or 8 for a picture that is so many times smaller, of sides rounded up. JPEGs are decoded in that
+            size, which is faster; others are decoded and then reduced.
 
     Raises:
         InputError: the file is missing, is no picture that can be read, is damaged, or has more pixels.
@@ -82,12 +86,15 @@ def read(path: Path, upright: bool = False, most: int = MOST_PIXELS) -> np.ndarr
         _refuse_large(path, size, most)
     else:
         orientation = _header(path, start, io.BytesIO(content), most).orientation
-    pixels = _decoded(path, content) if found is not JPEG or _is_whole(content) else None
+    at_once = found is JPEG and not (upright and orientation > 1)  # turned, reduced px would begin at another edge
+    pixels = _decoded(path, content, times if at_once else 1) if found is not JPEG or _is_whole(content) else None
     if pixels is None:
         raise _damaged(path, found)
-    if found is TIFF:  # OpenCV has turned it, whatever it was asked
-        return pixels if upright else _turned(pixels, {6: 8, 8: 6}.get(orientation, orientation))
-    return _turned(pixels, orientation) if upright else pixels
+    if found is TIFF and not upright:  # OpenCV has turned it, whatever it was asked
+        pixels = _turned(pixels, {6: 8, 8: 6}.get(orientation, orientation))
+    elif found is not TIFF and upright:
+        pixels = _turned(pixels, orientation)
+    return pixels if at_once else _reduced(pixels, times)
 
 
 def write(path: Path, pixels: np.ndarray) -> Path:
@@ -242,12 +249,21 @@ def _quick_size(found: Kind, content: bytes) -> Optional[Tuple[int, int]]:
     return None
 
 
-def _decoded(path: Path, content: bytes) -> Optional[np.ndarray]:
+def _decoded(path: Path, content: bytes, times: int) -> Optional[np.ndarray]:
     try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        return cv2.imdecode(np.frombuffer(content, np.uint8), SIZES[times] | cv2.IMREAD_IGNORE_ORIENTATION)
     except cv2.error as error:
         raise InputError(f"{printable(path)}: OpenCV cannot decode it ({' '.join(str(error).split())}). Convert it to "
                          "JPEG or PNG, or copy it again from its source.") from error
+
+
+def _reduced(pixels: np.ndarray, times: int) -> np.ndarray:
+    """Means of times x times px; at the right and at the bottom the last px stands for those that are missing."""
+    if times == 1:
+        return pixels
+    height, width = pixels.shape[:2]
+    filled = cv2.copyMakeBorder(pixels, 0, -height % times, 0, -width % times, cv2.BORDER_REPLICATE)
+    return cv2.resize(filled, (-(-width // times), -(-height // times)), interpolation=cv2.INTER_AREA)
 
 
 def _damaged(path: Path, found: Kind) -> InputError:
