@@ -356,6 +356,17 @@ def test_a_large_map_is_summed_without_loss(hybridize, size):
     np.testing.assert_allclose(found, joints[..., :found.shape[2]], atol=1e-6)
 
 
+@pytest.mark.skipif(not marginals.loaded(), reason="needs the compiled operator")
+def test_the_exponential_is_right_to_a_few_units_in_the_last_place():
+    """One logit of 0 in each row of 16 cells: the other probabilities are that one's times their own e^logit."""
+    logits = np.zeros((1, 4000, 1, 16), np.float32)
+    logits[..., 1:] = np.linspace(-86.9, -1e-6, 60000, dtype=np.float32).reshape(1, 4000, 1, 15)
+    shares = mx.nd.softmax_marginals(mx.nd.array(logits), joints=4000, depth=1, height=1, width=16)[0].asnumpy()
+    ratio = shares[..., 1:].astype(np.float64) / shares[..., :1]
+    wrong = np.abs(ratio / np.exp(logits[:, :, 0, 1:].astype(np.float64)) - 1)
+    assert wrong[ratio > 1e-30].max() < 4 * np.finfo(np.float32).eps  # two more roundings are the probabilities'
+
+
 @every_block
 def test_adds_to_a_gradient_when_asked(hybridize, kind, size):
     block, values = made(kind, size, hybridize), draw(*size)
