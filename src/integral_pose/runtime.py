@@ -61,9 +61,11 @@ def settings() -> Dict[str, str]:
     return {
         # MXNet takes one thread when this is missing; more than about 16 only wait for one another.
         "OMP_NUM_THREADS": str(min(cores(), MOST_THREADS)),
-        # Waiting threads that spin make a machine shared with another process ten times slower; a short spin, which
-        # GNU's OpenMP reads besides the policy, spares small networks the waking of threads.
-        "OMP_WAIT_POLICY": "passive",
+        # Threads that wait spin for 50 microseconds, and then sleep. Without spinning, to wake them takes longer than a
+        # layer of a small network: for one person, two threads are then slower than one. GNU's OpenMP gives up spinning
+        # where there are more threads than cores, as with MXNet's own, unless the policy is "active"; that alone would
+        # spin for minutes, and make a machine shared with another process ten times slower.
+        "OMP_WAIT_POLICY": "active",
         "GOMP_SPINCOUNT": "5000",
         # cuDNN's own timing picks other algorithms, hence other last digits, from run to run.
         "MXNET_CUDNN_AUTOTUNE_DEFAULT": "0",

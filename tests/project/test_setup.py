@@ -233,7 +233,7 @@ SHOW = f"import os, integral_pose; print(*(os.environ[name] for name in {PREPARE
 
 def test_importing_the_package_sets_the_threads() -> None:
     cores = min(len(os.sched_getaffinity(0)), runtime.MOST_THREADS)
-    assert in_a_new_process(SHOW).stdout.split() == [str(cores), "passive", "5000", "0"]
+    assert in_a_new_process(SHOW).stdout.split() == [str(cores), "active", "5000", "0"]
 
 
 def test_what_the_user_set_stays() -> None:
