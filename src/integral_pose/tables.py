@@ -145,7 +145,8 @@ class Table:
     `topic` says in two to five words what it is about, for a list of contents; the caption stands in for it.
 
     `beside` are metrics that the paper does not print; they are written to the CSV. `submission` asks for the file
-    that the data set's server takes, of each run.
+    that the data set's server takes, of each run. `longer` is for tables that compare networks of different sizes: in
+    `quick`, all of their rows have so many times the steps, since larger networks need more of them.
     """
 
     name: str
@@ -159,6 +160,7 @@ class Table:
     picture: str = "predictions"  # or "curves", or "scenes" with the poses found in them
     submission: bool = False
     topic: str = ""
+    longer: int = 1
 
     def __post_init__(self) -> None:
         claims = (replace(c, parts=tuple(p for part in c.parts for p in part.in_columns(self.columns)))
@@ -200,7 +202,7 @@ def read_by_dark(table: Table) -> Optional[Table]:
              for h, i in paired]
     return Table(
         name=f"{table.name}-dark", caption=f"Heat maps read by DARK; {table.caption}", columns=table.columns,
-        rows=tuple(replace(row, paper="") for rows in named for row in rows), metrics=metrics,
+        rows=tuple(replace(row, paper="") for rows in named for row in rows), metrics=metrics, longer=table.longer,
         claims=tuple(beats(i.name, dark.name, overall, columns=(column,), in_paper=None,
                            where=f"with {column}" if len(table.columns) > 1 else "")
                      for dark, _, i in named for column in table.columns),

@@ -8,7 +8,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Optional, Sequence
 from integral_pose.errors import InputError
 from integral_pose.evaluation.evaluate import outcome_file
 from integral_pose.evaluation.submission import can_submit, submission
-from integral_pose.profiles import PROFILES
+from integral_pose.profiles import scaled
 from integral_pose.run import Run
 from integral_pose.run_folder import Site
 from integral_pose.tables import Table
@@ -42,9 +42,9 @@ def cells(
     """
     for seed in range(seeds):
         for row, index in table.cells():
-            scaled = PROFILES[profile](row.runs[index])
+            unchanged = scaled(row.runs[index], profile, table.longer)
             try:
-                run = scaled.everywhere(**{**(changes or {}), "seed": seed, "amp": amp})
+                run = unchanged.everywhere(**{**(changes or {}), "seed": seed, "amp": amp})
             except ValueError as error:
                 raise InputError(f"--set: {row.name} cannot have this: {error}. Leave the row out with --rows, or "
                                  "change something else.") from error
