@@ -67,7 +67,7 @@ class Process:
 
     def __init__(self, contender: Contender, python: str, threads: int) -> None:
         path = os.pathsep.join(map(str, (ROOT / "src", ROOT)))
-        settings = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive", "PYTHONPATH": path}
+        settings = {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": path}  # how threads wait is each one's own affair
         given = json.dumps([contender.function, contender.arguments])
         self._process = subprocess.Popen(
             [python, "-m", "benchmarks.contest", given], cwd=ROOT, env={**os.environ, **settings},

@@ -1,6 +1,6 @@
 """Times the integral operator, forward and backward together, and compares it with the rivals that are installed.
 
-    OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive python -m benchmarks.integral
+    OMP_NUM_THREADS=2 python -m benchmarks.integral
 
 The rivals are those of requirements/rivals.txt, in an environment with MXNet but without GluonCV. They take turns, and
 each must agree with double precision first.

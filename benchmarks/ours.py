@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List
 
+import cv2
 import mxnet as mx
 import numpy as np
 
@@ -15,7 +16,7 @@ from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.methods import I_STAR, on_human36m
 from integral_pose.models import build
 from integral_pose.run import Run
-from integral_pose.samples import Jitter, patch_of
+from integral_pose.samples import Jitter, Sample, patch_of
 from integral_pose.synthetic import make_human36m, make_mpii
 from integral_pose.training.loop import adam, forward_backward
 
@@ -25,16 +26,32 @@ RUNS: Dict[str, Run] = {
 }
 
 
-def people_of(table: str, data: str, size: int) -> Batches:
-    """The training people of a table's network, in mini-batches of `size`."""
+LARGE = 1280  # px: the width of most of MPII's pictures
+
+
+def people_of(table: str, data: str, size: int, large: str = "") -> Batches:
+    """The training people of a table's network, in mini-batches of `size`; `large`: in the pictures of this folder."""
     made = loader.training_batches(replace(RUNS[table], batch=size), Catalogue(Path(data)))
     assert isinstance(made, Batches)
-    return made
+    return replace(made, samples=[enlarged(sample, Path(large)) for sample in made.samples]) if large else made
 
 
-def write_people(table: str, data: str, size: int, count: int, path: Path) -> None:
+def enlarged(sample: Sample, folder: Path) -> Sample:
+    """A 2D sample in a picture of 1280 px width, with a camera's noise, which is written if it is not there."""
+    pixels, path = batches.PICTURES.read(sample.image), folder / f"{sample.image.stem}.jpg"
+    times = LARGE / pixels.shape[1]
+    if not path.exists():
+        whole = cv2.resize(pixels, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+        noise = np.random.default_rng(0).normal(scale=3.0, size=whole.shape)
+        cv2.imwrite(str(path), np.clip(whole + noise, 0, 255).astype(np.uint8))
+    x, y = ((of + 0.5) * times - 0.5 for of in (sample.box.x, sample.box.y))
+    box = replace(sample.box, x=x, y=y, side=sample.box.side * times)
+    return replace(sample, image=path, joints=(sample.joints + 0.5) * times - 0.5, box=box)
+
+
+def write_people(table: str, data: str, size: int, count: int, path: Path, large: str = "") -> None:
     """The first `count` mini-batches as a rival needs them: pictures, boxes and joints, jittered as ours are."""
-    people = people_of(table, data, size)
+    people = people_of(table, data, size, large)
     chosen = [draw for step in range(count) for draw in people.draws(step)]
     boxes, joints = [], []
     for sample, jitter in chosen:
@@ -119,9 +136,11 @@ def training(table: str, parameters: str, data: str, size: int) -> Prepared:
     return mx.__version__, turn
 
 
-def loading(table: str, data: str, size: int, kept: bool) -> Prepared:
+def loading(
+    table: str, data: str, size: int, kept: bool = False, large: str = "", reduced: bool = False
+) -> Prepared:
     """A mini-batch from its files or, with `kept`, from pictures that were decoded before."""
-    people = people_of(table, data, size)
+    people = replace(people_of(table, data, size, large), reduced=reduced)
     batches.PICTURES = Pictures((1 << 30) if kept else 0)
     step = iter(range(1 << 30))
     for sample in people.samples if kept else ():
@@ -138,8 +157,6 @@ def summary(batch: Batch) -> Callable[[], np.ndarray]:
 
 def authors_loader(people: str, size: int) -> Prepared:
     """The authors' loader, see `authors`."""
-    import cv2
-
     from benchmarks.authors import Loader
 
     cv2.setNumThreads(1)

@@ -19,6 +19,7 @@ from matplotlib import pyplot
 
 from benchmarks import evaluation, memory, networks, ours, people
 from benchmarks.contest import ROOT, Contest, Figure, measure
+from benchmarks.int8 import ours as int8
 from benchmarks.whole_video import ours as whole_video
 from integral_pose.errors import InputError
 from integral_pose.storage.atomic import replacing
@@ -26,7 +27,7 @@ from integral_pose.synthetic.folder import place as synthetic_place
 from integral_pose.training.loop import commit
 
 DATA = Path("data")  # unless the user names another folder
-TOPICS = ("integral", "step", "loader", "inference", "video", "evaluation", "people", "memory")
+TOPICS = ("integral", "step", "loader", "inference", "int8", "video", "evaluation", "people", "memory")
 COLUMNS = (*Figure._fields, "images_per_s", "memory_growth_mb", "machine", "cores", "commit")
 EXAMPLE = """example:
   python -m benchmarks.run --rivals .venv-rivals/bin/python
@@ -95,9 +96,12 @@ def _contests(args: argparse.Namespace, folder: Path) -> Iterator[Contest]:
     if "loader" in args.topics:
         for table in ("Table 1", "Table 7"):
             yield from networks.loader(table, data, folder, 16)
+        yield networks.loader_of_large_pictures(data, folder, 16)
     if "inference" in args.topics:
         for size in (1, 32):
             yield networks.inference("Table 1", folder, threads, size)
+    if "int8" in args.topics:
+        yield from int8.contests(folder, threads)
     if "video" in args.topics:
         yield from whole_video.contests(folder, threads)
     if "evaluation" in args.topics:

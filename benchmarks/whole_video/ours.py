@@ -1,8 +1,9 @@
-"""A whole video with us, read, predicted, drawn and written by threads and by one, beside rtmlib's way of doing it."""
+"""A whole video with us, by threads and by one, in float32 and in 8 bits, beside rtmlib's way of doing it."""
 from __future__ import annotations
 
 import integral_pose  # isort: skip  # noqa: F401  it sets the threads before anything imports MXNet
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Iterator, List, Tuple
 
@@ -34,8 +35,8 @@ def contests(folder: Path, threads: int, seconds: float = SECONDS) -> Iterator[C
     for people in PEOPLE:
         given = {"clip": clip, "edges": columns(people)}
         ours = (
-            Contender(name, f"{HERE}.ours:predicting", {**given, "out": str(folder / name), "waiting": waiting})
-            for name, waiting in (("ours", Task.waiting), ("ours, one thread", 0))
+            Contender(name, f"{HERE}.ours:predicting", {**given, "out": str(folder / name), **how})
+            for name, how in (("ours", {}), ("ours, one thread", {"waiting": 0}), ("ours, 8 bits", {"in_8_bits": True}))
         )
         contenders = (
             *ours,
@@ -64,10 +65,14 @@ def columns(people: int) -> List[List[float]]:
     return [[wide * (number + (people == 1) / 2), 0.0, wide, float(height)] for number in range(people)]
 
 
-def predicting(clip: str, edges: List[List[float]], out: str, waiting: int) -> Prepared:
+def predicting(
+    clip: str, edges: List[List[float]], out: str, waiting: int = Task.waiting, in_8_bits: bool = False
+) -> Prepared:
     """What the command does with a video, without following people and smoothing; the turn gives each person's mean."""
     setattr(output, "_ffmpeg", lambda: "")  # noqa: B010  OpenCV encodes, as for the other
     trained, source = saved.at(Path(saved.DEFAULT)), videos.source(clip)
+    run = replace(trained.run, flip_test=False)  # the exported network has none either
+    trained = trained._replace(run=run, int8=in_8_bits)
     estimator = Estimator(trained, mx.cpu(), workers=cores())
     setattr(pipeline, "_estimator", lambda _: estimator)  # noqa: B010  it is prepared, as the other's session is
     boxes = Boxes(np.array(edges), np.ones(len(edges)))

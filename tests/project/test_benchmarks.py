@@ -12,10 +12,12 @@ import integral_pose  # isort: skip  # noqa: F401
 import numpy as np
 import pytest
 
-from benchmarks import evaluation, memory, ours, run
+from benchmarks import evaluation, memory, networks, ours, run
 from benchmarks.authors import Loader
 from benchmarks.contest import Contender, Contest, Figure, measure
+from benchmarks.int8 import ours as int8
 from benchmarks.whole_video import ours as whole_video
+from integral_pose.datasets import batches
 from integral_pose.datasets.batches import Batch
 from integral_pose.inference import output, pipeline
 from tests.helpers.printed import words
@@ -117,14 +119,42 @@ def test_a_whole_video_gives_the_same_people_with_threads_without_and_in_onnx(
     monkeypatch.setattr(pipeline, "_estimator", pipeline._estimator)
     one, four = whole_video.contests(tmp_path, 1, 0.2)
     assert (one.items, four.items) == (5, 5) and len(one.contenders[0].arguments["edges"]) == 1
-    found = {}
-    for contender in four.contenders:
+    ours, one_thread, in_8_bits, rival = results(four)
+    assert ours.shape == (4, 2) and (ours == one_thread).all()
+    assert (in_8_bits != ours).any()
+    for other in (in_8_bits, rival):
+        np.testing.assert_allclose(other, ours, atol=whole_video.NEAR)
+
+
+def results(contest: Contest) -> List[Any]:
+    """What each contender gives in its first turn, in this process."""
+    found = []
+    for contender in contest.contenders:
         module, name = contender.function.split(":")
         result = getattr(importlib.import_module(module), name)(**contender.arguments)[1]()
-        found[contender.name] = result() if callable(result) else result
-    ours, one_thread, rival = found.values()
-    assert ours.shape == (4, 2) and (ours == one_thread).all()
-    np.testing.assert_allclose(rival, ours, atol=whole_video.NEAR)
+        found.append(result() if callable(result) else result)
+    return found
+
+
+def test_networks_in_8_bits_and_in_float32_give_nearly_the_same_joints(tmp_path: Path) -> None:
+    contest = next(int8.contests(tmp_path, 1))
+    assert contest.contenders[0].name == "ours, 8 bits" and contest.items == 32
+    quick, exact, quantized, theirs = results(contest)
+    assert exact.shape == (32, 2) and (quick != exact).any() and (quantized != theirs).any()
+    np.testing.assert_allclose(theirs, exact, atol=1e-4)
+    for other in (quick, quantized):
+        np.testing.assert_allclose(other, exact, atol=int8.NEAR)
+
+
+def test_large_pictures_are_loaded_whole_and_reduced_as_the_authors_steps_do(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "PICTURES", batches.PICTURES)  # contenders change it in their own processes
+    contest = networks.loader_of_large_pictures(str(smoke_people), tmp_path, 2)
+    whole, reduced, theirs = results(contest)
+    assert (whole != reduced).any()
+    for other in (reduced, theirs):
+        np.testing.assert_allclose(other, whole, atol=contest.tolerance)
 
 
 def test_memory_is_watched_over_real_steps(smoke_people: Path) -> None:
