@@ -46,6 +46,12 @@ def inference(table: str, folder: Path, threads: int, size: int) -> Contest:
     return Contest(f"inference, {table}", contenders, threads, size, 1e-4)
 
 
+def start(data: str, folder: Path, threads: int) -> Contest:
+    """The command from a cold process, with nobody beside it: what is to be known is its seconds."""
+    ours = Contender("ours", f"{HERE}.ours:starting", {"data": data, "out": str(folder / "start")})
+    return Contest("predict photo.jpg", (ours,), threads, 1, None)
+
+
 def loader(table: str, data: str, folder: Path, size: int) -> List[Contest]:
     """Patches, from the same files and with the same draws; GluonCV's are its own, so it is not compared."""
     people = folder / f"{table}.loader.npz"

@@ -1,6 +1,8 @@
 """Our side of the contests, and the files that give a rival the same people, draws and parameters."""
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -9,10 +11,11 @@ import cv2
 import mxnet as mx
 import numpy as np
 
-from benchmarks.contest import Prepared
+from benchmarks.contest import ROOT, Prepared
 from integral_pose.datasets import batches, loader
 from integral_pose.datasets.batches import Batch, Batches, Pictures
 from integral_pose.datasets.catalogue import Catalogue
+from integral_pose.inference import output
 from integral_pose.methods import I_STAR, on_human36m
 from integral_pose.models import build
 from integral_pose.run import Run
@@ -108,6 +111,19 @@ def inference(table: str, parameters: str, inputs: str, fused: bool) -> Prepared
         net.hybridize(static_alloc=True)
     images = np.load(inputs, allow_pickle=False)
     return mx.__version__, lambda: net(mx.nd.array(images)).asnumpy()
+
+
+def starting(data: str, out: str) -> Prepared:
+    """`predict` with one picture, from the start of its process to the end; the turn gives the joints it wrote."""
+    picture = people_of("Table 1", data, 1).samples[0].image.resolve()
+    command = [sys.executable, "-m", "scripts.predict", str(picture), "--out", out]
+
+    def turn() -> Any:
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return lambda: np.array([[*joint.values()] for person in output.people_of(Path(out))
+                                 for joint in person["joints"].values()])
+
+    return str(mx.__version__), turn
 
 
 def training(table: str, parameters: str, data: str, size: int) -> Prepared:

@@ -27,7 +27,7 @@ from integral_pose.synthetic.folder import place as synthetic_place
 from integral_pose.training.loop import commit
 
 DATA = Path("data")  # unless the user names another folder
-TOPICS = ("integral", "step", "loader", "inference", "int8", "video", "evaluation", "people", "memory")
+TOPICS = ("integral", "step", "loader", "inference", "int8", "start", "video", "evaluation", "people", "memory")
 COLUMNS = (*Figure._fields, "images_per_s", "memory_growth_mb", "machine", "cores", "commit")
 EXAMPLE = """example:
   python -m benchmarks.run --rivals .venv-rivals/bin/python
@@ -102,6 +102,8 @@ def _contests(args: argparse.Namespace, folder: Path) -> Iterator[Contest]:
             yield networks.inference("Table 1", folder, threads, size)
     if "int8" in args.topics:
         yield from int8.contests(folder, threads)
+    if "start" in args.topics:
+        yield networks.start(data, folder, threads)
     if "video" in args.topics:
         yield from whole_video.contests(folder, threads)
     if "evaluation" in args.topics:
