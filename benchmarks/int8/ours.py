@@ -24,9 +24,9 @@ NEAR = 0.1  # of the patch: how far the mean of a person's joints may differ; si
 def contests(folder: Path, threads: int) -> Iterator[Contest]:
     """Both networks of photographs, for people one by one and together. ONNX Runtime quantizes what we export."""
     for network in (saved.DEFAULT, saved.IN_3D):
-        graph = folder / f"{network}.onnx"
-        export.write_onnx(export.read(saved.at(Path(network))), graph)
-        patch, inputs = saved.at(Path(network)).run.patch, folder / f"{network}.npy"
+        trained, graph, inputs = saved.at(Path(network)), folder / f"{network}.onnx", folder / f"{network}.npy"
+        export.write_onnx(export.read(trained), graph)
+        patch = trained.run.patch
         np.save(inputs, np.random.default_rng(0).normal(size=(PEOPLE, 3, patch, patch)).astype(np.float32))
         for name, size in TOGETHER.items():
             yield _contest(f"8 bits, {network}, {name}", network, graph, {"inputs": str(inputs), "size": size}, threads)

@@ -38,7 +38,7 @@ class Overlays:
     def whole(self, seen: Seen) -> Array:
         """The picture and, in 3D, the views beside it, as `overlay` gives them. It is not to be changed."""
         flat = self.flat(seen)
-        return _with_views(flat, seen, self._skeleton) if self._in_3d else flat
+        return np.hstack([flat, _in_3d(seen, self._skeleton, len(flat))]) if self._in_3d else flat
 
 
 def overlay(seen: Seen, skeleton: Skeleton, in_3d: bool) -> Array:
@@ -60,10 +60,6 @@ def _flat(seen: Seen, skeleton: Skeleton) -> Array:
         if len(seen.people) > 1 or person.identity is not None:
             _write(drawn, _name(number, person), person.box[:2] * times, 0.5 * width)
     return drawn
-
-
-def _with_views(drawn: Array, seen: Seen, skeleton: Skeleton) -> Array:
-    return np.hstack([drawn, _in_3d(seen, skeleton, len(drawn))])
 
 
 def _in_3d(seen: Seen, skeleton: Skeleton, height: int) -> Array:
