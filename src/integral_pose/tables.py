@@ -145,8 +145,8 @@ class Table:
     `topic` says in two to five words what it is about, for a list of contents; the caption stands in for it.
 
     `beside` are metrics that the paper does not print; they are written to the CSV. `submission` asks for the file
-    that the data set's server takes, of each run. `longer` is for tables that compare networks of different sizes: in
-    `quick`, all of their rows have so many times the steps, since larger networks need more of them.
+    that the data set's server takes, of each run. `longer` is for tables whose networks would be too far from trained
+    to compare them: in `quick`, all of their rows have so many times the steps.
     """
 
     name: str
