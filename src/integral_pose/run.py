@@ -56,7 +56,7 @@ AT_TEST = {"at": "test"}  # marks the fields that matter only once the network i
 class Run:
     """One network, trained once.  The defaults are the paper's (Sec. 5, Training)."""
 
-    # What the network says and what it is trained with
+    # What the network predicts and what it is trained with
     output: Output = "integral"
     loss: Loss = "joint-l1"
     start: Optional[Run] = None  # the run whose weights this one starts from
