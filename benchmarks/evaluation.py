@@ -28,7 +28,7 @@ def contests() -> List[Contest]:
         Contender(name, "benchmarks.evaluation:suppression", {"vectorised": vectorised})
         for name, vectorised in (("ours", True), ("a call for each pair", False))
     )
-    return [*made, Contest("OKS-NMS, 100 poses a picture", (ours, theirs), 1, POSES, 0)]
+    return [*made, Contest("OKS-NMS, 100 poses an image", (ours, theirs), 1, POSES, 0)]
 
 
 def pckh(vectorised: bool) -> Prepared:

@@ -61,7 +61,7 @@ def loader(table: str, data: str, folder: Path, size: int) -> List[Contest]:
     first = Contender("ours", f"{HERE}.ours:loading", own)
     compared = (
         first,
-        Contender("ours, pictures kept", f"{HERE}.ours:loading", {**own, "kept": True}),
+        Contender("ours, images kept", f"{HERE}.ours:loading", {**own, "kept": True}),
         Contender("the authors' steps", f"{HERE}.ours:authors_loader", given),
     )
     gluoncv = Contender("GluonCV, Simple Pose", f"{HERE}.ours:gluoncv_loader", given)
@@ -82,4 +82,4 @@ def loader_of_large_pictures(data: str, folder: Path, size: int) -> Contest:
         Contender("ours, reduced", f"{HERE}.ours:loading", {**own, "reduced": True}),
         Contender("the authors' steps", f"{HERE}.ours:authors_loader", {"people": str(people), "size": size}),
     )
-    return Contest("loader, pictures of 1280 px", contenders, 1, size, 0.3, per_core=True)
+    return Contest("loader, images of 1280 px", contenders, 1, size, 0.3, per_core=True)

@@ -318,7 +318,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                              help="holds lspet/, and for measure mpii/ and coco/ too (default: %(default)s)")
     for command in (trains, trunks):
-        command.add_argument("--workers", type=int, default=1, metavar="N", help="threads that prepare pictures")
+        command.add_argument("--workers", type=int, default=1, metavar="N", help="threads that prepare images")
     return parser
 
 

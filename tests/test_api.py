@@ -241,7 +241,7 @@ BAD: List[Any] = [
     (["a.png", rgb()[None]], None, r"^array 1: has shape \(1, 80, 120, 3\)"),
     ("a.png", [[1, 2, 3]], r"^a.png: boxes must be an array \(N, 4\).*not \[\[1, 2, 3\]\]"),
     ("a.png", "detect", "^a.png: boxes must be .* not 'detect'"), ("a.png", BOXES[0], "boxes must be"),
-    ("a.png", [[500, 2, 3, 4]], "^a.png: the box .* nothing of the picture"),
+    ("a.png", [[500, 2, 3, 4]], "^a.png: the box .* nothing of the image"),
     (["a.png", "b.png"], [BOXES], "^boxes: give a list of arrays .* one for each of the 2 images"),
     (["a.png", "b.png"], np.zeros((2, 4)), "^boxes: give a list"), (iter(["a.png"]), 3, "^boxes: .* each image, or"),
 ]

@@ -33,10 +33,10 @@ def read(path):
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise SystemExit(f"{path}: cannot be read as a picture ({error.strerror}).") from None
+        raise SystemExit(f"{path}: cannot be read as an image ({error.strerror}).") from None
     image = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     if image is None:
-        raise SystemExit(f"{path}: cannot be read as a picture.")
+        raise SystemExit(f"{path}: cannot be read as an image.")
     return image
 
 

@@ -74,13 +74,13 @@ def content(out: Path) -> Any:
 def test_a_folder_gives_joints_and_overlays(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert predict.main(["photos", "--run", key()[:4], "--out", str(tmp_path)]) == 0
     said = capsys.readouterr()
-    assert said.out.startswith("3 people in 3 pictures") and "images/s" in said.out
+    assert said.out.startswith("3 people in 3 images") and "images/s" in said.out
     assert "synthetic people" in said.err
     found = content(tmp_path)
     assert [(one["image"], one["person"], one["box"]) for one in found["people"]] == [
         (name, 0, [0, 0, width, height]) for name, (height, width) in SIZES.items()]
     assert found["joints"] == list(found["people"][0]["joints"]) and "l_wrist" in found["joints"]
-    assert found["boxes"] == "all of each picture" and found["failed"] == []
+    assert found["boxes"] == "all of each image" and found["failed"] == []
     assert found["run"] == found["network"] == key()
     assert "share of the joint's heat map" in found["units"]["confidence"]
     for name, (height, width) in SIZES.items():
@@ -113,7 +113,7 @@ def test_a_person_is_found(tmp_path: Path, capsys: pytest.CaptureFixture, always
 
 def test_in_3d_it_says_what_is_assumed(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert predict.main(["photos/a.jpg", "--run", key(3), "--out", str(tmp_path)]) == 0
-    assert "1.15 times the picture's longer side, which is assumed" in " ".join(capsys.readouterr().err.split())
+    assert "1.15 times the image's longer side, which is assumed" in " ".join(capsys.readouterr().err.split())
     found = content(tmp_path)
     assert found["focal_px"] == "1.15 x the longer side" and any("assumed" in note for note in found["notes"])
     assert [found["people"][0]["joints"]["pelvis"][axis] for axis in output.MM] == [0, 0, 0]
@@ -134,7 +134,7 @@ def test_damaged_pictures_are_passed_over_and_told(place: Path, tmp_path: Path, 
     (tmp_path / "cut.jpg").write_bytes((place / "photos" / "a.jpg").read_bytes()[:400])
     assert predict.main([str(tmp_path), "--run", key(), "--out", str(tmp_path / "out")]) == 1
     said = capsys.readouterr()
-    assert "cut.jpg" in said.err and said.out.startswith("3 people in 3 pictures, 1 could not be used")
+    assert "cut.jpg" in said.err and said.out.startswith("3 people in 3 images, 1 could not be used")
     assert len(content(tmp_path / "out")["failed"]) == 1
     assert predict.main([str(tmp_path / "cut.jpg"), "--run", key(), "--out", str(tmp_path / "none")]) == 2
     assert not (tmp_path / "none").exists()
@@ -152,7 +152,7 @@ def test_pictures_of_any_ending_are_drawn_over_and_others_are_told(
     out = tmp_path / "out"
     assert predict.main([str(tmp_path), "--run", key(), "--out", str(out)]) == 1
     said = capsys.readouterr()
-    assert said.out.startswith("3 people in 3 pictures, 1 could not be used")
+    assert said.out.startswith("3 people in 3 images, 1 could not be used")
     told = " ".join(said.err.split())
     assert "is a HEIC" in told and "left out 1 that is a text: notes.txt" in told
     assert sorted(path.name for path in (out / "overlays").iterdir()) == ["g.pgm.png", "noending.jpg", "shot.jfif.jpg"]
@@ -250,7 +250,7 @@ def test_what_was_done_before_a_signal_is_kept(
     said = capsys.readouterr()
     assert said.out.startswith(f"Stopped early, of {total}; what was done so far is kept: 2 people in 2 ")
     found = content(tmp_path)
-    assert found["stopped_early"] and found["pictures"] == 2 == len(found["people"])
+    assert found["stopped_early"] and found["images"] == 2 == len(found["people"])
     assert not list(tmp_path.glob(".draft*"))
     if what == "video.mp4":
         assert cv2.VideoCapture(str(tmp_path / "overlays" / what)).get(cv2.CAP_PROP_FRAME_COUNT) == 2
@@ -272,9 +272,9 @@ def test_a_signal_before_anything_was_done_leaves_nothing(
 @pytest.mark.parametrize("boxes, exit_code, people, said", [
     ([{"image_id": "val2017/a.jpg", "category_id": "1", "bbox": [1, 2, 30, 40]}], 0, 1, "no box for 2 of 3 images"),
     ([{"image_id": "aa.jpg", "bbox": [1, 2, 30, 40]}, {"image_id": "b.png", "bbox": [1, 2, 30, 40]}], 0, 1,
-     "1 of its 2 images are none of the pictures given: aa.jpg."),
+     "1 of its 2 images were not given: aa.jpg."),
     ([{"image_id": "c.webp", "bbox": [0.25, 0.25, 0.5, 0.5]}], 0, 1, "taken as fractions"),
-    ([{"image_id": "z.jpg", "bbox": [1, 2, 30, 40]}], 2, 0, "none of its 1 images (z.jpg) is a picture that was given"),
+    ([{"image_id": "z.jpg", "bbox": [1, 2, 30, 40]}], 2, 0, "none of its 1 images (z.jpg) was given"),
     ([{"image_id": "a.jpg", "category_id": 18, "bbox": [1, 2, 30, 40]}], 2, 0, "their categories are 18"),
     ([], 0, 0, "has no box for 3 of 3 images"),
 ])
@@ -318,7 +318,7 @@ def test_boxes_come_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -
     assert "a.jpg: the box" in words(capsys.readouterr().err)
     found = content(tmp_path / "out")
     assert [(one["image"], one["box"], one["score"]) for one in found["people"]] == [("b.png", [3, 4, 30, 50], 0.8)]
-    assert found["pictures"] == 2
+    assert found["images"] == 2
     assert predict.main([*command, "--min-score", "0.2"]) == 1
     assert [one["person"] for one in content(tmp_path / "out")["people"]] == [0, 1]
 
@@ -362,7 +362,7 @@ def test_the_commands_of_the_page_work(
     assert predict.main(words) == ("camera" in words)  # what stands for it has no 100 frames, which is told
     out = Path(words[words.index("--out") + 1] if "--out" in words else "predictions")
     found = content(out)  # the frames are unrelated, so nobody whom --boxes find looks for is seen twice
-    assert (found["people"] or ("camera" in words and found["pictures"] == 5)) and list((out / "overlays").iterdir())
+    assert (found["people"] or ("camera" in words and found["images"] == 5)) and list((out / "overlays").iterdir())
 
 
 def test_nobody_is_found_where_nobody_is(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -422,7 +422,7 @@ def test_the_network_that_comes_with_the_program_is_the_default(tmp_path: Path, 
     assert found["network"] == "people"
     assert "networks finder" in found["boxes"] and len(found["people"][0]["joints"]) == 14
     assert predict.main(["photos/a.jpg", "--checkpoint", "people-synthetic", "--out", str(tmp_path)]) == 0
-    assert content(tmp_path)["boxes"] == "all of each picture"
+    assert content(tmp_path)["boxes"] == "all of each image"
 
 
 def test_a_mirrored_look_changes_something(tmp_path: Path) -> None:
@@ -598,9 +598,9 @@ def test_an_error_on_the_way_keeps_what_was_done(
     monkeypatch.setattr(predict, "Detector", Failing)
     command = ["video.mp4", "--run", key(), "--boxes", "detect", "--detect-every", "1", "--out", str(tmp_path)]
     assert predict.main(command) == 1
-    assert "not finite numbers. Ended after 2 pictures, which are kept." in words(capsys.readouterr().err)
+    assert "not finite numbers. Ended after 2 images, which are kept." in words(capsys.readouterr().err)
     found = content(tmp_path)
-    assert found["pictures"] == 2 == len(found["people"]) and "Ended after 2" in found["failed"][0]
+    assert found["images"] == 2 == len(found["people"]) and "Ended after 2" in found["failed"][0]
     assert cv2.VideoCapture(str(tmp_path / "overlays" / "video.mp4")).get(cv2.CAP_PROP_FRAME_COUNT) == 2
 
 
@@ -639,6 +639,6 @@ def test_threads_change_nothing_that_is_written(
         monkeypatch.setattr(predict, "Task", functools.partial(pipeline.Task, waiting=waiting))
         command = ["video.mp4", "--run", key(), "--out", str(tmp_path / str(waiting)), "--boxes", *options]
         assert predict.main(command) == int(ends)
-        assert ("ended early. Ended after 3 pictures, which are kept." in words(capsys.readouterr().err)) == ends
+        assert ("ended early. Ended after 3 images, which are kept." in words(capsys.readouterr().err)) == ends
         found.append(outputs(tmp_path / str(waiting)))
     assert found[0] == found[1] == found[2] and len(found[0][1]) == (3 if ends else 5)

@@ -184,7 +184,7 @@ def test_a_missing_or_corrupt_picture_is_named(
     code, text = left_with(capsys, *arguments(data, tmp_path, "--rows", "H1"))
     assert code == 2 and "valid_" in text
     trained = (tmp_path / "runs/smoke" / smoke(table1.H1).key / PARAMETERS).exists()
-    assert trained == (harm is not Path.unlink), "a missing picture is found before training, a damaged one after"
+    assert trained == (harm is not Path.unlink), "a missing image is found before training, a damaged one after"
 
 
 def test_a_results_folder_that_cannot_be_written_is_named(
@@ -263,7 +263,7 @@ def test_a_failing_job_fails_the_command(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # the command sets it
     data = Path(shutil.copytree(smoke_people, tmp_path / "data"))
     for path in data.glob("*/images/train_*"):
-        path.write_bytes(b"no picture")
+        path.write_bytes(b"no image")
     with pytest.raises(SystemExit) as left:
         command.main(TABLE, [*arguments(data, tmp_path, "--rows", "H1", "R1"), "--jobs", "2"])
     said = capfd.readouterr().err

@@ -199,7 +199,7 @@ def test_the_name_follows_from_the_annotations_alone(place: Path) -> None:
     content = annotations()
     content["annotations"][0]["keypoints"][0] += 1
     (place / "dogs.json").write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"dogs.json: these annotations or their pictures were changed since"):
+    with pytest.raises(InputError, match=r"dogs.json: these annotations or their images were changed since"):
         custom.read(first, "train")
     assert registered(place).name != first.name
 

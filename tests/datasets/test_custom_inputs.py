@@ -203,8 +203,8 @@ def test_who_is_left_out_is_counted_and_named(place: Path) -> None:
         "Left out: 1 without keypoints (annotation 2, counted from 0).",
         "1 joints are marked as annotated at 0, 0: they are taken as not annotated.",
         "Left out: 1 without an annotated joint (annotation 3, counted from 0).",
-        "Left out: 1 with a box outside the picture (annotation 4, counted from 0).",
-        "1 of 53 annotated joints lie outside their pictures, and teach nothing.",
+        "Left out: 1 with a box outside the image (annotation 4, counted from 0).",
+        "1 of 53 annotated joints lie outside their images, and teach nothing.",
     ]
     assert len(everybody(place, data.name)) == 9
 
@@ -402,7 +402,7 @@ def test_a_picture_keeps_its_part_in_any_order_and_when_others_join() -> None:
     (["a.jpg", "b.jpg"], None, "joints in 2 images, and 3 are needed"),
     ([f"frame_{i:04}.jpg" for i in range(50)], None, "frames or copies of 1, and 3 are needed.*--group"),
     (FORMS["numbers"], "x", "--group x: does not match the image p000.jpg"),
-    (FORMS["numbers"], "p", "--group keeps the 12 pictures together as 1"),
+    (FORMS["numbers"], "p", "--group keeps the 12 images together as 1"),
 ])
 def test_what_cannot_be_divided_gets_a_sentence(names: List[str], pattern: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
@@ -468,7 +468,7 @@ def test_files_of_ones_own_parts_are_taken_as_they_are(place: Path) -> None:
     data = custom.register(found, place / "data")
     sizes = [len(custom.read(place / "data" / data.name, part)) for part in custom_split.PARTS]
     assert sizes == [9, 2, 4]  # two in the first picture
-    assert "The same picture is in more than one part: 0.jpg (train), 0.jpg (test)." in data.notes[-1]
+    assert "The same image is in more than one part: 0.jpg (train), 0.jpg (test)." in data.notes[-1]
     (place / "test.json").write_text(json.dumps(part_of(annotations(), [])))
     with pytest.raises(InputError, match="test.json: no annotation has a joint"):
         custom.register(custom.find(place / "train.json", test=place / "test.json"), place / "data")

@@ -119,11 +119,11 @@ WRONG = {
     "nowhere": (_changed((4, 2, 0), np.nan), "person 5 .* not finite"),
     "all joints in one place": (_changed((6, slice(None), slice(0, 2)), 7), "person 7 .* no size"),
     "a joint far outside": (_changed((4, 2, 0), 300), "im00005.jpg: is 60 x 60 px.* outside"),
-    "a picture of one pixel": (_picture(np.zeros((1, 1, 3), np.uint8)), "im00003.jpg: is 1 x 1 px"),
-    "a picture that is none": (_picture(b"\xff\xd8"), "im00003.jpg: is a text, which cannot be read as a picture"),
-    "a missing picture": (lambda folder: (folder / "images" / "im00003.jpg").unlink(),
-                          "1 of their pictures are missing"),
-    "a picture of nobody": (lambda folder: (folder / "images" / "im09999.jpg").write_bytes(b"") and None,
+    "an image of one pixel": (_picture(np.zeros((1, 1, 3), np.uint8)), "im00003.jpg: is 1 x 1 px"),
+    "an image that is none": (_picture(b"\xff\xd8"), "im00003.jpg: is a text, which cannot be read as an image"),
+    "a missing image": (lambda folder: (folder / "images" / "im00003.jpg").unlink(),
+                          "1 of their images are missing"),
+    "an image of nobody": (lambda folder: (folder / "images" / "im09999.jpg").write_bytes(b"") and None,
                             "im09999.jpg: .* 1 images here show none of them"),
 }
 

@@ -86,7 +86,7 @@ def test_fractions_are_recognised_and_told(tmp_path: Path) -> None:
     boxes = box_files.of_pictures(found, [Path("a.jpg"), Path("b.jpg")])
     assert boxes(Picture("a.jpg", np.zeros((100, 40, 3), np.uint8))).edges.tolist() == [[10, 50, 20, 50]]
     assert boxes(Picture("b.jpg", np.zeros((100, 40, 3), np.uint8))).edges.tolist() == [[0, 0, 40, 100]]
-    assert "taken as fractions of each picture's width and height" in found.notes[0]
+    assert "taken as fractions of each image's width and height" in found.notes[0]
 
 
 @pytest.mark.parametrize("name, content, said", [
@@ -138,14 +138,14 @@ def test_of_pictures_with_one_name_folders_tell_which_is_meant() -> None:
     file, paths = file_of("clips/cam2/1.jpg", "cam1/1.jpg"), [Path("/data/cam2/1.jpg")]
     boxes = box_files.of_pictures(file, paths)
     assert widths(boxes, paths) == [[1]]
-    assert "1 of its 2 images are none of the pictures given: cam1/1.jpg." in boxes.notes[0]
+    assert "1 of its 2 images were not given: cam1/1.jpg." in boxes.notes[0]
 
 
 @pytest.mark.parametrize("keys, paths, said", [
     (["1.jpg"], ["cam1/1.jpg", "cam2/1.jpg"], "'1.jpg' may be cam1/1.jpg or cam2/1.jpg"),
     (["a"], ["a.jpg", "a.png"], "'a' may be a.jpg or a.png"),
     (["x/1.jpg", "y/1.jpg"], ["1.jpg"], "'x/1.jpg' and 'y/1.jpg' may all be 1.jpg"),
-    (["b.jpg", "c.jpg"], ["a.jpg"], r"none of its 2 images \(b.jpg, c.jpg\) is a picture that was given \(a.jpg\)"),
+    (["b.jpg", "c.jpg"], ["a.jpg"], r"none of its 2 images \(b.jpg, c.jpg\) was given \(a.jpg\)"),
     ([f"{i}.png" for i in range(9)], ["a.jpg"], r"0.png, 1.png, 2.png, 3.png, 4.png and 4 more"),
 ])
 def test_names_that_do_not_tell_a_picture_are_refused(keys: List[str], paths: List[str], said: str) -> None:
@@ -157,7 +157,7 @@ def test_a_misspelt_name_and_its_picture_are_both_told() -> None:
     paths = [Path("a.jpg"), Path("b.jpg")]
     boxes = box_files.of_pictures(file_of("a", "bb.jpg"), paths)
     assert widths(boxes, paths) == [[1], []]
-    assert "1 of its 2 images are none of the pictures given: bb.jpg." in boxes.notes[0]
+    assert "1 of its 2 images were not given: bb.jpg." in boxes.notes[0]
     assert "has no box for 1 of 2 images; nobody is predicted there: b.jpg." in boxes.notes[1]
 
 

@@ -229,7 +229,7 @@ def test_the_command_writes_what_coco_reads(tmp_path, models, capsys):
     options = ["--out", str(out), "--detector", LIGHTEST, "--models", str(models), "--min-score", "0.001"]
     assert command.main(["--coco", str(tmp_path / "coco"), *options]) == 0
     found = json.loads(out.read_text())
-    assert f"{len(found)} people in 2 pictures" in capsys.readouterr().out
+    assert f"{len(found)} people in 2 images" in capsys.readouterr().out
     assert {record["image_id"] for record in found} == {785, 40083}
     truth = COCO()
     truth.dataset = {"images": [{"id": 785}, {"id": 40083}], "annotations": [], "categories": [{"id": 1}]}
@@ -241,7 +241,7 @@ def test_the_command_takes_files_and_folders_and_leaves_out_the_unsure(tmp_path,
     (tmp_path / "folder").mkdir()
     single = picture(tmp_path, "one.png")
     picture(tmp_path / "folder", "two.JPG")
-    (tmp_path / "folder" / "notes.txt").write_text("no picture")
+    (tmp_path / "folder" / "notes.txt").write_text("no image")
     out = tmp_path / "boxes.json"
     options = ["--out", str(out), "--detector", LIGHTEST, "--models", str(models)]
     places = [str(single), str(tmp_path / "folder")]
@@ -277,9 +277,9 @@ def test_one_bad_picture_loses_nothing_and_photographs_are_upright(tmp_path, mon
     assert {one["image_id"]: one["bbox"][2:] for one in json.loads(out.read_text())} == {
         "one.png": [70, 90], "turned.jpg": [30, 40]}
     said = capsys.readouterr()
-    assert "2 people in 2 pictures, 2 could not be used" in said.out
+    assert "2 people in 2 images, 2 could not be used" in said.out
     told = " ".join(said.err.split())
-    assert "cut.png: is a PNG picture that cannot be decoded" in told and "a.heic: is a HEIC" in told
+    assert "cut.png: is a PNG image that cannot be decoded" in told and "a.heic: is a HEIC" in told
     (tmp_path / "val2017").mkdir()
     (tmp_path / "turned.jpg").rename(tmp_path / "val2017" / "000000000785.jpg")
     assert command.main(["--coco", str(tmp_path), "--out", str(out)]) == 0  # COCO's joints are of what is stored
@@ -311,7 +311,7 @@ def test_what_was_found_before_a_signal_is_kept(tmp_path, monkeypatch, capsys, a
     assert command.main([str(tmp_path), "--out", str(tmp_path / "boxes.txt")]) == 128 + signal.SIGTERM
     said = capsys.readouterr()
     if after:
-        assert said.out.startswith("Stopped early, of 3: 2 people in 2 pictures")
+        assert said.out.startswith("Stopped early, of 3: 2 people in 2 images")
         assert [one["image_id"] for one in json.loads((tmp_path / "boxes.txt").read_text())] == ["a.png", "b.png"]
     else:
         assert "Stopped. Nothing was written." in said.err and not (tmp_path / "boxes.txt").exists()
@@ -319,8 +319,8 @@ def test_what_was_found_before_a_signal_is_kept(tmp_path, monkeypatch, capsys, a
 
 @pytest.mark.parametrize("arguments, said", [
     (["missing.jpg"], "missing.jpg: there is no such file"),
-    (["empty"], "empty: has no pictures"),
-    (["one.jpg", "empty/../one.jpg"], "one.jpg: several pictures"),
+    (["empty"], "empty: has no images"),
+    (["one.jpg", "empty/../one.jpg"], "one.jpg: several images"),
     (["one.jpg", "--min-score", "2"], "--min-score 2.0"),
     (["one.jpg", "--min-score", "nan"], "--min-score nan"),
     (["one.jpg", "--out", "empty"], "--out empty: no file can be written"),
@@ -329,7 +329,7 @@ def test_what_was_found_before_a_signal_is_kept(tmp_path, monkeypatch, capsys, a
     (["--coco", "empty"], "empty: has no folder val2017"),
     (["one.jpg", "--weights", "none.params"], "none.params: "),
     (["one.jpg"], "could not download"),
-    (["cut.jpg", "--models", "MODELS"], "cut.jpg: is a JPEG picture that cannot be decoded"),
+    (["cut.jpg", "--models", "MODELS"], "cut.jpg: is a JPEG image that cannot be decoded"),
 ])
 def test_wrong_input_is_one_paragraph_and_exit_code_2(
     tmp_path, monkeypatch, capsys, models, no_network, arguments, said

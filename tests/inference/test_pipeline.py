@@ -105,7 +105,7 @@ def test_cubes_are_2_m_and_around_a_cell(tmp_path: Path) -> None:
 
 
 def test_a_box_outside_of_the_picture_is_refused() -> None:
-    with pytest.raises(InputError, match=r"a: the box .* nothing of the picture, which is 100 x 60 px"):
+    with pytest.raises(InputError, match=r"a: the box .* nothing of the image, which is 100 x 60 px"):
         square(Picture("a", pixels(60, 100)), np.array([100.0, 0, 30, 40]), Run())
 
 
@@ -209,9 +209,9 @@ def test_one_name_that_is_not_utf_8_does_not_end_a_folder(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("places, said", [
-    (["empty"], "has no pictures"), (["texts"], "has no pictures.*left out 1 that is a text: a.txt"),
+    (["empty"], "has no images"), (["texts"], "has no images.*left out 1 that is a text: a.txt"),
     (["nowhere.jpg"], "no such file or folder"),
-    (["one/a.jpg", "two/a.jpg"], "a.jpg: several pictures"),
+    (["one/a.jpg", "two/a.jpg"], "a.jpg: several images"),
 ])
 def test_places_without_pictures_are_refused(places: List[str], said: str, tmp_path: Path) -> None:
     for folder in ("empty", "one", "two", "texts"):

@@ -258,7 +258,7 @@ def unreadable(folder: Path, name: str) -> Path:
 @pytest.mark.parametrize("name, said", [
     ("nowhere.mp4", "there is no such file"), ("text.mp4", "is a text, and no video"),
     ("empty.mp4", r"is empty \(0 bytes\), and no video"), ("page.mp4", "is a web page, and no video"),
-    ("sound.wav", "is a sound file, and no video"), ("sound.mp4", "is a sound file, without pictures"),
+    ("sound.wav", "is a sound file, and no video"), ("sound.mp4", "is a sound file, without images"),
     ("begun.mp4", "lacks its index .* interrupted"),
     ("vvc1.mp4", r"its video is VVC \(H.266\), for which this OpenCV has no decoder. Convert it"),
 ])
@@ -306,4 +306,4 @@ def test_a_camera_that_is_unplugged_is_told() -> None:
             return self.left >= 0, corner()
 
     *frames, last = videos.frames(videos.OpenVideo(Unplugged(), source("camera"), 30.0, 0))
-    assert len(frames) == 2 and isinstance(last, Unread) and "no more pictures after 2" in last.reason
+    assert len(frames) == 2 and isinstance(last, Unread) and "no more images after 2" in last.reason

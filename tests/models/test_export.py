@@ -318,7 +318,7 @@ def test_the_example_finds_joints_without_mxnet(run, tmp_path, onnx):
     (["nowhere.onnx", "photo.png"], "nowhere.onnx: cannot be read as an ONNX file"),
     (["photo.png", "photo.png"], "photo.png: cannot be read as an ONNX file"),
     (["plain.onnx", "photo.png"], "plain.onnx: has no card"),
-    (["net.onnx", "nowhere.png"], "nowhere.png: cannot be read as a picture"),
+    (["net.onnx", "nowhere.png"], "nowhere.png: cannot be read as an image"),
     (["net.onnx", "photo.png", "--box", "1", "2", "0", "4"], "--box: width and height must be above 0"),
     (["net.onnx", "photo.png", "--out", "no/a.png"], "--out no/a.png: cannot be written"),
     (["net.onnx", "photo.png", "--out", "a.what"], "--out a.what: cannot be written"),

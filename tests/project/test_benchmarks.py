@@ -149,7 +149,7 @@ def test_networks_in_8_bits_and_in_float32_give_nearly_the_same_joints(tmp_path:
 
 def test_the_command_that_is_timed_predicts_one_picture(smoke_people: Path, tmp_path: Path) -> None:
     results(networks.start(str(smoke_people), tmp_path, 1))
-    assert json.loads((tmp_path / "start" / "joints.json").read_text())["pictures"] == 1
+    assert json.loads((tmp_path / "start" / "joints.json").read_text())["images"] == 1
 
 
 def test_large_pictures_are_loaded_whole_and_reduced_as_the_authors_steps_do(

@@ -538,7 +538,7 @@ def replaced(old: str, new: str):
     ("table1-claims.csv", lambda path: path.write_text(re.sub(r"\d+\.\d", "x", path.read_text())), "cannot stand"),
     ("table1-training.csv", replaced(",10,", ",ten,"), "'ten' cannot stand in column step"),
     ("table1-curves.csv", cut, "table1-curves.csv"),
-    ("table1.jpg", cut, "this picture is damaged"),
+    ("table1.jpg", cut, "this image is damaged"),
     ("table1-poses.json", lambda path: path.write_text('{"frames": []}'), "poses are damaged .it must have title"),
 ])
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, results: Path, name: str, damage, said: str,

@@ -183,7 +183,7 @@ def raw_file() -> bytes:
 
 
 @pytest.mark.parametrize("content, said", [
-    (b"", r"empty \(0 bytes\). Copy"), (b"not a picture", "a text"), ("größer".encode("utf-16"), "a text"),
+    (b"", r"empty \(0 bytes\). Copy"), (b"not an image", "a text"), ("größer".encode("utf-16"), "a text"),
     (ftyp(b"heic"), "HEIC.*heif-convert a.b a.jpg"), (ftyp(b"mif1", b"heic"), "HEIC"), (ftyp(b"avif"), "AVIF"),
     (ftyp(b"mif1", b"avif"), "AVIF"), (ftyp(b"crx "), "raw file.*darktable"), (ftyp(b"isom"), "a video.*by itself"),
     (ftyp(b"qt  "), "a video"), (b"RIFF\0\0\0\0AVI LIST", "a video"), (b"\x1aE\xdf\xa3" + bytes(30), "a video"),

@@ -118,7 +118,7 @@ def _line(what: str, outcome: Outcome, examples: List[Example], out: Path) -> st
         np.linalg.norm([person["joints"][name][axis] for axis in axes] - _relative(example, name, in_3d))
         for person, example in zip(people, examples) for name in example.joints
     ]
-    return (f"{what}: joints {np.mean(distances):.0f} {unit} off on average in {outcome.pictures} pictures "
+    return (f"{what}: joints {np.mean(distances):.0f} {unit} off on average in {outcome.pictures} images "
             f"({outcome.pictures / outcome.seconds:.0f} a second)\n  look at {out / output.OVERLAYS}/")
 
 

@@ -28,7 +28,7 @@ DEFAULT = next(iter(DETECTORS))
 NOTHING = "Nothing was written."
 EXAMPLE = f"""examples:
   python -m scripts.detect photo.jpg --out boxes.json
-  python -m scripts.detect my-pictures --out boxes.json --detector ssd_512_mobilenet1.0_coco
+  python -m scripts.detect my-images --out boxes.json --detector ssd_512_mobilenet1.0_coco
   python -m scripts.detect --coco data/coco --out detections.json --gpus 0
 
 The output is a JSON list with a record for each person found:
@@ -59,7 +59,7 @@ def _work(args: argparse.Namespace) -> int:
         console.say(said, "detect")
     left = f", {len(found.failed)} could not be used" if found.failed else ""
     early = f"Stopped early, of {len(gathered.pictures)}: " if found.stopped else ""
-    print(f"{early}{len(found.records)} people in {found.pictures} pictures{left}, written to {args.out}")
+    print(f"{early}{len(found.records)} people in {found.pictures} images{left}, written to {args.out}")
     return 128 + found.stopped if found.stopped else int(bool(found.failed))
 
 
@@ -93,7 +93,7 @@ def detect(detector: Detector, gathered: Gathered, least: float, shown: Iterable
     """
     found: List[Dict[str, Any]] = []
     failed, looked_at = list(gathered.unread), 0
-    paths = tqdm(gathered.pictures, unit="picture", desc="detect", leave=False, disable=None)
+    paths = tqdm(gathered.pictures, unit="image", desc="detect", leave=False, disable=None)
     with stoppable() as stopped:
         for path, one in zip(paths, shown):
             if stopped():
@@ -121,7 +121,7 @@ def find(places: Sequence[Path]) -> Gathered:
     gathered = media.gathered(places)
     twice = [name for name, times in Counter(map(image_id, gathered.pictures)).items() if times > 1]
     if twice:
-        raise InputError(f"{twice[0]}: several pictures would have this image_id. Give their folders one at a time.")
+        raise InputError(f"{twice[0]}: several images would have this image_id. Give their folders one at a time.")
     return gathered
 
 
@@ -161,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("pictures", nargs="*", type=Path, default=[], metavar="PICTURE",
+    what.add_argument("pictures", nargs="*", type=Path, default=[], metavar="IMAGE",
                       help="images, or folders of images")
     what.add_argument("--coco", type=Path, metavar="FOLDER", help="COCO's folder: all images of its val2017")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="output file")

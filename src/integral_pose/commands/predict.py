@@ -42,8 +42,8 @@ CHECK = "Check the boxes of the file, and --min-score."
 REMEDIES = {None: LOOK, "find": LOOK, "detect": SCORE, "hog": UPRIGHT}  # by --boxes, if nobody was found
 ONE = ("At most one person is found in each image (`--boxes find`). It may be somebody else than is meant, or no "
        "person at all: look at the overlays.")
-WHOLE = "all of each picture"  # where boxes are from
-MIXED = ("People are not tracked: person-0 of --formats trc,bvh has the first box of each picture, person-1 the "
+WHOLE = "all of each image"  # where boxes are from
+MIXED = ("People are not tracked: person-0 of --formats trc,bvh has the first box of each image, person-1 the "
          "second, so a file may mix several people.")
 EXAMPLE = """examples:
   python -m scripts.predict photo.jpg
@@ -148,7 +148,7 @@ def _predict(args: argparse.Namespace) -> Outcome:
     for note in [*task.notes, *gathered.skipped]:
         console.say(note, "note")
     if args.focal and not task.in_3d:
-        console.say("--focal is not used: this network gives joints in px of the picture, not in mm.", "note")
+        console.say("--focal is not used: this network gives joints in px of the image, not in mm.", "note")
     if there:
         console.say(f"{args.out}: {', '.join(there)} of an earlier prediction will be replaced.", "note")
     if source and isinstance(source.what, int) and not args.frames:
@@ -210,7 +210,7 @@ def _source(what: List[str]) -> Optional[Source]:
     """The video, camera or stream, or None for pictures."""
     sources = [found for found in map(videos.source, what) if found]
     if sources and len(what) > 1:
-        raise InputError(f"{sources[0].name}: give videos, cameras or addresses by themselves, or only pictures.")
+        raise InputError(f"{sources[0].name}: give videos, cameras or addresses by themselves, or only images.")
     return sources[0] if sources else None
 
 
@@ -231,7 +231,7 @@ def _summary(outcome: Outcome, args: argparse.Namespace) -> str:
     left = _failures(len(outcome.failed), of_video)
     hint = "" if outcome.people else f" Nobody was found. {REMEDIES.get(args.boxes, CHECK)}"
     people = _count(outcome.people, "person", "people")
-    pictures = _count(outcome.pictures, *(("frame", "frames") if of_video else ("picture", "pictures")))
+    pictures = _count(outcome.pictures, *(("frame", "frames") if of_video else ("image", "images")))
     early = f"Stopped early{f', of {outcome.of}' if outcome.of else ''}; what was done so far is kept: "
     return (f"{early if outcome.stopped and not outcome.endless else ''}{people} in {pictures}{left}, "
             f"{speed:.1f} images/s. {printable(args.out)}/ has {written}.{hint}")

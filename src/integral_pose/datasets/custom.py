@@ -297,7 +297,7 @@ def read(folder: Path, split: str) -> List[Sample]:
     now = {**source, "images": {_below(custom, path): image.hash for path, image in checked.items()},
            "files": [{**noted, "hash": _hash(file.path)} for noted, file in zip(source["files"], custom.files)]}
     if folder.name != f"custom-{_key(now)}":
-        raise InputError(f"{custom.path}: these annotations or their pictures were changed since this run began. Run "
+        raise InputError(f"{custom.path}: these annotations or their images were changed since this run began. Run "
                          "`python -m scripts.train` on them again: it begins another run.")
     parts: Dict[str, str] = source["parts"]
     return [
@@ -401,7 +401,7 @@ def _notes(custom: Custom, everybody: Sequence[custom_people.People]) -> List[st
         notes.append("`skeleton` has COCO's limbs, which are not of these joints: no limbs are drawn.")
     if len(custom.files) == 2:
         notes.append(f"{custom.files[1].path} is tested on; the best weights are chosen on a twentieth of the other "
-                     "file's pictures.")
+                     "file's images.")
     return notes
 
 
@@ -415,5 +415,5 @@ def _repeated(source: Dict[str, Any], custom: Custom, named: Sequence[Sequence[s
     if not again:
         return []
     first = ", ".join(f"{name} ({part})" for part, name in again[0].items())
-    return [f"The same picture is in more than one part: {first}"
+    return [f"The same image is in more than one part: {first}"
             f"{f', and {len(again) - 1} others' if len(again) > 1 else ''}. The numbers look too good."]

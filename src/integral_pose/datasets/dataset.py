@@ -97,7 +97,7 @@ class DataSet(ABC):
         Raises:
             InputError: they are missing or malformed, or nobody has to be found.
         """
-        raise InputError(f"{self.folder}: the people of this data set are scored one by one, not by picture.")
+        raise InputError(f"{self.folder}: the people of this data set are scored one by one, not by image.")
 
     @property
     def official_test(self) -> Optional[Path]:

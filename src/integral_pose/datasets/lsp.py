@@ -143,7 +143,7 @@ def read_joints(path: Path) -> People:
     points = x_y_flag[..., :2] - 1  # MATLAB counts pixels from 1
     known = annotated > 0
     _refuse(path, known & ~np.isfinite(points).all(axis=2), "has an annotated joint that is not finite")
-    _refuse(path, known & (np.abs(points) > LARGEST).any(axis=2), "has an annotated joint that no picture has room for")
+    _refuse(path, known & (np.abs(points) > LARGEST).any(axis=2), "has an annotated joint that no image has room for")
     return People(np.where(known[..., None], points, 0.0), annotated, original)
 
 
@@ -185,7 +185,7 @@ def _check_images(path: Path, images: Path, names: Sequence[str]) -> None:
     there = {entry.name for entry in images.iterdir() if entry.suffix == ".jpg"}
     missing, extra = sorted(set(names) - there), sorted(there - set(names))
     if missing:
-        raise InputError(f"{images / missing[0]}: {path} has {len(names)} people, and {len(missing)} of their pictures "
+        raise InputError(f"{images / missing[0]}: {path} has {len(names)} people, and {len(missing)} of their images "
                          "are missing. Copy images/ and joints.mat from the same archive.")
     if extra:
         raise InputError(f"{images / extra[0]}: {path} has {len(names)} people, and {len(extra)} images here show none "
@@ -199,7 +199,7 @@ def _check_sizes(path: Path, people: People, images: Sequence[Path]) -> None:
     wrong = np.flatnonzero((outside * people.annotated).max(axis=1) > OUTSIDE)
     if len(wrong):
         width, height = sizes[wrong[0]].astype(int).tolist()
-        more = f", and {len(wrong) - 1} more pictures are as wrong" if len(wrong) > 1 else ""
+        more = f", and {len(wrong) - 1} more images are as wrong" if len(wrong) > 1 else ""
         raise InputError(f"{images[wrong[0]]}: is {width} x {height} px, and {path} has joints of its person outside "
                          f"it{more}. Copy images/ and joints.mat from the same archive.")
 

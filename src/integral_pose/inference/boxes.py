@@ -174,7 +174,7 @@ def of_pictures(file: BoxFile, paths: Sequence[Path]) -> PictureBoxes:
     missed = [name for name in file.boxes if name not in matched]
     if file.boxes and not matched:
         raise InputError(
-            f"{file.path}: none of its {len(missed)} images ({listed(missed)}) is a picture that was given "
+            f"{file.path}: none of its {len(missed)} images ({listed(missed)}) was given "
             f"({listed([printable(path.name) for path in paths])}). An image goes by its file's name, with or without "
             "folders and ending, or by COCO's number."
         )
@@ -187,7 +187,7 @@ def _halves(file: BoxFile, missed: Sequence[str], bare: Sequence[str], pictures:
     """What is said of names without a picture, and of pictures without a name."""
     notes = []
     if missed:
-        notes.append(f"{file.path}: {len(missed)} of its {len(file.boxes)} images are none of the pictures given: "
+        notes.append(f"{file.path}: {len(missed)} of its {len(file.boxes)} images were not given: "
                      f"{listed(missed)}.")
     if bare:
         notes.append(f"{file.path}: has no box for {len(bare)} of {pictures} images; nobody is predicted there: "
@@ -282,7 +282,7 @@ def read(path: Path, least: float = 0.0) -> BoxFile:
         chosen.setdefault(names[number], []).append(number)
     notes += _left_out(path, persons, area, scores < least, others, least)
     if fractions:
-        notes.append(f"{path}: its boxes are within 0 and 1, so they are taken as fractions of each picture's width "
+        notes.append(f"{path}: its boxes are within 0 and 1, so they are taken as fractions of each image's width "
                      "and height: x and y of the top left corner, width, height.")
     return BoxFile(path, {name: Boxes(edges[n], scores[n]) for name, n in chosen.items()}, fractions, notes)
 
@@ -336,7 +336,7 @@ def _are_fractions(records: Records, edges: Array) -> bool:
         return False
     records.refuse(within if not within.all() else [], "is within 0 and 1, and other boxes are in px: use px for all")
     beyond = (edges[:, :2] + edges[:, 2:] > 1 + NEARLY).any(axis=1)
-    records.refuse(beyond, "is within 0 and 1 and, as x, y, width and height, reaches beyond the picture, so it may be "
+    records.refuse(beyond, "is within 0 and 1 and, as x, y, width and height, reaches beyond the image, so it may be "
                            "given by its centre or by two corners: write x, y of the top left corner, width, height")
     return True
 

@@ -149,7 +149,7 @@ def square(picture: Picture, box: Array, run: Run) -> Box:
     size = np.array(picture.pixels.shape[1::-1], float)
     near, far = np.clip(box[:2], 0, size), np.clip(box[:2] + box[2:], 0, size)
     if not (far > near).all():
-        raise InputError(f"{picture.name}: the box {box.tolist()} has nothing of the picture, which is "
+        raise InputError(f"{picture.name}: the box {box.tolist()} has nothing of the image, which is "
                          f"{size[0]:.0f} x {size[1]:.0f} px. Correct or remove it.")
     is_whole = (near == 0).all() and (far == size).all()
     margin = 1.0 if is_whole else margin_of(run)

@@ -58,7 +58,7 @@ def gathered(places: Sequence[Path]) -> Gathered:
         raise InputError(f"{printable(missing)}: there is no such file or folder. Check the path.")
     twice = [name for name, times in Counter(path.name for path in pictures).items() if times > 1]
     if twice:
-        raise InputError(f"{printable(twice[0])}: several pictures have this name. Give their folders one at a time.")
+        raise InputError(f"{printable(twice[0])}: several images have this name. Give their folders one at a time.")
     return Gathered(pictures, [one for of in found for one in of.unread], [said for of in found for said in of.skipped])
 
 
@@ -72,7 +72,7 @@ def _in_folder(folder: Path) -> Gathered:
     skipped = _skipped(folder, {path: kind for path, kind in kinds.items() if path not in {*pictures, *unread}})
     if not pictures:
         reasons = " ".join([*(one.reason for one in failed[:NAMED]), *skipped])
-        raise InputError(f"{printable(folder)}: has no pictures that can be read. {reasons}".strip())
+        raise InputError(f"{printable(folder)}: has no images that can be read. {reasons}".strip())
     return Gathered(pictures, failed, skipped)
 
 

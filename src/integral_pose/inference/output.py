@@ -184,7 +184,7 @@ def write_picture(path: Path, pixels: Array) -> None:
     try:
         image_files.write(path, pixels)
     except OSError as error:
-        raise InputError(f"{printable(path.name)}: the picture drawn over could not be written ({error.strerror}). Is "
+        raise InputError(f"{printable(path.name)}: the image drawn over could not be written ({error.strerror}). Is "
                          "the disk full?") from error
 
 

@@ -89,7 +89,7 @@ class Task:
         """Notes about the numbers, in sentences."""
         if not self.in_3d:
             return [*self.trained.notes, *self.of_boxes]
-        focal = f"{self.focal:g} px" if self.focal else f"{FOCAL} times the picture's longer side, which is assumed"
+        focal = f"{self.focal:g} px" if self.focal else f"{FOCAL} times the image's longer side, which is assumed"
         return [
             *self.trained.notes, *self.of_boxes,
             f"Without a camera's calibration millimetres are relative to the root: x to the right, y down, z away from "
@@ -133,7 +133,7 @@ def on_pictures(task: Task, gathered: Gathered) -> Outcome:
     with output.draft(task.out) as place:
         outcome = Outcome(of=len(paths) + len(gathered.unread))
         with closing(output.Results(place, estimator.skeleton, task.in_3d, video=False)) as results:
-            page = _page(task, estimator, f"{len(paths)} pictures")
+            page = _page(task, estimator, f"{len(paths)} images")
             _look(task, estimator.seen, shown, Uses([
                 _recorded(results, estimator), _drawing(task, place, save, outcome), _noting_empty(outcome),
                 *([page.use] if page else []),
@@ -324,7 +324,7 @@ def _look(task: Task, people_of: PeopleOf, shown: Iterable[Shown], uses: Uses, o
             if not outcome.pictures:
                 raise
             reason = " ".join(str(error).split())
-            outcome.failed.append(Unread("", f"{reason} Ended after {outcome.pictures} pictures, which are kept."))
+            outcome.failed.append(Unread("", f"{reason} Ended after {outcome.pictures} images, which are kept."))
     outcome.seconds = time.time() - started
     if not outcome.pictures and outcome.stopped:
         raise KeyboardInterrupt(128 + outcome.stopped)
@@ -375,7 +375,7 @@ def _views(
     task: Task, shown: Iterable[Shown], outcome: Outcome, stopped: Callable[[], int]
 ) -> Iterator[View]:
     """What can be read, with its boxes, under a progress bar; the rest goes into the outcome."""
-    for one in tqdm(shown, total=outcome.of or None, unit="picture", desc="predict", leave=False, dynamic_ncols=True,
+    for one in tqdm(shown, total=outcome.of or None, unit="image", desc="predict", leave=False, dynamic_ncols=True,
                     disable=None):
         outcome.stopped = stopped()
         if outcome.stopped:
@@ -406,7 +406,7 @@ def _head(task: Task, estimator: Estimator, outcome: Outcome, video: Optional[Op
         units["x_mm, y_mm, z_mm"] = f"mm from the {skeleton.root}: to the right, down, away from the camera"
     return {
         "network": task.trained.name, "run": run.key, "data": f"{run.data}, {run.extra}" if run.extra else run.data,
-        **(_of_video(video, task.overlays) if video else {}), "pictures": outcome.pictures,
+        **(_of_video(video, task.overlays) if video else {}), "images": outcome.pictures,
         **({"stopped_early": True} if outcome.stopped and not outcome.endless else {}),
         "boxes": task.boxes_from, **_of_tracking(task, outcome),
         "units": units, "notes": [*task.notes, *outcome.notes],

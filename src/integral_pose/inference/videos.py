@@ -220,7 +220,7 @@ def _why_over(video: OpenVideo, number: int) -> Iterator[str]:
     if number == 0:
         yield _undecoded(video)
     elif isinstance(video.source.what, int):
-        yield f"{name}: the camera gave no more pictures after {number}. Was it unplugged?"
+        yield f"{name}: the camera gave no more images after {number}. Was it unplugged?"
     elif number < 0.98 * video.frames:  # containers miscount by a frame or two
         yield f"{name}: ends after {number} of {video.frames} frames; the file may be damaged."
 
@@ -250,7 +250,7 @@ def _clock(video: OpenVideo) -> Iterator[Tuple[float, bool]]:
 def _unopened(of: Source) -> str:
     if isinstance(of.what, int):
         return (f"{of.name}: no camera answers at /dev/video{of.what}. Plug one in, let your user use it (group "
-                "`video`), or give pictures or a video.")
+                "`video`), or give images or a video.")
     if "://" in of.what:
         return _unreached(of.name, of.what)
     path, remedy = Path(of.what), CONVERT.format(name=printable(Path(of.what).name))
@@ -262,7 +262,7 @@ def _unopened(of: Source) -> str:
         return (f"{of.name}: lacks its index (`moov`), so the recording or the copy was interrupted. Copy it again, or "
                 "repair it, for example with untrunc.")
     if tracks and not any(handler == "vide" for handler, _ in tracks):
-        return f"{of.name}: is a sound file, without pictures. Give a video."
+        return f"{of.name}: is a sound file, without images. Give a video."
     codecs = [codec for handler, codec in tracks or [] if handler == "vide"]
     what = f"its video is {_codec(codecs[0])}, for which" if codecs else "is damaged, or of a kind for which"
     return f"{of.name}: {what} this OpenCV has no decoder. {remedy}"
@@ -290,7 +290,7 @@ def _undecoded(video: OpenVideo) -> str:
     """Of what could be opened, and gives no frame."""
     name, what = video.source.name, video.source.what
     if isinstance(what, int):
-        return f"{name}: the camera gives no picture. Check whether another program uses it."
+        return f"{name}: the camera gives no image. Check whether another program uses it."
     code = int(video.capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True)
     codec = code.decode("latin-1")
     path = Path(urlsplit(what).path) if "://" in what else Path(what)

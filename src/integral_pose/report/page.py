@@ -200,7 +200,7 @@ def _alternative(numbers: Numbers) -> str:
         return f"Curves of {numbers.title}: {numbers.table.caption}."
     runs = [run for row in numbers.table.rows for run in row.runs]
     if runs[0].coordinates == 3:
-        return f"Test people as annotated, then {who}: over the picture, from the camera and from the side."
+        return f"Test people as annotated, then {who}: over the image, from the camera and from the side."
     what = "Scenes with the poses found in them" if numbers.table.picture == "scenes" else "Test people"
     return f"{what}: as annotated, then {who}."
 
@@ -237,5 +237,5 @@ def _embedded(path: Path) -> str:
     begin, end, kind = MAGIC[path.suffix]
     content = path.read_bytes()
     if not (content.startswith(begin) and content.rstrip(b"\0").endswith(end)):
-        raise InputError(f"{path}: this picture is damaged. Run make {path.stem} again, which draws a new one.")
+        raise InputError(f"{path}: this image is damaged. Run make {path.stem} again, which draws a new one.")
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

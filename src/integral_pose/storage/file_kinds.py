@@ -26,13 +26,13 @@ _CONVERT = "Convert it to JPEG or PNG, for example with ImageMagick: `magick {na
 _ANIMATED = ("If it moves, convert it to a video: `ffmpeg -i {name} {stem}.mp4`. If it does not, convert it to PNG, "
              "for example with ImageMagick: `magick {name} {stem}.png`.")
 EMPTY = Kind("empty (0 bytes)", "Copy it again from its source.")
-JPEG = _readable("a JPEG picture")
-PNG = _readable("a PNG picture")
-WEBP = _readable("a WebP picture")
-TIFF = _readable("a TIFF picture")
-BMP = _readable("a BMP picture")
-PNM = _readable("a PNM picture")
-JPEG_2000 = _readable("a JPEG 2000 picture")
+JPEG = _readable("a JPEG image")
+PNG = _readable("a PNG image")
+WEBP = _readable("a WebP image")
+TIFF = _readable("a TIFF image")
+BMP = _readable("a BMP image")
+PNM = _readable("a PNM image")
+JPEG_2000 = _readable("a JPEG 2000 image")
 RAW = Kind(
     "a camera's raw file", "Develop it to JPEG, for example with darktable, RawTherapee or the camera maker's program.",
     photograph=True,
@@ -43,20 +43,20 @@ HEIF = Kind(
     "have the phone take JPEG: on an iPhone under Settings, Camera, Formats, Most Compatible.",
     photograph=True,
 )
-AVIF = Kind("an AVIF picture", _CONVERT, photograph=True)
+AVIF = Kind("an AVIF image", _CONVERT, photograph=True)
 VIDEO = Kind(
-    "a video", "Give it to predict by itself; where pictures are needed, write its frames with "
+    "a video", "Give it to predict by itself; where images are needed, write its frames with "
     "`ffmpeg -i {name} {stem}_%05d.png`.",
 )
-AUDIO = Kind("a sound file", "Give a picture or a video.")
-PDF = Kind("a PDF document", "Write its pages as pictures, for example with `pdftoppm -png {name} {stem}`.")
-WEB_PAGE = Kind("a web page", "Its download probably failed. Download the picture again.")
+AUDIO = Kind("a sound file", "Give an image or a video.")
+PDF = Kind("a PDF document", "Write its pages as images, for example with `pdftoppm -png {name} {stem}`.")
+WEB_PAGE = Kind("a web page", "Its download probably failed. Download the image again.")
 LFS = Kind("a Git LFS pointer, not the file itself", "Fetch the file with `git lfs pull`.")
-TEXT = Kind("a text", "Give a picture.")
-APPLE_DOUBLE = Kind("a macOS file of attributes, without a picture in it", "Give the file without `._` in its name.")
+TEXT = Kind("a text", "Give an image.")
+APPLE_DOUBLE = Kind("a macOS file of attributes, without an image in it", "Give the file without `._` in its name.")
 FOLDER = Kind("a folder", "Give it too, if you want predictions for its images.")
 UNOPENED = Kind("a file or link that does not open", "Check that it is there and who may read it.", photograph=True)
-UNKNOWN = Kind("of a kind that is not known here", "If it is a picture, convert it to JPEG or PNG.")
+UNKNOWN = Kind("of a kind that is not known here", "If it is an image, convert it to JPEG or PNG.")
 _ARCHIVE = "Unpack it and give what is in it."
 
 # Where they stand in a file, the bytes, and what they say. The first that fits counts.
@@ -68,10 +68,10 @@ _MARKS: Tuple[Tuple[int, bytes, Kind], ...] = (
     (0, b"II*\0", TIFF), (0, b"MM\0*", TIFF), (0, b"II+\0", TIFF), (0, b"MM\0+", TIFF),
     (0, b"GIF8", Kind("a GIF", _ANIMATED, photograph=True)),
     (0, b"8BPS", Kind("a Photoshop file", _CONVERT, photograph=True)),
-    (0, b"\0\0\0\x0cJXL ", Kind("a JPEG XL picture", _CONVERT, photograph=True)),
-    (0, b"\xff\x0a", Kind("a JPEG XL picture", _CONVERT, photograph=True)),
-    (0, b"v/1\1", Kind("an OpenEXR picture", _CONVERT, photograph=True)),
-    (0, b"#?RADIANCE", Kind("a Radiance HDR picture", _CONVERT, photograph=True)),
+    (0, b"\0\0\0\x0cJXL ", Kind("a JPEG XL image", _CONVERT, photograph=True)),
+    (0, b"\xff\x0a", Kind("a JPEG XL image", _CONVERT, photograph=True)),
+    (0, b"v/1\1", Kind("an OpenEXR image", _CONVERT, photograph=True)),
+    (0, b"#?RADIANCE", Kind("a Radiance HDR image", _CONVERT, photograph=True)),
     (0, b"\0\0\1\0", Kind("an icon", _CONVERT)), (128, b"DICM", Kind("a DICOM image", _CONVERT, photograph=True)),
     (8, b"AVI ", VIDEO), (0, b"\x1aE\xdf\xa3", VIDEO), (0, b"0&\xb2u\x8ef\xcf\x11", VIDEO), (0, b"FLV\1", VIDEO),
     (28, b"\1vorbis", AUDIO), (28, b"OpusHead", AUDIO), (28, b"\x7fFLAC", AUDIO), (8, b"WAVE", AUDIO),
@@ -139,7 +139,7 @@ def printable(name: Union[str, PurePath]) -> str:
 
 def refusal(path: PurePath, kind: Kind) -> str:
     """The message about a file that is not a readable image: its kind and the remedy."""
-    what = f"is {kind.name}" if kind is EMPTY else f"is {kind.name}, which cannot be read as a picture"
+    what = f"is {kind.name}" if kind is EMPTY else f"is {kind.name}, which cannot be read as an image"
     return f"{printable(path)}: {what}. {advice(path, kind)}"
 
 

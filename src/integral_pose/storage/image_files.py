@@ -211,7 +211,7 @@ def _refuse_large(path: Path, size: Tuple[int, int], most: int) -> None:
     if 0 < most < width * height:
         raise InputError(
             f"{printable(path)}: is {width} x {height} px, which takes {3 * width * height / 1e9:.1f} GB of memory, "
-            f"and pictures of up to {most:,} pixels are read. Shrink it or, if it comes from somebody you trust, allow "
+            f"and images of up to {most:,} pixels are read. Shrink it or, if it comes from somebody you trust, allow "
             f"more with --max-pixels {width * height}."
         )
 

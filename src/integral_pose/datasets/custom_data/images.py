@@ -135,9 +135,9 @@ def _doubt(path: Path, images: Sequence[Path]) -> None:
     if images:
         raise InputError(
             f"{path}: {len(images)} photographs with an EXIF tag that turns them, the first {printable(images[0])}, "
-            "have joints outside the picture by its width and height, and inside it if these change places. So the "
-            "file may have the size of the picture as it is stored and joints in the one that is seen, as exports of "
-            "Label Studio do, or the other way round. Say which picture the joints are px of: --labels-of seen or "
+            "have joints outside the image by its width and height, and inside it if these change places. So the "
+            "file may have the size of the image as it is stored and joints in the one that is seen, as exports of "
+            "Label Studio do, or the other way round. Say which image the joints are px of: --labels-of seen or "
             "--labels-of stored."
         )
 
@@ -181,7 +181,7 @@ def _found(images: Sequence[Path], memory: Path, most: int) -> Dict[Path, Found]
     try:
         with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
             opened = pool.map(lambda image: _opened(image, most), new)
-            bar = tqdm(opened, desc="check", total=len(new), unit="picture", leave=False, disable=None if new else True)
+            bar = tqdm(opened, desc="check", total=len(new), unit="image", leave=False, disable=None if new else True)
             for image, one in zip(new, bar):
                 known[image] = one
                 if isinstance(one, Image):

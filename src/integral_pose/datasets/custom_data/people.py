@@ -19,7 +19,7 @@ from integral_pose.geometry import Array
 from integral_pose.samples import Sample
 
 NAMED = 5  # of those that are left out, how many are named
-FRACTIONS = "lie between 0 and 1: they are taken for fractions of the pictures' width and height."
+FRACTIONS = "lie between 0 and 1: they are taken for fractions of the images' width and height."
 LAYOUT = "Write each `bbox` as x and y of its top left corner, width and height, all px."
 SMALL = 16  # px: what a picture measures at least if numbers up to 1 in it are taken for fractions
 NUMBERS = ("id", "image_id", "category_id", "width", "height")
@@ -70,7 +70,7 @@ def read(
     edges, given, said = _boxes(records, keypoints, labelled, sizes)
     squares, extents = coco.squares(edges, coco.image_ids(records, pictures), pictures)
     inside = (extents > 0).all(axis=1)
-    notes += said + _left_out("with a box outside the picture", records, ~inside)
+    notes += said + _left_out("with a box outside the image", records, ~inside)
     notes += _outside(keypoints[inside], labelled[inside], sizes[inside])
     paths = [pictures.paths[image] for image in coco.image_ids(records, pictures).tolist()]
     samples = [
@@ -94,7 +94,7 @@ def demand_no_corners(path: Path, people: People) -> None:
     corners = (edges[:, 2:] > edges[:, :2]).all(axis=1) & (edges[:, 2:] <= sizes + 1).all(axis=1)
     beyond = (edges[:, :2] + edges[:, 2:] > 1.02 * sizes + 1).any(axis=1)
     if corners.all() and 2 * beyond.sum() > len(edges):
-        raise InputError(f"{path}: {beyond.sum()} of {len(edges)} boxes reach beyond their pictures, and all would "
+        raise InputError(f"{path}: {beyond.sum()} of {len(edges)} boxes reach beyond their images, and all would "
                          f"lie within them as two corners, x1, y1, x2, y2. {LAYOUT}")
 
 
@@ -161,7 +161,7 @@ def _keypoints(records: Records, joints: int, sizes: Array) -> Tuple[Array, List
         keypoints[..., :2] *= sizes[:, None]
         return keypoints, [*notes, f"All joints {FRACTIONS}"]
     records.refuse(fractions & (labelled.sum(axis=1) > 1),
-                   "all joints lie between 0 and 1, as fractions of the picture do, and other people's are px. Write "
+                   "all joints lie between 0 and 1, as fractions of the image do, and other people's are px. Write "
                    "all in px")
     return keypoints, notes
 
@@ -180,7 +180,7 @@ def _boxes(records: Records, keypoints: Array, labelled: Array, sizes: Array) ->
         edges[full] *= np.tile(sizes[full], 2)
         notes.append(f"All boxes {FRACTIONS}")
     else:
-        records.refuse(unit, "`bbox` lies between 0 and 1, as fractions of the picture do, and others are px. Write "
+        records.refuse(unit, "`bbox` lies between 0 and 1, as fractions of the image do, and others are px. Write "
                              "all in px")
     _demand_plausible(records.path, edges[full], keypoints[full], labelled[full])
     for i in np.flatnonzero(~full).tolist():
@@ -207,7 +207,7 @@ def _around(points: Array) -> List[float]:
 def _outside(keypoints: Array, labelled: Array, sizes: Array) -> List[str]:
     beyond = (keypoints[..., :2] < -0.5).any(axis=2) | (keypoints[..., :2] > sizes[:, None]).any(axis=2)
     count, of = int((beyond & labelled).sum()), int(labelled.sum())
-    return [f"{count} of {of} annotated joints lie outside their pictures, and teach nothing."] if count else []
+    return [f"{count} of {of} annotated joints lie outside their images, and teach nothing."] if count else []
 
 
 def _left_out(why: str, records: Records, which: Array) -> List[str]:

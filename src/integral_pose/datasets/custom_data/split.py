@@ -54,7 +54,7 @@ def divide(
     groups, notes = (_given(names, pattern), []) if pattern else _guessed(path, names, least, needed)
     sizes = Counter(groups.values())
     if len(sizes) < least:
-        raise InputError(f"{path}: --group keeps the {len(names)} pictures together as {len(sizes)}, and {needed}. "
+        raise InputError(f"{path}: --group keeps the {len(names)} images together as {len(sizes)}, and {needed}. "
                          "Give another pattern: '.*' takes each by itself.")
     tested = [] if tested_elsewhere else _taken(sizes, TESTED, leave=2)
     others = {group: size for group, size in sizes.items() if group not in tested}
@@ -107,9 +107,9 @@ def _guessed(path: Path, names: Sequence[str], least: int, needed: str) -> Tuple
     groups = {name: videos[name] or original for name, original in sure.items()}
     if len(set(groups.values())) < least:
         raise InputError(
-            f"{path}: by their names the pictures are frames or copies of {len(set(groups.values()))}, and {needed}: "
-            "neighbouring frames are nearly one picture. Annotate other videos or pictures, give your own parts with "
-            "--valid and --test, or have each picture taken by itself with --group '.*': the numbers will look too "
+            f"{path}: by their names the images are frames or copies of {len(set(groups.values()))}, and {needed}: "
+            "neighbouring frames are nearly one image. Annotate other videos or images, give your own parts with "
+            "--valid and --test, or have each image taken by itself with --group '.*': the numbers will look too "
             "good then."
         )
     numbered = {name: _sequence(original) or groups[name] for name, original in sure.items()}
@@ -123,17 +123,17 @@ def _notes(originals: Mapping[str, str], groups: Mapping[str, str], numbered: Ma
     notes = []
     copies = len(originals) - len(set(originals.values()))
     if copies:
-        notes.append(f"{copies} pictures are augmented copies of others by their names (.rf.): they stay with those.")
+        notes.append(f"{copies} images are augmented copies of others by their names (.rf.): they stay with those.")
     together: Dict[str, Set[str]] = defaultdict(set)
     for name, group in groups.items():
         together[group].add(originals[name])
     videos = sorted(group for group, members in together.items() if len(members) > 1)
     if videos:
         shown = ", ".join(videos[:3]) + (", …" if len(videos) > 3 else "")
-        notes.append(f"Pictures that are numbered alike are kept together, as frames of one video: {len(videos)} such "
+        notes.append(f"Images that are numbered alike are kept together, as frames of one video: {len(videos)} such "
                      f"({shown}). If they are not, take each by itself with --group '.*'.")
     elif len(set(numbered.values())) < len(set(groups.values())):
-        notes.append("Each picture is taken by itself. If some are frames of one video, or otherwise nearly the same, "
+        notes.append("Each image is taken by itself. If some are frames of one video, or otherwise nearly the same, "
                      "the numbers look too good: keep them together with --group (see --help).")
     return notes
 
