@@ -1,10 +1,12 @@
-"""How long the paper's schedule waits until the validation loss saturates: a comparison on photographs.
+"""What the paper leaves open in its schedule: two comparisons on photographs, by the whole schedule.
 
-"The learning rate is 1e-3 until performance on validation set saturates, then 1e-5": how many validations without a
-better loss are saturation? I* is trained by the paper's whole schedule with several patiences, as a network small
-enough for a laptop. The one with the best loss on held-out people decides.
+patience     "The learning rate is 1e-3 until performance on validation set saturates, then 1e-5": how many validations
+             without a better loss are saturation? For I*.
+sharpening   I1 starts from H1's maps. They have a peak of 1, so their softmax is nearly uniform: by what are they
+             multiplied first? The paper multiplies by nothing, which is 1. H1 itself stands beside it.
 
-The command trains what is missing, resumes where it was stopped, and writes a line for each patience.
+The networks are small enough for a laptop. The value with the best loss on held-out people decides. The command trains
+what is missing, resumes where it was stopped, and writes a line for each value.
 """
 from __future__ import annotations
 
@@ -12,11 +14,13 @@ import integral_pose  # isort: skip  # noqa: F401  it sets the threads before an
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List, Optional
 
 import mxnet as mx
 
+from integral_pose import methods
 from integral_pose.commands import console
 from integral_pose.datasets import loader, lsp
 from integral_pose.evaluation.predict import predict
@@ -28,14 +32,23 @@ from integral_pose.samples import truth
 from integral_pose.storage import csv_files
 from integral_pose.training.loop import train
 
-PATIENCES = (3, 10, 30)
+VALUES: Dict[str, List[float]] = {"patience": [3, 10, 30], "sharpening": [1, 5, 20]}
 REMEDY = "Delete the run's folder and train it again."
 Line = Dict[str, str]
 
 
-def small(patience: int) -> Run:
-    """I* of the paper, an eighth as wide and a quarter of the patch, that waits for so many validations."""
-    return Run(data=lsp.EXTENDED, backbone="resnet18", width=0.125, patch=64, pretrained=False, patience=patience)
+def small(run: Run) -> Run:
+    """The paper's run, an eighth as wide and with a quarter of the patch, on ResNet-18 from random weights."""
+    return run.everywhere(data=lsp.EXTENDED, backbone="resnet18", width=0.125, patch=64, pretrained=False)
+
+
+def compared(setting: str, values: List[float]) -> Dict[str, Run]:
+    """The runs of a comparison by their names. Sharpening is compared on maps of 16 x 16 cells, as quick has them."""
+    if setting == "patience":
+        return {f"{value:g}": small(methods.I_STAR).everywhere(patience=int(value)) for value in values}
+    h1 = small(methods.H1).everywhere(upsamplings=3)
+    i1 = small(methods.I1).everywhere(upsamplings=3)
+    return {"H1": h1, **{f"{value:g}": replace(i1, logit_scale=float(value)) for value in values}}
 
 
 def measured(run: Run, site: Site) -> Line:
@@ -44,7 +57,7 @@ def measured(run: Run, site: Site) -> Line:
     high = [line["validation_loss"] for line in log if line["rate"] == run.rate]
     low = [line["validation_loss"] for line in log[len(high):]]
     return {
-        "patience": str(run.patience), "epochs_at_1e-3": str(len(high)), "epochs_at_1e-5": str(len(low)),
+        "epochs_at_1e-3": str(len(high)), "epochs_at_1e-5": str(len(low)),
         "held_out_loss_at_1e-3": f"{min(high):.5f}", "held_out_loss": f"{min(high + low):.5f}",
         **{f"pck_{split}": f"{_pck(run, site, split):.2f}" for split in ("held-out", "test")}, "run_key": run.key,
     }
@@ -61,30 +74,32 @@ def _pck(run: Run, site: Site, split: str) -> float:
 def main(argv: Optional[List[str]] = None) -> int:
     """Runs the command; returns its exit code: 2 for wrong input, 1 if the training failed."""
     args = _parser().parse_args(argv)
-    return console.run("patience", lambda: print(_compared(args)))
+    return console.run("schedule", lambda: print(_compared(args)))
 
 
 def _compared(args: argparse.Namespace) -> str:
     site, lines = Site(args.data, args.runs, (mx.cpu(),), args.workers), []
-    for patience in args.patience:
-        train(small(patience), site, f"patience {patience}")
-        lines.append(measured(small(patience), site))
-    path = args.results / "patience.csv"
+    for name, run in compared(args.setting, args.values or VALUES[args.setting]).items():
+        train(run, site, f"{args.setting} {name}")
+        lines.append({args.setting: name, **measured(run, site)})
+    path = args.results / f"{args.setting}.csv"
     csv_files.write(path, list(lines[0]), [list(line.values()) for line in lines])
     rows = "\n".join("  ".join(f"{value:>21}" for value in row) for row in (lines[0], *(one.values() for one in lines)))
     return f"{rows}\n{path}"
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m experiments.patience", description=__doc__)
-    parser.add_argument("--patience", type=int, nargs="+", default=PATIENCES, metavar="N",
-                        help="validations without a better loss that end a phase (default: 3 10 30)")
+    parser = argparse.ArgumentParser(prog="python -m experiments.schedule", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("setting", choices=list(VALUES), help="what is compared")
+    parser.add_argument("--values", type=float, nargs="+", metavar="N",
+                        help="values to compare (default: 3 10 30 of patience, 1 5 20 of sharpening)")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                         help="holds lspet/ (default: %(default)s)")
     parser.add_argument("--runs", type=Path, default=Path("runs/photos"), metavar="DIR",
                         help="where trained networks go (default: %(default)s)")
     parser.add_argument("--results", type=Path, default=Path("results/photos"), metavar="DIR",
-                        help="where patience.csv goes (default: %(default)s)")
+                        help="where the CSV file goes (default: %(default)s)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="threads that prepare images")
     return parser
 
