@@ -5,8 +5,8 @@ patience     "The learning rate is 1e-3 until performance on validation set satu
 sharpening   I1 starts from H1's maps. They have a peak of 1, so their softmax is nearly uniform: by what are they
              multiplied first? The paper multiplies by nothing, which is 1. H1 itself stands beside it.
 
-The networks are small enough for a laptop. The value with the best loss on held-out people decides. The command trains
-what is missing, resumes where it was stopped, and writes a line for each value.
+The networks are small enough for a laptop. Held-out people decide. The command trains what is missing, resumes where it
+was stopped, and writes a line for each value.
 """
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from integral_pose.storage import csv_files
 from integral_pose.training.loop import train
 
 VALUES: Dict[str, List[float]] = {"patience": [3, 10, 30], "sharpening": [1, 5, 20]}
+LOGGED = ("rate", "validation_loss", "validation_error_px")
 REMEDY = "Delete the run's folder and train it again."
 Line = Dict[str, str]
 
@@ -52,14 +53,20 @@ def compared(setting: str, values: List[float]) -> Dict[str, Run]:
 
 
 def measured(run: Run, site: Site) -> Line:
-    """Where a trained run's phases ended, in epochs, its best held-out loss in each, and its joints in percent."""
-    log = csv_files.read(site.folder(run) / LOG, {"rate": float, "validation_loss": float}, REMEDY)
+    """Where a trained run's phases ended, in epochs, its best held-out loss in each, and the joints of its network.
+
+    Mean errors are in px of the patch, PCK is in percent.
+    """
+    log = csv_files.read(site.folder(run) / LOG, dict.fromkeys(LOGGED, float), REMEDY)
+    best = min(log, key=lambda line: line["validation_loss"])
     high = [line["validation_loss"] for line in log if line["rate"] == run.rate]
     low = [line["validation_loss"] for line in log[len(high):]]
     return {
         "epochs_at_1e-3": str(len(high)), "epochs_at_1e-5": str(len(low)),
         "held_out_loss_at_1e-3": f"{min(high):.5f}", "held_out_loss": f"{min(high + low):.5f}",
-        **{f"pck_{split}": f"{_pck(run, site, split):.2f}" for split in ("held-out", "test")}, "run_key": run.key,
+        "held_out_px": f"{best['validation_error_px']:.2f}",
+        **{f"pck_{split}": f"{_pck(run, site, split):.2f}" for split in ("held-out", "test")},
+        "run_key": run.training.key,
     }
 
 

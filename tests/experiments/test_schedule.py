@@ -43,11 +43,11 @@ def test_phases_are_told_by_their_rate(tmp_path: Path, monkeypatch: pytest.Monke
     lines = [(1e-3, 0.5), (1e-3, 0.3), (1e-3, 0.4), (1e-3, 0.35), (1e-5, 0.25), (1e-5, 0.31), (1e-5, 0.28)]
     with open(site.folder(run) / LOG, "w", newline="") as handle:
         writer = csv.writer(handle)
-        writer.writerows([("step", "rate", "validation_loss"), *((i, *line) for i, line in enumerate(lines))])
+        writer.writerows([schedule.LOGGED, *((*line, 10 * line[1]) for line in lines)])
     found = schedule.measured(run, site)
     assert (found["epochs_at_1e-3"], found["epochs_at_1e-5"]) == ("4", "3")
     assert (found["held_out_loss_at_1e-3"], found["held_out_loss"]) == ("0.30000", "0.25000")
-    assert (found["pck_held-out"], found["run_key"]) == ("50.00", run.key)
+    assert (found["held_out_px"], found["pck_held-out"], found["run_key"]) == ("2.50", "50.00", run.key)
 
 
 @pytest.mark.parametrize("setting", schedule.VALUES)
