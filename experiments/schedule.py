@@ -32,7 +32,7 @@ from integral_pose.samples import truth
 from integral_pose.storage import csv_files
 from integral_pose.training.loop import train
 
-VALUES: Dict[str, List[float]] = {"patience": [3, 10, 30], "sharpening": [1, 5, 20]}
+VALUES: Dict[str, List[int]] = {"patience": [3, 10, 30], "sharpening": [1, 5, 20]}
 LOGGED = ("rate", "validation_loss", "validation_error_px")
 REMEDY = "Delete the run's folder and train it again."
 Line = Dict[str, str]
@@ -43,13 +43,12 @@ def small(run: Run) -> Run:
     return run.everywhere(data=lsp.EXTENDED, backbone="resnet18", width=0.125, patch=64, pretrained=False)
 
 
-def compared(setting: str, values: List[float]) -> Dict[str, Run]:
+def compared(setting: str, values: List[int]) -> Dict[str, Run]:
     """The runs of a comparison by their names. Sharpening is compared on maps of 16 x 16 cells, as quick has them."""
     if setting == "patience":
-        return {f"{value:g}": small(methods.I_STAR).everywhere(patience=int(value)) for value in values}
-    h1 = small(methods.H1).everywhere(upsamplings=3)
-    i1 = small(methods.I1).everywhere(upsamplings=3)
-    return {"H1": h1, **{f"{value:g}": replace(i1, logit_scale=float(value)) for value in values}}
+        return {str(value): replace(small(methods.I_STAR), patience=value) for value in values}
+    h1, i1 = small(methods.I1).everywhere(upsamplings=3).chain
+    return {"H1": h1, **{str(value): replace(i1, logit_scale=float(value)) for value in values}}
 
 
 def measured(run: Run, site: Site) -> Line:
@@ -60,10 +59,9 @@ def measured(run: Run, site: Site) -> Line:
     log = csv_files.read(site.folder(run) / LOG, dict.fromkeys(LOGGED, float), REMEDY)
     best = min(log, key=lambda line: line["validation_loss"])
     high = [line["validation_loss"] for line in log if line["rate"] == run.rate]
-    low = [line["validation_loss"] for line in log[len(high):]]
     return {
-        "epochs_at_1e-3": str(len(high)), "epochs_at_1e-5": str(len(low)),
-        "held_out_loss_at_1e-3": f"{min(high):.5f}", "held_out_loss": f"{min(high + low):.5f}",
+        "epochs_at_1e-3": str(len(high)), "epochs_at_1e-5": str(len(log) - len(high)),
+        "held_out_loss_at_1e-3": f"{min(high):.5f}", "held_out_loss": f"{best['validation_loss']:.5f}",
         "held_out_px": f"{best['validation_error_px']:.2f}",
         **{f"pck_{split}": f"{_pck(run, site, split):.2f}" for split in ("held-out", "test")},
         "run_key": run.training.key,
@@ -99,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m experiments.schedule", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("setting", choices=list(VALUES), help="what is compared")
-    parser.add_argument("--values", type=float, nargs="+", metavar="N",
+    parser.add_argument("--values", type=console.positive, nargs="+", metavar="N",
                         help="values to compare (default: 3 10 30 of patience, 1 5 20 of sharpening)")
     parser.add_argument("--data", type=Path, default=Path("data"), metavar="DIR",
                         help="holds lspet/ (default: %(default)s)")

@@ -122,9 +122,9 @@ WRONG = {
     "an image of one pixel": (_picture(np.zeros((1, 1, 3), np.uint8)), "im00003.jpg: is 1 x 1 px"),
     "an image that is none": (_picture(b"\xff\xd8"), "im00003.jpg: is a text, which cannot be read as an image"),
     "a missing image": (lambda folder: (folder / "images" / "im00003.jpg").unlink(),
-                          "1 of their images are missing"),
+                        "1 of their images are missing"),
     "an image of nobody": (lambda folder: (folder / "images" / "im09999.jpg").write_bytes(b"") and None,
-                            "im09999.jpg: .* 1 images here show none of them"),
+                           "im09999.jpg: .* 1 images here show none of them"),
 }
 
 

@@ -56,3 +56,10 @@ def test_without_photographs_the_command_says_where_it_looked(
 ) -> None:
     assert schedule.main([setting, *(f"--{name}={tmp_path / name}" for name in ("data", "runs", "results"))]) == 2
     assert str(tmp_path / "data") in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", ["2.5", "0", "-1", "many"])
+def test_values_are_whole_numbers_above_0(value: str, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as ended:
+        schedule.main(["patience", "--values", value])
+    assert ended.value.code == 2 and "--values" in capsys.readouterr().err
