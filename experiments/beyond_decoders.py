@@ -36,7 +36,7 @@ TABLE = Table(
     caption="Decoders of H1 at three map sizes, and I1",
     topic="Better heat map decoders",
     columns=COLUMNS,
-    longer=table2.TABLE.longer,
+    phases=table2.TABLE.phases,
     rows=(
         *(Row(name, tuple(replace(run, decoder=kind) for run in HEAT_MAPS)) for kind, name in ROWS.items()),
         Row("I1", tuple(map(integral_of, HEAT_MAPS))),

@@ -25,7 +25,7 @@ TABLE = Table(
         Row("I2", tuple(map(integral_of, HEAT_MAPS)), "52.4 51.7 57.1 60.9"),
     ),
     metrics=(MPJPE,),
-    longer=table7.TABLE.longer,  # (a) has its runs
+    phases=table7.TABLE.phases,  # (a) has its runs
     beside=(PA_MPJPE, PA_MPJPE_SCALED),
     claims=(
         loses_less("I2", "H2", MPJPE, A, B, "the map of a large image halves", quote=LESS),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from symbols.argmax import HighestCell, HighestOfVectors
     from symbols.compensated import CompensatedIntegral
-    from symbols.confidence import MassNear
+    from symbols.confidence import HighestProbability, MassNear
     from symbols.descendants.likelihood import Deviations, FlowDensity, ResidualLogLikelihood
     from symbols.descendants.sampling import SampledL1, SamplingArgmax
     from symbols.descendants.symmetric import SymmetricIntegral
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 MODULES = {
     "argmax": ("HighestCell", "HighestOfVectors"),
     "compensated": ("CompensatedIntegral",),
-    "confidence": ("MassNear",),
+    "confidence": ("HighestProbability", "MassNear"),
     "descendants.likelihood": ("Deviations", "FlowDensity", "ResidualLogLikelihood"),
     "descendants.sampling": ("SampledL1", "SamplingArgmax"),
     "descendants.symmetric": ("SymmetricIntegral",),
@@ -55,9 +55,9 @@ MODULES = {
 __all__ = [  # spelled out, for type checkers
     "CoarseToFine", "CompensatedIntegral", "DeconvolutionHead", "Deviations", "DirectHead", "DiscCrossEntropy",
     "Expectation", "FlowDensity", "GaussianMSE", "HeatVectorCrossEntropy", "HeatVectorMSE", "HeatVectors",
-    "HighestCell", "HighestOfVectors", "Hourglass", "Integral", "JensenShannon", "JointL1", "MassNear", "MultiStage",
-    "PoseNet", "ResNet", "ResidualLogLikelihood", "SampledL1", "SamplingArgmax", "SoftmaxCrossEntropy",
-    "SumOverStages", "SymmetricIntegral", "Variance", "portable",
+    "HighestCell", "HighestOfVectors", "HighestProbability", "Hourglass", "Integral", "JensenShannon", "JointL1",
+    "MassNear", "MultiStage", "PoseNet", "ResNet", "ResidualLogLikelihood", "SampledL1", "SamplingArgmax",
+    "SoftmaxCrossEntropy", "SumOverStages", "SymmetricIntegral", "Variance", "portable",
 ]
 
 

@@ -6,6 +6,19 @@ from typing import Any
 from symbols.maps import OnLogits, Tensor, centres, reshape_axes
 
 
+class HighestProbability(OnLogits):
+    """Logits (N, K * D, H, W) -> (N, K): the highest probability of each joint's cells, the peak of Eq. 3's map.
+
+    Raises:
+        ValueError, mx.MXNetError: the map's size is not the one the block was built for.
+    """
+
+    def hybrid_forward(self, F: Any, logits: Tensor) -> Tensor:
+        depth, height, width = self._cells
+        shape = (self._joints, depth * height * width)
+        return F.max(reshape_axes(F, self._probabilities(F, logits), 1, 4, shape), axis=2)
+
+
 class MassNear(OnLogits):
     """Logits (N, K * D, H, W), joints (N, K, C) in fractions -> (N, K): the probability of the cells near each joint.
 

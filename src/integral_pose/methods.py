@@ -19,6 +19,14 @@ def integral_of(heat_map: Run) -> Run:
     return replace(heat_map, output="integral", loss="joint-l1", start=heat_map)
 
 
+def averaging_maps(heat_map: Run) -> Run:
+    """With a flip test that averages heat maps, "as used in [26]"; that of other runs averages joints.
+
+    For an integral the two are the same: a joint is linear in its normalized map. (Sec. 5.1; [26] is Newell's.)
+    """
+    return replace(heat_map, flip_test=True, flip_in="maps")
+
+
 I1, I2, I3 = integral_of(H1), integral_of(H2), integral_of(H3)
 
 

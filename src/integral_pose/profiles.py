@@ -1,7 +1,8 @@
 """From the paper's scale to another: a profile is a function Run -> Run.
 
 `quick` and `smoke` train on synthetic people, and give every row of a column the same number of images: a row that
-starts from heat maps has them as its first half, and every other row continues as it began for as long.
+starts from heat maps has them as its first half, and every other row continues as it began for as long. A table's
+`phases` may make one longer than the other, and the second slower.
 """
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from typing import Any, Callable, Dict, Optional
 from integral_pose.errors import InputError
 from integral_pose.run import CUSTOM, Backbone, Run
 from integral_pose.synthetic import make_coco, make_human36m, make_mpii
+from integral_pose.tables import AS_PROFILE, Phases
 
 MPII, HUMAN36M = f"synthetic-mpii-v{make_mpii.VERSION}", f"synthetic-human36m-v{make_human36m.VERSION}"
 STEPS = {"mpii": 500, "coco": 1250, "human36m": 2000}  # of 16 people, in each half of quick
@@ -151,9 +153,15 @@ def _in_two_halves(run: Run, **changes: Any) -> Run:
 PROFILES: Dict[str, Callable[[Run], Run]] = {"smoke": smoke, "quick": quick, "photos": photos, "paper": paper}
 
 
-def scaled(run: Run, profile: str, longer: int = 1) -> Run:
-    """A table's run in a profile; in `quick`, with so many times the steps (`Table.longer`)."""
+def scaled(run: Run, profile: str, phases: Phases = AS_PROFILE) -> Run:
+    """A table's run in a profile; in `quick`, with its table's phases."""
     found = PROFILES[profile](run)
     if profile != "quick":
         return found
-    return found.everywhere(steps=found.steps * longer, validate_every=found.validate_every * longer)
+    first = _times(found.start, phases.first) if found.start else None
+    slower = replace(found, start=first, rate=found.rate * phases.rate, low_rate=found.low_rate * phases.rate)
+    return _times(slower, phases.second)
+
+
+def _times(run: Run, longer: int) -> Run:
+    return replace(run, steps=run.steps * longer, validate_every=run.validate_every * longer)

@@ -18,7 +18,7 @@ Output = Literal["direct", "heat map", "integral"]
 Loss = Literal["gaussian-mse", "softmax-ce", "disc-bce", "joint-l1", "joint-rle"]
 Backbone = Literal["resnet18", "resnet50", "resnet101", "resnet152", "hourglass", "coarse-to-fine"]
 Boxes = Literal["detected", "annotated"]
-JointScore = Literal["mass", "one"]
+JointScore = Literal["mass", "one", "peak"]
 Decoder = Literal["integer", "quarter", "dark", "local", "window", "quarter-inside"]
 Regulariser = Literal["", "js", "variance"]
 Gradient = Literal["exact", "symmetric"]
@@ -95,14 +95,14 @@ class Run:
     occlusion: float = 0.0  # probability that a rectangle of the patch is painted over
     widest: float = 1.0  # times as wide as the box, and its shift, may the patch be: log-uniform from 1
     absent: bool = False  # joints outside the patch are trained as nowhere, instead of not counting
-    flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints with those of the mirrored patch
+    flip_test: bool = field(default=False, metadata=AT_TEST)  # averages joints, or maps, with the mirrored patch
     reduced: bool = False  # images that show somebody much larger than the patch are decoded at ½, ¼ or ⅛ of their size
 
     # Scenes of several people, COCO's
     boxes: Boxes = field(default="detected", metadata=AT_TEST)  # in which poses are predicted, or "annotated"
     rescored: bool = field(default=True, metadata=AT_TEST)  # a pose's score is its box's times its joints'
     suppressed: bool = field(default=True, metadata=AT_TEST)  # all but the best of poses that are nearly the same
-    joint_score: JointScore = field(default="mass", metadata=AT_TEST)  # of an integral: the mass near it, or "one"
+    joint_score: JointScore = field(default="mass", metadata=AT_TEST)  # an integral's: "mass" near it, "one", "peak"
 
     # Network
     backbone: Backbone = "resnet50"
@@ -222,7 +222,8 @@ class Run:
         found = self.decoder == "integer" or (cells if self.decoder == "window" else gaussians)
         _demand(found, "decoders other than integer are for 2D gaussian-mse maps only, and window is for 2D softmax-ce "
                        "maps of one stage")
-        _demand(cells or self.flip_in != "maps", "flip_in maps is for 2D softmax-ce maps of one stage")
+        flat = self.output == "heat map" and self.coordinates == 2
+        _demand(flat or self.flip_in != "maps", "flip_in maps is for 2D heat maps; flip_in=patch averages joints")
         one = gaussians and not self.staged
         _demand(one or self.flip_in != "shifted-maps", "flip_in shifted-maps is for 2D gaussian-mse maps of one stage")
         compensated = self.compensated or self.compensated_test

@@ -138,6 +138,20 @@ class Claim:
         return [part.of(values) for part in self.parts]
 
 
+class Phases(NamedTuple):
+    """What a table changes in the two phases of `quick`, for all of its rows: times the steps, and the second's rate.
+
+    An integral that follows heat maps has them as its first phase; other rows continue as they began.
+    """
+
+    first: int = 1
+    second: int = 1
+    rate: float = 1.0  # times the rates of the second
+
+
+AS_PROFILE = Phases()
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows, columns and metrics of one table; `caption` is shown above it, `picture` is drawn beside it.
@@ -145,8 +159,8 @@ class Table:
     `topic` says in two to five words what it is about, for a list of contents; the caption stands in for it.
 
     `beside` are metrics that the paper does not print; they are written to the CSV. `submission` asks for the file
-    that the data set's server takes, of each run. `longer` is for tables whose networks would be too far from trained
-    to compare them: in `quick`, all of their rows have so many times the steps.
+    that the data set's server takes, of each run. `phases` is for tables whose networks would be too far from trained
+    to compare them.
     """
 
     name: str
@@ -160,7 +174,7 @@ class Table:
     picture: str = "predictions"  # or "curves", or "scenes" with the poses found in them
     submission: bool = False
     topic: str = ""
-    longer: int = 1
+    phases: Phases = AS_PROFILE
 
     def __post_init__(self) -> None:
         claims = (replace(c, parts=tuple(p for part in c.parts for p in part.in_columns(self.columns)))
@@ -202,7 +216,7 @@ def read_by_dark(table: Table) -> Optional[Table]:
              for h, i in paired]
     return Table(
         name=f"{table.name}-dark", caption=f"Heat maps read by DARK; {table.caption}", columns=table.columns,
-        rows=tuple(replace(row, paper="") for rows in named for row in rows), metrics=metrics, longer=table.longer,
+        rows=tuple(replace(row, paper="") for rows in named for row in rows), metrics=metrics, phases=table.phases,
         claims=tuple(beats(i.name, dark.name, overall, columns=(column,), in_paper=None,
                            where=f"with {column}" if len(table.columns) > 1 else "")
                      for dark, _, i in named for column in table.columns),

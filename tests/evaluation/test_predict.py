@@ -279,6 +279,26 @@ def test_maps_of_both_views_may_be_averaged_before_they_are_read() -> None:
     np.testing.assert_allclose(said(lopsided, images(), both_ways), in_window(mean), atol=1e-6)
 
 
+@pytest.mark.parametrize("stages", [1, 2])
+def test_maps_of_the_last_stage_are_averaged_before_their_highest_cell_is_taken(stages: int) -> None:
+    run = replace(tiny("integral"), **HEAT_MAP, stages=stages, flip_test=True, flip_in="maps")
+    maps, order = np.random.default_rng(1).normal(size=(3, 16, CELLS, CELLS)), list(catalogue.skeleton(run).mirror)
+    other = np.random.default_rng(2).normal(size=maps.shape)
+    asked = images()
+
+    def net(seen: mx.nd.NDArray) -> Any:
+        """Maps of the patches and others of their mirror images, after those of a stage that must not count."""
+        as_they_are = (seen.asnumpy()[:, None] == asked[None]).all(axis=(2, 3, 4)).any(axis=1)
+        last = np.stack([maps[i % 3] if straight else other[i % 3] for i, straight in enumerate(as_they_are)])
+        found = [mx.nd.array(stage) for stage in (-last, last)]
+        return found if stages == 2 else found[-1]
+
+    found = said(net, asked, run)
+    mean = (maps + other[:, order, :, ::-1]) / 2
+    rows, columns = np.divmod(mean.reshape(3, 16, -1).argmax(axis=2), CELLS)
+    np.testing.assert_allclose(found, (np.stack([columns, rows], axis=2) + 0.5) / CELLS, atol=1e-6)
+
+
 def test_a_network_read_on_another_grid_seems_right_in_x_with_the_flip_test() -> None:
     run = replace(tiny("integral"), read_grid="index")
     centres, index = Symmetric(tiny("integral")), Symmetric(run)

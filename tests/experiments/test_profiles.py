@@ -35,7 +35,7 @@ from integral_pose.models import saved
 from integral_pose.profiles import PROFILES, paper, photos, quick, scaled, smoke, trunk_of
 from integral_pose.run import Run
 from integral_pose.skeletons import LSP, written
-from integral_pose.tables import Table
+from integral_pose.tables import AS_PROFILE, Phases, Table
 from tests.experiments.test_tables import TABLES, each_table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,21 +185,26 @@ def test_a_run_that_says_how_sharp_its_maps_start_is_left_alone() -> None:
 def test_beyond_the_paper_few_networks_are_trained() -> None:
     """Decoders none; of the others only what no table of the paper has, all but one of them I1's second half."""
     known = {link.key for table in (table1.TABLE, table2.TABLE) for row in table.rows for run in row.runs
-             for link in scaled(run, "quick", table.longer).training.chain}
+             for link in scaled(run, "quick", table.phases).training.chain}
     for module, halves in ((beyond_decoders, 0), (beyond_hand_over, 5), (beyond_bias, 2), (beyond_regularisers, 4),
                            (beyond_grid, 1), (beyond_descendants, 11)):
-        runs = (scaled(run, "quick", module.TABLE.longer) for row in module.TABLE.rows for run in row.runs)
+        runs = (scaled(run, "quick", module.TABLE.phases) for row in module.TABLE.rows for run in row.runs)
         assert len({link.key for run in runs for link in run.training.chain} - known) == halves
 
 
 def test_some_tables_have_more_steps_in_quick_alone() -> None:
-    longer = {name: table.longer for name, table in TABLES.items() if table.longer > 1}
-    assert longer == {"table2": 2, "table3": 2, "table7": 2, "table9": 2, "table11": 2, "beyond_decoders": 2}
+    phases = {name: table.phases for name, table in TABLES.items() if table.phases != AS_PROFILE}
+    twice = dict.fromkeys(("table2", "table3", "table7", "table9", "table11", "beyond_decoders"), Phases(2, 2))
+    assert phases == {**twice, **dict.fromkeys(("table6", "table6_stages"), Phases(3, 1, 0.25))}
     for run in (H1, I1):
-        short, long = quick(run), scaled(run, "quick", 2)
+        short, long = quick(run), scaled(run, "quick", Phases(2, 2))
         assert long == replace(short, steps=2000, validate_every=500, start=replace(
             short.start, steps=2000, validate_every=500))  # type: ignore[type-var]
-        assert all(scaled(run, name, 2) == profile(run) for name, profile in PROFILES.items() if name != "quick")
+        others = {name: profile for name, profile in PROFILES.items() if name != "quick"}
+        assert all(scaled(run, name, Phases(2, 2, 0.5)) == profile(run) for name, profile in others.items())
+    longer = scaled(I1, "quick", Phases(3, 1, 0.25))
+    assert longer == replace(quick(I1), rate=5e-4, low_rate=5e-5, start=replace(
+        quick(I1).start, steps=3000, validate_every=750))  # type: ignore[type-var]
 
 
 @each_table
@@ -211,7 +216,7 @@ def test_published_numbers_are_of_the_runs_as_they_are_now(table: Table) -> None
         published = {(line["row"], line["column"]): line["run_key"] for line in csv.DictReader(handle)}
     for row, column in table.cells():
         first, *_ = published[row.name, table.columns[column]].split()
-        assert first == scaled(row.runs[column], "quick", table.longer).training.key
+        assert first == scaled(row.runs[column], "quick", table.phases).training.key
 
 
 ON_PHOTOGRAPHS = pytest.mark.parametrize("table", [table1, table2, table3, table4, figure2], ids=lambda m: m.__name__)

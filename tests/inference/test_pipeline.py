@@ -152,6 +152,12 @@ def test_says_what_confidence_is(kind: str) -> None:
     assert ("heat map" in said) != (kind == "direct")
 
 
+@pytest.mark.parametrize(("score", "words"), [("mass", "within two cells"), ("one", "1 for every joint"), (
+    "peak", "the highest value of the joint's normalized heat map")])
+def test_says_what_an_integrals_score_is(score: Any, words: str) -> None:
+    assert words in meaning_of_confidence(trained_forms.tiny(joint_score=score))
+
+
 # ---------------------------------------------------------------- pictures
 
 

@@ -139,6 +139,15 @@ def test_a_joint_score_is_the_same_with_deviations(tmp_path: Path) -> None:
     assert scores.shape == (2, JOINTS) and (scores >= 0).all() and (scores <= 1).all()
 
 
+def test_a_peak_is_the_highest_probability_of_a_cell() -> None:
+    run = replace(TINY, joint_score="peak")
+    maps = mx.nd.random.normal(0, 3, (2, JOINTS, run.cells, run.cells))
+    joints, scores = build.scored_readout(run)(maps)
+    powers = np.exp(maps.asnumpy())
+    np.testing.assert_allclose(scores, powers.max(axis=(2, 3)) / powers.sum(axis=(2, 3)), rtol=1e-5)
+    np.testing.assert_array_equal(joints, build.scored_readout(replace(run, joint_score="mass"))(maps)[0])
+
+
 def test_samples_and_a_symmetric_gradient_change_only_how_an_integral_is_trained(hybridize: bool) -> None:
     """Beside the integral's own joints, loss in validation and parameters, each has a gradient of its own."""
     found = {}

@@ -7,7 +7,7 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from symbols.confidence import MassNear
+from symbols.confidence import HighestProbability, MassNear
 
 SIZES = [(1, 5, 7), (3, 4, 6)]
 
@@ -41,6 +41,17 @@ def test_it_is_the_probability_of_the_cells_around_the_joint(
     found = block(mx.nd.array(logits), mx.nd.array(joints)).asnumpy()
     np.testing.assert_allclose(found, by_hand(logits, joints, size, radius), atol=1e-5)
     assert 0.02 < found.mean() < 0.95
+
+
+@pytest.mark.parametrize("size", [(1, 5, 7), (4, 5, 7)])
+def test_a_peak_is_the_highest_probability_of_all_cells(size: Tuple[int, int, int], hybridize: bool) -> None:
+    depth, height, width = size
+    logits = np.random.default_rng(0).normal(0, 2, (2, 3 * depth, height, width)).astype("f4")
+    block = HighestProbability(3, height, width, depth)
+    if hybridize:
+        block.hybridize()
+    flat = np.exp(logits.reshape(2, 3, -1))
+    np.testing.assert_allclose(block(mx.nd.array(logits)).asnumpy(), flat.max(axis=2) / flat.sum(axis=2), rtol=1e-5)
 
 
 def test_two_peaks_leave_little_at_their_expectation() -> None:

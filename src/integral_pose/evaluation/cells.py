@@ -42,7 +42,7 @@ def cells(
     """
     for seed in range(seeds):
         for row, index in table.cells():
-            unchanged = scaled(row.runs[index], profile, table.longer)
+            unchanged = scaled(row.runs[index], profile, table.phases)
             try:
                 run = unchanged.everywhere(**{**(changes or {}), "seed": seed, "amp": amp})
             except ValueError as error:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from integral_pose.datasets.batches import Batch, Batches
 from integral_pose.geometry import Array
 from integral_pose.models import build, int8, weights
-from integral_pose.models.decode import joints_of
+from integral_pose.models.decode import joints_of, last_stage
 from integral_pose.run import Run
 from integral_pose.samples import Sample, decode, decode_pose, patch_of
 from integral_pose.skeletons import Skeleton
@@ -104,8 +104,7 @@ def all_joints(
     """The last stage's predictions for patches (N, 3, size, size): joints (N, K, C), fractions of the patch.
 
     With a flip test (Sec. 5.1, Result on the MPII test benchmark) it is the mean of the predictions for the patches and
-    for their mirror images. Joints are averaged and not maps, as in the authors' release, so one rule serves heat maps,
-    integrals and direct regression, in 2D and in 3D.
+    for their mirror images. Joints are averaged, as in the authors' release, unless the run averages maps (`flip_in`).
     """
     return _flip_tested(_certain(_both_ways(net, run, skeleton), run, device), images, run, skeleton)[0]
 
@@ -123,7 +122,7 @@ def _both_ways(
 
     def mean(images: mx.nd.NDArray) -> mx.nd.NDArray:
         views = images, mx.nd.flip(images, axis=3)
-        (maps,), (of_mirrored,) = _of_two(lambda seen: (net(seen),), *views, partial(mx.nd.concat, dim=0))
+        (maps,), (of_mirrored,) = _of_two(lambda seen: (last_stage(net(seen)),), *views, partial(mx.nd.concat, dim=0))
         mirrored = mx.nd.flip(of_mirrored, axis=3)
         if run.flip_in == "shifted-maps":
             mirrored = mx.nd.concat(mirrored[:, :, :, :1], mirrored[:, :, :, :-1], dim=3)

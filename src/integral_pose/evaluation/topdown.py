@@ -51,6 +51,7 @@ def settled(run: Run, found: Candidates, joints: Array, joint_scores: Array) -> 
 
 def protocol(run: Run) -> str:
     """The settings of a run's scores that do not follow from its network."""
-    what = {"mass": "the map's mass near it", "one": "1"}[run.joint_score] if run.output == "integral" else "its peak"
+    of_integral = {"mass": "the map's mass near it", "one": "1", "peak": "its normalized map's peak"}
+    what = of_integral[run.joint_score] if run.output == "integral" else "its peak"
     scores = f"the box's x the mean over joints above {oks.LEAST} ({what})" if run.rescored else "the box's"
     return f"box: {run.boxes}|score: {scores}|OKS-NMS: {oks.ALIKE if run.suppressed else 'no'}"

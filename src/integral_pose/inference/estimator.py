@@ -181,6 +181,11 @@ def meaning_of_confidence(run: Run) -> str:
     """Describes a joint's confidence for users (`build.scored_readout`)."""
     if run.output == "direct":
         return "1 for every joint, since direct regression gives no confidence"
+    if run.output == "integral" and run.joint_score == "one":
+        return "1 for every joint, as the network's settings ask for"
+    if run.output == "integral" and run.joint_score == "peak":
+        return ("the highest value of the joint's normalized heat map, 0 to 1; comparable within one network only; not "
+                "a probability of being right")
     if run.output == "integral" or run.decoder == "window":
         return ("the share of the joint's heat map within two cells of it along each axis, 0 to 1; low where the map "
                 "is spread out or has several peaks; not a probability of being right")

@@ -15,7 +15,7 @@ from integral_pose.geometry import Array
 from integral_pose.models import decode, float16, weights
 from integral_pose.run import Run
 from symbols.compensated import CompensatedIntegral
-from symbols.confidence import MassNear
+from symbols.confidence import HighestProbability, MassNear
 from symbols.descendants.likelihood import Deviations, ResidualLogLikelihood
 from symbols.descendants.sampling import SamplingArgmax
 from symbols.descendants.symmetric import SymmetricIntegral
@@ -100,11 +100,13 @@ def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
     """A function of a `maps_network`'s output: joints (N, K, C), fractions, and their scores (N, K).
 
     That is a heat map's highest value, the highest values of heat vectors on average, or what an integral's map, or one
-    that is read in a window, holds near the joint; 1 where the run says so.
+    that is read in a window, holds near the joint. An integral's is 1, or its normalized map's highest value, where the
+    run says so.
     """
     joints = len(catalogue.skeleton(run).joints)
     readout, near = _readout(run, joints, run.depth), MassNear(joints, run.cells, run.columns, run.depth)
-    for block in (readout, near):
+    peak = HighestProbability(joints, run.cells, run.columns, run.depth)
+    for block in (readout, near, peak):
         if block:
             block.hybridize(static_alloc=True)  # one graph in place of some twenty calls of MXNet
 
@@ -118,6 +120,8 @@ def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
             return found, decode.peaks(said.asnumpy(), run)
         if run.joint_score == "one":
             return found, np.ones(found.shape[:2])
+        if run.joint_score == "peak":
+            return found, peak(logits).asnumpy()
         return found, near(logits, said).asnumpy()
 
     return scored
