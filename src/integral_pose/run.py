@@ -142,8 +142,8 @@ class Run:
         _demand(self.backbone in BACKBONES, f"backbone is one of {BACKBONES}, not {self.backbone!r}")
         _demand(
             (self.output == "heat map") == (self.loss in MAP_LOSSES),
-            f"a {self.output} output cannot be trained with {self.loss}: heat maps need a loss on maps, joints a loss "
-            "on joints",
+            f"{'an' if self.output == 'integral' else 'a'} {self.output} output cannot be trained with {self.loss}: "
+            "heat maps need a loss on maps, joints a loss on joints",
         )
         _demand(self.boxes in BOXES, f"boxes are {' or '.join(BOXES)}, not {self.boxes!r}")
         _demand(self.joint_score in JOINT_SCORES, f"joint_score is one of {JOINT_SCORES}, not {self.joint_score!r}")
