@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any, Dict, Tuple
 
 from experiments import table6
-from experiments.table6 import H1, I1
 from integral_pose.run import Run
 from integral_pose.tables import AP, AP50, AR, Row, Table, beats
 
@@ -35,10 +34,10 @@ TABLE = Table(
     topic="Stages of the COCO evaluation",
     columns=COLUMNS,
     rows=(
-        Row("H1", _without_each(H1)),
-        Row(PEAK, _without_each(I1)),
-        Row(MASS, _without_each(replace(I1, joint_score="mass"))),
-        Row(ONE, _without_each(replace(I1, joint_score="one"))),
+        Row("H1", _without_each(table6.H1)),
+        Row(PEAK, _without_each(table6.I1)),
+        Row(MASS, _without_each(replace(table6.I1, joint_score="mass"))),
+        Row(ONE, _without_each(replace(table6.I1, joint_score="one"))),
     ),
     metrics=(AP, AP50, AR),
     claims=(

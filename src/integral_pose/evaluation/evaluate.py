@@ -13,7 +13,7 @@ from integral_pose.datasets.catalogue import Catalogue
 from integral_pose.datasets.dataset import DataSet
 from integral_pose.errors import InputError
 from integral_pose.evaluation import topdown
-from integral_pose.evaluation.predict import predict
+from integral_pose.evaluation.predict import ON_MAPS, predict
 from integral_pose.geometry import Array
 from integral_pose.metrics import average_precision, lsp, mpjpe, pck, pckh
 from integral_pose.run import Run
@@ -196,7 +196,7 @@ def _trained_by(path: Path) -> str:
 def _flip(run: Run) -> str:
     if not run.flip_test:
         return "no"
-    if run.flip_in in ("maps", "shifted-maps"):
+    if run.flip_in in ON_MAPS:
         shifted = ", shifted by a cell" if run.flip_in == "shifted-maps" else ""
         return f"maps averaged with those of the mirrored patch{shifted}"
     said = "joints averaged with those of the mirrored patch"

@@ -103,9 +103,9 @@ def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
     that is read in a window, holds near the joint. An integral's is 1, or its normalized map's highest value, where the
     run says so.
     """
-    joints = len(catalogue.skeleton(run).joints)
-    readout, near = _readout(run, joints, run.depth), MassNear(joints, run.cells, run.columns, run.depth)
-    peak = HighestProbability(joints, run.cells, run.columns, run.depth)
+    sizes = len(catalogue.skeleton(run).joints), run.cells, run.columns, run.depth
+    readout, near = _readout(run, sizes[0], run.depth), MassNear(*sizes)
+    peak = HighestProbability(*sizes) if run.joint_score == "peak" else None
     for block in (readout, near, peak):
         if block:
             block.hybridize(static_alloc=True)  # one graph in place of some twenty calls of MXNet
@@ -120,7 +120,7 @@ def scored_readout(run: Run) -> Callable[[Any], Tuple[Array, Array]]:
             return found, decode.peaks(said.asnumpy(), run)
         if run.joint_score == "one":
             return found, np.ones(found.shape[:2])
-        if run.joint_score == "peak":
+        if peak:
             return found, peak(logits).asnumpy()
         return found, near(logits, said).asnumpy()
 
