@@ -22,7 +22,7 @@ TABLE = Table(
     caption="Image and heat map resolution, ResNet-50",
     topic="Resolution in 2D",
     columns=COLUMNS,
-    phases=Phases(first=3, rate=0.25),  # else the largest map, and that of a small image, are behind (docs/results.md)
+    phases=Phases(first=3, rate=0.25),  # else a small image gains nothing from its larger map (docs/results.md)
     rows=(
         Row("H1", HEAT_MAPS, "86.7/28.0/57.7 86.8/17.2/52.9 81.6/13.6/46.6 75.4/5.6/34.1"),
         Row("I1", tuple(map(integral_of, HEAT_MAPS)), "86.6/32.1/58.9 87.3/29.3/58.3 83.2/20.6/50.7 80.9/16.1/47.2"),
