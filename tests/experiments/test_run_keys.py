@@ -11,7 +11,7 @@ from integral_pose.profiles import scaled
 from tests.experiments.test_tables import TABLES
 
 # table -> profile -> "row | column" -> key. Rows, tables and profiles are added; none of these may go or change.
-# They changed seven times, since 2026-11-29: quick's ResNets then started from backbones of photographs, mini-batches
+# They changed seven times since 2026-11-29: quick's ResNets then started from backbones of photographs, mini-batches
 # became smaller in 2D, Tables 2 and 3, with the decoders beyond the paper, and then Tables 7 and 11, and Table 9,
 # got twice the steps of the other tables, and Table 6's first phase three times as many. All were retrained. With the
 # sixth, heat maps of Tables 5 and 6 are read otherwise, and I1's scores of Table 6. With the seventh, Tables 2
