@@ -4,9 +4,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Tuple
 
+from experiments import table2
 from integral_pose.methods import H1, integral_of
 from integral_pose.run import Backbone
-from integral_pose.tables import AT_01, AUC, PCKH, Claim, Costs, Phases, Row, Table, beats, lead, ordered
+from integral_pose.tables import AT_01, AUC, PCKH, Claim, Costs, Row, Table, beats, lead, ordered
 
 COLUMNS = ("ResNet-18", "ResNet-50", "ResNet-101")
 OUTPERFORMS = "integral regression I1 keeps outperforming heat map based method H1"
@@ -18,7 +19,7 @@ TABLE = Table(
     caption="Backbones of growing capacity",
     topic="Backbones",
     columns=COLUMNS,
-    phases=Phases(first=3, rate=0.25),  # as Table 2, with which it shares runs (docs/results.md)
+    phases=table2.TABLE.phases,  # (b) there is ResNet-50 here
     rows=(
         Row("H1", HEAT_MAPS, "85.5/15.7/50.8 86.8/17.2/52.9 87.3/17.3/53.3"),
         Row("I1", tuple(map(integral_of, HEAT_MAPS)), "86.0/25.7/55.6 87.3/29.3/58.3 87.9/30.3/59.0"),
