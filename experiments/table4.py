@@ -27,8 +27,7 @@ TABLE = Table(
         # in the paper's numbers @0.1 stands still from 3 to 4 stages
         ordered("more stages are better in @0.5, AUC", COLUMNS[::-1], ROWS, AT_05, AUC, quote=IMPROVES),
         ordered("more stages are better in every metric", COLUMNS[::-1], ROWS, *PCKH, quote=IMPROVES, in_paper=False),
-        Claim("MS-I1 with 2 stages > MS-H1 with 4 in every metric",
-              tuple(lead("MS-I1", "MS-H1", metric, "2", "4") for metric in PCKH),
+        Claim("MS-I1 with 2 stages > MS-H1 with 4 in @0.5", (lead("MS-I1", "MS-H1", AT_05, "2", "4"),),
               quote="MS-I1 stage-2 result 87.7 is already better than MS-H1 state-4 result 87.4"),
     ),
 )

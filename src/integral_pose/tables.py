@@ -271,6 +271,11 @@ def ordered(
     return Claim(text, tuple(parts), quote, in_paper)
 
 
+def saved(robust: str, other: str, metric: Metric, large: str, small: str) -> Margin:
+    """What a row loses less than another from one column to the next."""
+    return lead(other, other, metric, large, small) - lead(robust, robust, metric, large, small)
+
+
 def loses_less(
     robust: str, other: str, metric: Metric, large: str, small: str, when: str, quote: str = "",
     in_paper: Optional[bool] = True,
@@ -282,8 +287,8 @@ def loses_less(
     """
     name = metric.name if metric.unit == "%" else ""
     text = " ".join(filter(None, [robust, "loses less", name, "than", other, "when", when]))
-    lost = lead(other, other, metric, large, small) - lead(robust, robust, metric, large, small)
-    return Claim(text, (lost,), quote, in_paper, lead(robust, robust, metric, large, small))
+    margin = saved(robust, other, metric, large, small)
+    return Claim(text, (margin,), quote, in_paper, lead(robust, robust, metric, large, small))
 
 
 def _listed(names: Names) -> Sequence[str]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+import re
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -165,8 +166,30 @@ def test_sentences_of_the_paper_are_told_from_what_was_added() -> None:
     claims = {claim.text: claim for table in TABLES.values() for claim in table.claims}
     assert claims["I1 > H1 at every resolution in @0.1, AUC"].of_paper
     assert not claims["larger images and maps are better in every metric"].of_paper  # its own numbers contradict it
+    assert not claims["I1 is the best of all in every metric"].of_paper
     assert not claims["H1 > I1 in AP50"].of_paper  # no sentence
+    assert not claims["I2 is the best in Strategy 1"].of_paper
     assert not any(claim.of_paper for name in TABLES if name.startswith("beyond") for claim in TABLES[name].claims)
+
+
+def test_every_quotation_is_in_the_paper_word_for_word(real_data: Path) -> None:
+    """But for capitals, markup and what "..." leaves out."""
+    papers = list((real_data.parents[1] / "paper").glob("*.md"))
+    if not papers:
+        pytest.skip(f"the paper's text is not in {real_data.parents[1] / 'paper'}")
+    text = _plain(papers[0].read_text())
+    quotes = {claim.quote for table in TABLES.values() for claim in table.claims if claim.quote}
+    missing = [quote for quote in quotes if not re.search(_pattern(quote), text)]
+    assert not missing and len(quotes) > 30
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"[\\$*^{}]", "", text)).lower()
+
+
+def _pattern(quote: str) -> str:
+    """What is left out is at most some sentences."""
+    return ".{0,1000}".join(re.escape(_plain(part).strip()) for part in quote.split("..."))
 
 
 TINY = Table(
