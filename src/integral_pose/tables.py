@@ -271,8 +271,8 @@ def ordered(
     return Claim(text, tuple(parts), quote, in_paper)
 
 
-def saved(robust: str, other: str, metric: Metric, large: str, small: str) -> Margin:
-    """What a row loses less than another from one column to the next."""
+def lead_growth(robust: str, other: str, metric: Metric, large: str, small: str) -> Margin:
+    """By how much the lead of a row over another grows from one column to the next: what it loses less."""
     return lead(other, other, metric, large, small) - lead(robust, robust, metric, large, small)
 
 
@@ -287,7 +287,7 @@ def loses_less(
     """
     name = metric.name if metric.unit == "%" else ""
     text = " ".join(filter(None, [robust, "loses less", name, "than", other, "when", when]))
-    margin = saved(robust, other, metric, large, small)
+    margin = lead_growth(robust, other, metric, large, small)
     return Claim(text, (margin,), quote, in_paper, lead(robust, robust, metric, large, small))
 
 
