@@ -29,8 +29,8 @@ TABLE = Table(
         beats("I1", "H1", AT_05, where="for every backbone", quote=OUTPERFORMS),
         ordered("every method improves with capacity in every metric", COLUMNS[::-1], ("H1", "I1"), *PCKH,
                 quote="all methods are improved using a network with large capacity"),
-        # "I1 using ResNet-18 already achieves accuracy comparable with H1 using ResNet-101": what is comparable is not
-        # said. In the paper's numbers I1 is better in @0.1 and AUC, and 1.3 below at @0.5
+        # "I1 using ResNet-18 already achieves accuracy comparable with H1 using ResNet-101" says neither which is ahead
+        # nor in which metric. In the paper's numbers I1 is better in @0.1 and AUC, and 1.3 below at @0.5
         Claim("I1 with ResNet-18 > H1 with ResNet-101 in @0.1, AUC",
               tuple(lead("I1", "H1", metric, "ResNet-18", "ResNet-101") for metric in (AT_01, AUC))),
         # from ResNet-101 to ResNet-18, the paper's own numbers have I1 lose more in every metric

@@ -272,7 +272,7 @@ def ordered(
 
 
 def lead_growth(robust: str, other: str, metric: Metric, large: str, small: str) -> Margin:
-    """By how much the lead of a row over another grows from one column to the next: what it loses less."""
+    """By how much the lead of a row over another grows from one column to the next, which is how much less it loses."""
     return lead(other, other, metric, large, small) - lead(robust, robust, metric, large, small)
 
 
