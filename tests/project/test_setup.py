@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Dict, List, Set, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
 import pytest
 
@@ -214,7 +214,8 @@ def test_the_cuda_lock_has_a_wheel_for_every_library_the_program_loads() -> None
     assert wheels == set(names("cuda")) - {"mxnet-cu112"}
 
 
-PREPARED = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MXNET_CUDNN_AUTOTUNE_DEFAULT")
+PREPARED = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "MXNET_CUDNN_AUTOTUNE_DEFAULT",
+            "OPENBLAS_CORETYPE")
 
 
 def in_a_new_process(code: str, **variables: str) -> subprocess.CompletedProcess:
@@ -228,17 +229,37 @@ def in_a_new_process(code: str, **variables: str) -> subprocess.CompletedProcess
     )
 
 
-SHOW = f"import os, integral_pose; print(*(os.environ[name] for name in {PREPARED}))"
+SHOW = f"import os, integral_pose; print(*(os.environ.get(name, 'unset') for name in {PREPARED}))"
 
 
-def test_importing_the_package_sets_the_threads() -> None:
+def test_importing_the_package_sets_the_threads_and_the_kernels() -> None:
     cores = min(len(os.sched_getaffinity(0)), runtime.MOST_THREADS)
-    assert in_a_new_process(SHOW).stdout.split() == [str(cores), "active", "5000", "0"]
+    kernels = "Haswell" if "avx2" in runtime.processor_flags() else "unset"
+    assert in_a_new_process(SHOW).stdout.split() == [str(cores), "active", "5000", "0", kernels]
 
 
 def test_what_the_user_set_stays() -> None:
-    shown = in_a_new_process(SHOW, **dict(zip(PREPARED, ("3", "active", "7", "2"))))
-    assert shown.stdout.split() == ["3", "active", "7", "2"]
+    shown = in_a_new_process(SHOW, **dict(zip(PREPARED, ("3", "active", "7", "2", "Nehalem"))))
+    assert shown.stdout.split() == ["3", "active", "7", "2", "Nehalem"]
+
+
+@pytest.mark.parametrize("flags, kernels", [
+    ("fpu sse4_2 avx avx2 fma", "Haswell"),
+    ("fpu avx2 fma avx512f avx512dq", "Haswell"),  # else those for AVX-512, with other last bits
+    ("fpu sse4_2 avx", None),  # those for AVX2 would crash here
+])
+def test_every_processor_with_avx2_takes_the_same_kernels(
+    flags: str, kernels: Optional[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described = tmp_path / "cpuinfo"
+    described.write_text(f"processor\t: 0\nvmx flags\t: avx2 fma\nflags\t\t: {flags}\nbugs\t\t: none\n")
+    found = runtime.processor_flags(described)
+    monkeypatch.setattr(runtime, "processor_flags", lambda: found)
+    assert runtime.settings().get("OPENBLAS_CORETYPE") == kernels
+
+
+def test_a_system_that_does_not_describe_its_processor_is_left_alone(tmp_path: Path) -> None:
+    assert runtime.processor_flags(tmp_path / "missing") == set()
 
 
 def test_importing_the_package_does_not_import_mxnet() -> None:
