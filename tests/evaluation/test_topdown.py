@@ -95,13 +95,29 @@ def test_a_score_is_the_boxs_times_its_joints(scenes: Path) -> None:
     np.testing.assert_array_equal(plain.scores, found.scores)
 
 
+@pytest.mark.parametrize("sigma", [1.0, 2.0])
+def test_an_integrals_joint_counts_from_a_fifth_of_its_gaussians_peak(scenes: Path, sigma: float) -> None:
+    """As H1's does: its Gaussian has a peak of 1, a normalized one on the paper's 64 x 64 cells of 0.16 or less."""
+    run = smoke(table6.I1).everywhere(sigma=sigma, suppressed=False)
+    found, joints, _ = truth_as_found(run, scenes)
+    from_centre = np.arange(64) - 32.0
+    along = np.exp(-(from_centre**2) / (2 * sigma**2))
+    peak = np.outer(along, along).max() / np.outer(along, along).sum()
+    scores = np.full(joints.shape[:2], peak)
+    scores[:, 0] = 0.19 * peak
+    found = found._replace(scores=np.ones(len(joints)))
+    np.testing.assert_allclose(topdown.settled(run, found, joints, scores).scores, peak)
+    scores[:, 0] = 0.21 * peak
+    assert (topdown.settled(run, found, joints, scores).scores < 0.96 * peak).all()
+
+
 @pytest.mark.parametrize(("changes", "words"), [
-    ({}, ["box: detected", "its normalized map's peak", "OKS-NMS: 0.9"]),
-    ({"joint_score": "mass"}, ["map's mass"]),
+    ({}, ["box: detected", "above 0.032 (its normalized map's peak)", "OKS-NMS: 0.9"]),
+    ({"joint_score": "mass"}, ["above 0.2 (the map's mass"]),
     ({"joint_score": "one"}, ["(1)"]),
     ({"boxes": "annotated", "rescored": False}, ["box: annotated", "score: the box's|"]),
     ({"suppressed": False}, ["NMS: no"]),
-    ({"output": "heat map", "loss": "gaussian-mse", "start": None, "joint_score": "mass"}, ["its peak"]),
+    ({"output": "heat map", "loss": "gaussian-mse", "start": None, "joint_score": "mass"}, ["above 0.2 (its peak)"]),
 ])
 def test_the_protocol_says_how_poses_were_scored(changes: Dict[str, Any], words: Any) -> None:
     line = topdown.protocol(replace(table6.I1, **changes))

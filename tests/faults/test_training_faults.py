@@ -140,15 +140,21 @@ def test_killed_in_the_middle_of_a_checkpoint_while_another_waits_the_other_ends
     assert same(folder, whole)
 
 
-def test_what_a_killed_evaluation_left_goes(whole: Path, smoke_people: Path, tmp_path: Path) -> None:
+def test_what_a_killed_evaluation_left_goes_and_hidden_files_of_others_stay(
+    whole: Path, smoke_people: Path, tmp_path: Path
+) -> None:
     folder = Path(shutil.copytree(whole, tmp_path / RUN.key))
     (folder / TESTED).unlink()
     (folder / "test").mkdir()
     left = [folder / f".{TESTED}.123", folder / "test" / ".pred_keypoints_mpii.mat.123"]
     for draft in left:
         draft.write_text("half")
+    others = [folder / ".ipynb_checkpoints" / "log-checkpoint.csv", folder / ".nfs0000012c"]  # a notebook's, a server's
+    for other in others:
+        other.parent.mkdir(exist_ok=True)
+        other.write_text("not ours")
     evaluate(RUN, site(smoke_people, tmp_path))
-    assert not any(draft.exists() for draft in left)
+    assert not any(draft.exists() for draft in left) and all(other.exists() for other in others)
 
 
 # ---------------------------------------------------------------- no room

@@ -42,6 +42,11 @@ def trained(half, poison=False):
     return net.scale.data().asnumpy(), gradient
 
 plain, small = trained(half=False)
+
+from integral_pose.methods import H1
+from integral_pose.profiles import smoke
+from integral_pose.report import publish
+cost = publish._cost(smoke(H1))
 """
 
 TYPES = """
@@ -68,6 +73,15 @@ for run in (R1, H1, H2, H3, I_STAR, replace(I_STAR, stages=2), on_human36m(H1), 
     assert run.output != "integral" or joints_or_maps is np.float32, run
 """
 
+COSTS = """
+from integral_pose.evaluation import progress
+from integral_pose.report import publish
+one, other = (replace(smoke(run), amp=True) for run in (H1, replace(H1, upsamplings=3)))
+assert publish._cost(one) == cost
+rates = [progress.Progress(one, 1, False, 10.0), progress.Progress(other, 0, False)]
+assert progress.seconds_left(rates) > 2 * progress.seconds_left(rates[:1])  # the larger network is the slower one
+"""
+
 SCALES = """
 float16.choose(half=True)
 float16.choose(half=True)
@@ -86,9 +100,11 @@ except integral_pose.errors.InputError as error:
 def test_in_a_process_of_its_own() -> None:
     """Types: convolutions are in float16, parameters, integrals and losses in float32, in every kind of network.
 
+    Costs: a table's multiply-adds are counted as before, and the time that is left is estimated.
+
     Steps: losses are multiplied and gradients divided again, a step that overflows is left out, and no run of float32
     follows. The types come first: it is their networks that choose float16.
     """
-    done = subprocess.run([sys.executable, "-c", PLAIN + TYPES + SCALES], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": "src:."})
+    done = subprocess.run([sys.executable, "-c", PLAIN + TYPES + COSTS + SCALES], cwd=ROOT, capture_output=True,
+                          text=True, env={**os.environ, "PYTHONPATH": "src:."})
     assert done.returncode == 0, done.stderr

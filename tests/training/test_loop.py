@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
@@ -10,10 +11,11 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, List
 
 import mxnet as mx
 import numpy as np
@@ -384,6 +386,31 @@ def test_an_integral_run_starts_from_its_heat_map_run(smoke_people: Path, tmp_pa
     names = [name for name, p in trained._collect_params_with_prefix().items() if p.grad_req != "null"]
     one, other = parameters(begin), parameters(end)
     assert all(np.array_equal(one[name], other[name]) for name in names)
+
+
+def test_one_network_at_a_time_is_in_memory(
+    smoke_people: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two large ones may not fit into a GPU. They are parts of reference cycles, which Python leaves for later."""
+    alive: List[Any] = []
+    there: List[int] = []
+
+    def watched(make: Callable[..., Any]) -> Callable[..., Any]:
+        def made(run: Run) -> Any:
+            there.append(sum(one() is not None for one in alive))
+            alive.append(weakref.ref(net := make(run)))
+            return net
+        return made
+
+    monkeypatch.setattr(build, "network", watched(build.network))
+    gc.disable()
+    try:
+        for run in (replace(smoke(I1), steps=1), replace(smoke(R1), steps=1)):
+            train(run, site(smoke_people, tmp_path))
+            evaluate(run, site(smoke_people, tmp_path))
+    finally:
+        gc.enable()
+    assert there == [0] * 6  # two halves and a test of each
 
 
 def test_a_run_leaves_its_settings_a_log_and_events(smoke_people: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from integral_pose.evaluation import topdown
 from integral_pose.evaluation.predict import ON_MAPS, predict
 from integral_pose.geometry import Array
 from integral_pose.metrics import average_precision, lsp, mpjpe, pck, pckh
+from integral_pose.models.devices import free_memory
 from integral_pose.run import Run
 from integral_pose.run_folder import DONE, PARAMETERS, Site
 from integral_pose.samples import Pose, Sample, truth
@@ -61,6 +62,7 @@ def evaluate(run: Run, site: Site, wait: bool = True) -> Path:
 
 
 def _evaluate(run: Run, site: Site, path: Path) -> None:
+    free_memory()
     arrays, protocol, people = (_in_pictures if catalogue.has_scenes(run) else _of_people)(run, site)
     signature = {
         "key": run.training.key,

@@ -77,7 +77,7 @@ def _network(run: Run) -> Run:
     """A run in place of all that have its network."""
     return Run(
         backbone=run.backbone, width=run.width, patch=run.patch, stages=run.stages, upsamplings=run.upsamplings,
-        coordinates=run.coordinates, data=run.data, skeleton=run.skeleton, pretrained=False,
+        coordinates=run.coordinates, data=run.data, skeleton=run.skeleton, pretrained=False, amp=run.amp,
     )
 
 

@@ -1,11 +1,21 @@
 """The devices that a command's option names."""
 from __future__ import annotations
 
+import gc
 from typing import List
 
 import mxnet as mx
 
 from integral_pose.errors import InputError
+
+
+def free_memory() -> None:
+    """Frees what networks that are no longer needed hold on their devices, before the next one is built.
+
+    A network and its trainer refer to each other. Python frees such objects only when it looks for them, which may
+    be hours later: it counts small objects, not the gigabytes behind these.
+    """
+    gc.collect()
 
 
 def parse_devices(gpus: str) -> List[mx.Context]:

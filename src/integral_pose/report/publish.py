@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Dict, List, Sequence, Tuple
 
@@ -22,7 +23,8 @@ from integral_pose.tables import Table
 def publish(table: Table, cells: Sequence[Cell], site: Site, folder: Path, judged: bool) -> None:
     """Publishes all that has been evaluated, now or before; with verdicts on the claims if they are `judged`."""
     measured = _measured(table, cells, site, judged)
-    costs = [_cost(run) for run in table.rows[0].runs] if table.costs else []
+    amp = cells[0].run.amp  # as all networks of this process: MXNet cannot go back to float32
+    costs = [_cost(replace(run, amp=amp)) for run in table.rows[0].runs] if table.costs else []
     results.write_csv(measured, costs, folder / f"{table.name}.csv")
     changes = _write_curves(measured, cells, site, folder)
     _write_claims(measured, changes, folder)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Iterator
 from integral_pose.errors import Busy, InputError
 
 PAGE = 4096  # bytes
+_DRAFT = re.compile(r"\..+\.\d+")  # as `replacing` names them
 
 
 @contextmanager
@@ -60,7 +62,8 @@ def demand_writable(folder: Path, option: str) -> None:
 def remove_drafts(folder: Path) -> None:
     """Deletes files that killed processes left half-written in a folder and below; nobody else may be writing there."""
     for draft in folder.rglob(".*"):
-        draft.unlink()
+        if _DRAFT.fullmatch(draft.name) and draft.is_file():
+            draft.unlink()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from integral_pose.datasets.batches import Batch
 from integral_pose.errors import InputError, RunFailed
 from integral_pose.geometry import Array
 from integral_pose.models import build, decode, float16, saved, weights
+from integral_pose.models.devices import free_memory
 from integral_pose.run import Run
 from integral_pose.run_folder import CHECKPOINT, DONE, PARAMETERS, SETTINGS, Site
 from integral_pose.runtime import commit
@@ -86,6 +87,7 @@ def train(run: Run, site: Site, label: str = "", wait: bool = True) -> Path:
         folder = site.folder(link)
         with site.held(link, wait):
             if not site.crew.first((folder / DONE).exists):
+                free_memory()
                 _Training(link, site, label).to_the_end()
     return site.folder(run)
 
