@@ -1,4 +1,4 @@
-"""The training loop: data parallel, bit-identical when resumed, stopped by a loss that is not finite.
+"""The training loop: data parallel, bit-identical when resumed on a CPU, stopped by a loss that is not finite.
 
 A run's folder holds run.json (what it is), log.csv and TensorBoard events (how it went), checkpoint.npz (where it
 is), net.params (its best weights so far, by the loss on held-out people) and, once it is done, trained.json.
