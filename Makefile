@@ -18,7 +18,8 @@
 ## make setup           only sets up .venv with the packages of requirements/
 ##
 ## Variables, all optional:
-##   PROFILE=quick      smoke, quick (synthetic people, a laptop) or paper (the paper's data and networks, GPUs)
+##   PROFILE=quick      smoke, quick (synthetic people, a laptop), photos (photographs, a laptop) or paper (the paper's
+##                      data and networks, GPUs)
 ##   DATA=/data         folder of the data sets
 ##   GPUS=0,1,2,3       GPUs to train on
 ##   ROWS="H1 I1"       only these rows of the table

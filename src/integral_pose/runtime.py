@@ -51,7 +51,7 @@ def prepare() -> None:
             stacklevel=2,
         )
     for name, value in settings().items():
-        os.environ.setdefault(name, value)
+        os.environ[name] = os.environ.get(name) or value  # OpenBLAS takes an empty one for an unknown processor
     if "mxnet" not in sys.modules:
         load_cuda_libraries()
 

@@ -119,6 +119,15 @@ def test_status_trains_nothing_and_says_what_is_missing(
     assert "table1: " in said and "of training left" in said
 
 
+def test_status_is_of_the_rows_that_were_asked_for_and_writes_nothing(
+    smoke_people: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        command.main(TABLE, arguments(smoke_people, tmp_path, "--status", "--rows", "I1"))
+    said = capsys.readouterr().out
+    assert left.value.code == 0 and "0 of 2 runs" in said and "R1" not in said and not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("words, said", [
     (["batch"], "write FIELD=VALUE"), (["bach=2"], "there is no such field"), (["batch=x"], "must be a whole number"),
     (["trunk=x"], "write trunk=none"),

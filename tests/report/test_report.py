@@ -325,7 +325,8 @@ def made_up(table: Table, value: float = 50.0, seeds: str = "0", **changes: floa
 
 
 def trained(row: str, column: str, *losses: float) -> List[curves.Validation]:
-    return [curves.Validation(row, column, 0, 1, "k", 10 * i, 1.0, loss, 1.0) for i, loss in enumerate(losses, 1)]
+    key = f"key of {row}, {column}"
+    return [curves.Validation(row, column, 0, 1, key, 10 * i, 1.0, loss, 1.0) for i, loss in enumerate(losses, 1)]
 
 
 @pytest.mark.parametrize("large, small, losses, said", [
@@ -354,6 +355,8 @@ def test_what_weakens_a_table_stands_below_its_claims(tmp_path: Path) -> None:
     seed, converged, dark = text.weaknesses(one)
     assert "One seed" in seed and "make table1" in dark
     assert "1 of 2 networks" in converged and "-20.0 % (H1)" in converged and "+0.0 % (I1)" in converged
+    again = replace(one, training=[*one.training, *(v._replace(row=f"{v.row}, read otherwise") for v in one.training)])
+    assert text.converged_in_words(again) == converged  # no network counts twice
     assert len(text.weaknesses(made_up(table7.TABLE))) == 1  # in 3D nothing is read by DARK
     three = made_up(table1.TABLE, seeds="0 1 2")
     verdict = verdicts.Verdict(table1.TABLE.claims[0], 1, 0.5, 2)

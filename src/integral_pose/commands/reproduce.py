@@ -62,11 +62,12 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
     if changes:
         table, results = changed(table, asked, changes), results / "changed"
     site.crew.first(lambda: _tell_unused(options, site))
-    site.crew.first(lambda: demand_writable(results, "--results"))
     cells = list(cells_of(table, options.profile, options.seeds, options.amp, changes))
     if options.status:
-        print(progress.status(table.name, cells, site, _jobs(options, cells, site.crew.size > 1) or 1))
+        shown = [cell for cell in cells if cell.row in asked]
+        print(progress.status(table.name, shown, site, _jobs(options, shown, site.crew.size > 1) or 1))
         return
+    site.crew.first(lambda: demand_writable(results, "--results"))
     dark = None if "decoder" in changes else read_by_dark(table)
     by_dark = list(cells_of(dark, options.profile, options.seeds, options.amp, changes)) if dark else []
     needed = [*(cell for cell in cells if cell.row in asked), *_beside(cells, by_dark, asked)]

@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
-from integral_pose.report import layout
+from integral_pose.report import curves, layout
 from integral_pose.report.curves import LEARNING
 from integral_pose.report.numbers import Numbers
 from integral_pose.report.verdicts import HELD, NOT_HELD, OUTCOMES, UNDECIDED
@@ -104,7 +104,7 @@ def seeds_in_words(numbers: Numbers) -> str:
 
 def converged_in_words(numbers: Numbers) -> str:
     """How far the networks are from converged; "" if nothing was logged."""
-    found = sorted((change, *where) for where, change in numbers.changes.items())
+    found = sorted((numbers.changes[where], *where) for where in _each_network_once(numbers))
     if not found:
         return ""
     learning = sum(change <= -LEARNING for change, _, _ in found)
@@ -112,6 +112,14 @@ def converged_in_words(numbers: Numbers) -> str:
     return (f"Distance from converged: in the last fifth of their steps, the held-out losses of {learning} of "
             f"{len(found)} networks still fell by {LEARNING:.0f} % or more; they changed by between {ends[0]} and "
             f"{ends[1]}.")
+
+
+def _each_network_once(numbers: Numbers) -> Set[Tuple[str, str]]:
+    """The first row and column that has it; others only test it in another way."""
+    first: Dict[str, Tuple[str, str]] = {}
+    for ending in curves.endings(numbers.training):
+        first.setdefault(ending.key, (ending.row, ending.column))
+    return set(first.values())
 
 
 def _changed(change: float) -> str:
