@@ -204,7 +204,7 @@ def test_who_is_left_out_is_counted_and_named(place: Path) -> None:
         "1 joints are marked as annotated at 0, 0: they are taken as not annotated.",
         "Left out: 1 without an annotated joint (annotation 3, counted from 0).",
         "Left out: 1 with a box outside the image (annotation 4, counted from 0).",
-        "1 of 53 annotated joints lie outside their images, and teach nothing.",
+        "1 of 53 annotated joints lie outside their images. They teach nothing, but count in a test.",
     ]
     assert len(everybody(place, data.name)) == 9
 

@@ -107,6 +107,7 @@ def test_fractions_are_recognised_and_told(tmp_path: Path) -> None:
     ("b.csv", "name,x1,y1,x2,y2\na,1,2,3,4\n", "lacks the header image,x,y,w,h"),
     ("b.csv", "image,x,y,w,h\na,1,2,3\n", "finite numbers"), ("b.csv", "image,x,y,w,h\na,1,2,3,wide\n", "finite"),
     ("b.csv", b"\xff\xfe\x00", "cannot be read as a CSV file .*UTF-16"), ("nowhere.csv", None, "no such file"),
+    ("b.csv", "image,x,y,w,h\na,1,2,3,4,\na,281,5,45,5,218,5,346,5\n", "box 1 .* 9 cells, and the header 5.*point"),
 ])
 def test_what_is_no_file_of_boxes_is_refused(name: str, content: Any, said: str, tmp_path: Path) -> None:
     path = tmp_path / name if content is None else written(tmp_path, content, name)

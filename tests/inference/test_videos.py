@@ -105,10 +105,11 @@ def test_pixels_that_are_not_square_are_known(tmp_path: Path) -> None:
         assert opened.stretch == 1
 
 
-def test_frames_without_time_stamps_go_by_the_rate() -> None:
+@pytest.mark.parametrize("stamp", [0.0, -3.6893488147419104e20])  # the second is OpenCV's where there is no time stamp
+def test_frames_without_time_stamps_go_by_the_rate(stamp: float) -> None:
     class Untimed:
         def get(self, what: int) -> float:
-            return 0.0
+            return stamp
 
         def read(self) -> Any:
             return True, corner()

@@ -182,6 +182,18 @@ def raw_file() -> bytes:
     return file.getvalue()
 
 
+@pytest.mark.parametrize("name, content, command", [
+    ("a.jpg", ftyp(b"heic"), "heif-convert a.jpg a-converted.jpg"), ("a.PNG", ftyp(b"avif"), "a.PNG a-converted.png"),
+    ("a.mp4", b"GIF89a" + bytes(30), "a.mp4 a-converted.mp4"), ("a.heic", ftyp(b"heic"), "heif-convert a.heic a.jpg"),
+])
+def test_a_command_that_converts_a_file_does_not_overwrite_it(
+    tmp_path: Path, name: str, content: bytes, command: str
+) -> None:
+    path = put(tmp_path / name, content)
+    with pytest.raises(InputError, match=command):
+        image_files.read(path)
+
+
 @pytest.mark.parametrize("content, said", [
     (b"", r"empty \(0 bytes\). Copy"), (b"not an image", "a text"), ("größer".encode("utf-16"), "a text"),
     (ftyp(b"heic"), "HEIC.*heif-convert a.b a.jpg"), (ftyp(b"mif1", b"heic"), "HEIC"), (ftyp(b"avif"), "AVIF"),

@@ -366,6 +366,10 @@ def _csv_rows(path: Path) -> Tuple[List[Any], List[str]]:
         header = [name.strip().lower() for name in lines.pop(0)] if lines else list(COLUMNS)
     if not set(COLUMNS) <= set(header):
         raise InputError(f"{path}: lacks the header {','.join(COLUMNS)}. {KINDS}")
+    for number, line in enumerate(lines):
+        if any(text.strip() for text in line[len(header):]):
+            raise InputError(f"{path}: box {number} (counted from 0) has {len(line)} cells, and the header "
+                             f"{len(header)}. Write decimals with a point, and put names with commas in quotes.")
     return [_csv_row(dict(zip(header, line))) for line in lines], notes
 
 

@@ -31,6 +31,7 @@ STREAMS = ("http", "https", "rtmp", "rtmps", "rtp", "rtsp", "rtsps", "srt", "tcp
 PORTS = {"http": 80, "https": 443, "rtmp": 1935, "rtmps": 443, "rtsp": 554, "rtsps": 322, "tcp": 0}  # by TCP
 ANSWER = 5.0  # s that a host has to answer
 USUAL_RATE = 25.0  # frames a second, where a video or camera does not tell
+_LONGEST = 1e9  # s; beyond it is what OpenCV makes of a missing time stamp
 UNEVEN = 0.2  # of the mean time between frames: containers round times to milliseconds or so
 NAMED_CODECS = {"av01": "AV1", "hevc": "HEVC (H.265)", "hvc1": "HEVC (H.265)", "hev1": "HEVC (H.265)",
                 "vvc1": "VVC (H.266)", "vp09": "VP9", "apch": "ProRes", "apcn": "ProRes", "dvh1": "Dolby Vision"}
@@ -238,6 +239,7 @@ def _clock(video: OpenVideo) -> Iterator[Tuple[float, bool]]:
     first = last = 0.0
     for number in count():
         stamp = float(video.capture.get(cv2.CAP_PROP_POS_MSEC)) / 1000
+        stamp = stamp if abs(stamp) < _LONGEST else 0.0
         first = first if number else stamp
         timed = number == 0 or stamp > last
         last = stamp if timed else first + number / video.rate

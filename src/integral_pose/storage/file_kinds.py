@@ -22,6 +22,7 @@ def _readable(name: str) -> Kind:
     return Kind(name, readable=True)
 
 
+_WRITTEN = (".jpg", ".png", ".mp4")  # by the commands below
 _CONVERT = "Convert it to JPEG or PNG, for example with ImageMagick: `magick {name} {stem}.png`."
 _ANIMATED = ("If it moves, convert it to a video: `ffmpeg -i {name} {stem}.mp4`. If it does not, convert it to PNG, "
              "for example with ImageMagick: `magick {name} {stem}.png`.")
@@ -144,5 +145,6 @@ def refusal(path: PurePath, kind: Kind) -> str:
 
 
 def advice(path: PurePath, kind: Kind) -> str:
-    """The remedy, with the file's name in its commands."""
-    return kind.remedy.format(name=printable(path.name), stem=printable(path.stem))
+    """The remedy, with the file's name in its commands; what they write has another name, whatever the file's is."""
+    stem = f"{path.stem}-converted" if path.suffix.lower() in _WRITTEN else path.stem
+    return kind.remedy.format(name=printable(path.name), stem=printable(stem))
