@@ -238,6 +238,10 @@ def test_importing_the_package_sets_the_threads_and_the_kernels() -> None:
     assert in_a_new_process(SHOW).stdout.split() == [str(cores), "active", "5000", "0", kernels]
 
 
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert in_a_new_process(SHOW, **dict.fromkeys(PREPARED, "")).stdout == in_a_new_process(SHOW).stdout
+
+
 def test_what_the_user_set_stays() -> None:
     shown = in_a_new_process(SHOW, **dict(zip(PREPARED, ("3", "active", "7", "2", "Nehalem"))))
     assert shown.stdout.split() == ["3", "active", "7", "2", "Nehalem"]
