@@ -84,8 +84,8 @@ def _common_blas() -> Dict[str, str]:
 
 def processor_flags(described: Path = Path("/proc/cpuinfo")) -> Set[str]:
     """What the processor can do, in Linux's names; nothing where that cannot be read."""
-    with suppress(OSError):
-        for line in described.read_text(encoding="utf-8").splitlines():
+    with suppress(OSError), open(described, encoding="utf-8") as lines:
+        for line in lines:  # not all of them: they describe each core, and this runs at every start
             name, _, flags = line.partition(":")
             if name.strip() == "flags":
                 return set(flags.split())

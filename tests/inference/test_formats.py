@@ -174,6 +174,9 @@ def test_coco_results_have_cocos_numbers(video: bool, tmp_path: Path) -> None:
     np.testing.assert_allclose(keypoints[:, :2], person(None, COCO).joints)
     confidence = person(None, COCO).confidence
     assert found[0]["score"] == pytest.approx(0.8 * confidence[confidence > 0.2].mean(), abs=1e-4)
+    export.write(tmp_path, ["coco"], COCO, 25.0, least=0.5)  # as a network's scores ask for
+    counted_less = json.loads((tmp_path / "coco.json").read_text())[0]["score"]
+    assert counted_less == pytest.approx(0.8 * confidence[confidence > 0.5].mean(), abs=1e-4) != found[0]["score"]
     written(tmp_path, [], COCO, video)
     coco_results.write(tmp_path / "coco.json", tmp_path)
     assert json.loads((tmp_path / "coco.json").read_text()) == []

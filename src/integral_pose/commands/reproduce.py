@@ -63,14 +63,14 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
         table, results = changed(table, asked, changes), results / "changed"
     site.crew.first(lambda: _tell_unused(options, site))
     cells = list(cells_of(table, options.profile, options.seeds, options.amp, changes))
+    own = [cell for cell in cells if cell.row in asked]
     if options.status:
-        shown = [cell for cell in cells if cell.row in asked]
-        print(progress.status(table.name, shown, site, _jobs(options, shown, site.crew.size > 1) or 1))
+        print(progress.status(table.name, own, site, _jobs(options, own, site.crew.size > 1) or 1))
         return
     site.crew.first(lambda: demand_writable(results, "--results"))
     dark = None if "decoder" in changes else read_by_dark(table)
     by_dark = list(cells_of(dark, options.profile, options.seeds, options.amp, changes)) if dark else []
-    needed = [*(cell for cell in cells if cell.row in asked), *_beside(cells, by_dark, asked)]
+    needed = [*own, *_beside(own, by_dark, _rows(table))]
     wanted = site.crew.first(lambda: [cell for cell in needed if not cell.is_finished(site)])
     if wanted:
         site.crew.first(lambda: demand_writable(site.runs, "--runs"))
@@ -87,11 +87,10 @@ def reproduce(table: Table, options: argparse.Namespace) -> None:
             publish_dark(dark, by_dark, site, results, judges(options.profile))
 
 
-def _beside(cells: Sequence[Cell], by_dark: Sequence[Cell], asked: Sequence[str]) -> List[Cell]:
-    """Cells that only test once more what a row that was asked for has trained."""
-    trained = {cell.run.training.key for cell in cells if cell.row in asked}
-    own = {cell.row for cell in cells}
-    return [cell for cell in by_dark if cell.row not in own and cell.run.training.key in trained]
+def _beside(own: Sequence[Cell], by_dark: Sequence[Cell], rows: Sequence[str]) -> List[Cell]:
+    """Cells that only test once more what a row that was asked for has trained; `rows` are those of the table."""
+    trained = {cell.run.training.key for cell in own}
+    return [cell for cell in by_dark if cell.row not in rows and cell.run.training.key in trained]
 
 
 def _check(cells: Sequence[Cell], site: Site) -> None:

@@ -42,7 +42,7 @@ def poses(run: Run, site: Site, found: Optional[Candidates] = None) -> Poses:
 def settled(run: Run, found: Candidates, joints: Array, joint_scores: Array) -> Poses:
     """Scores the poses of all candidates, (N, 17, 2) and (N, 17), and removes duplicates, according to the run's
     settings."""
-    scores = oks.rescored(found.scores, joint_scores, _least(run)) if run.rescored else found.scores
+    scores = oks.rescored(found.scores, joint_scores, least_score(run)) if run.rescored else found.scores
     kept = np.arange(len(joints))
     if run.suppressed:
         areas = np.array([sample.box.side**2 for sample in found.samples])
@@ -50,7 +50,7 @@ def settled(run: Run, found: Candidates, joints: Array, joint_scores: Array) -> 
     return Poses(found.images[kept], joints[kept], joint_scores[kept], scores[kept])
 
 
-def _least(run: Run) -> float:
+def least_score(run: Run) -> float:
     """The score from which on a joint counts: a fifth of the peak of H1's Gaussian, which is 1.
 
     In a normalized map, whose cells add up to 1, that Gaussian has a peak of 1 / (2 pi sigma^2), 0.16 with a sigma of
@@ -64,5 +64,5 @@ def protocol(run: Run) -> str:
     """The settings of a run's scores that do not follow from its network."""
     of_integral = {"mass": "the map's mass near it", "one": "1", "peak": "its normalized map's peak"}
     what = of_integral[run.joint_score] if run.output == "integral" else "its peak"
-    scores = f"the box's x the mean over joints above {_least(run):.2g} ({what})" if run.rescored else "the box's"
+    scores = f"the box's x the mean over joints above {least_score(run):.2g} ({what})" if run.rescored else "the box's"
     return f"box: {run.boxes}|score: {scores}|OKS-NMS: {oks.ALIKE if run.suppressed else 'no'}"

@@ -17,6 +17,7 @@ import mxnet as mx
 from tqdm import tqdm
 
 from integral_pose.errors import InputError, RunFailed
+from integral_pose.evaluation.topdown import least_score
 from integral_pose.inference import media, output, videos
 from integral_pose.inference.boxes import Boxes, FrameBoxes, PictureBoxes, listed
 from integral_pose.inference.estimator import FOCAL, Estimator, Seen, from_root, meaning_of_confidence, square
@@ -240,7 +241,8 @@ def _write_more(
     if page:
         page.page.write(place / output.VIEW)
         outcome.written.append(output.VIEW)
-    outcome.written += export.write(place, task.formats, estimator.skeleton, rate)
+    least = least_score(estimator.run)
+    outcome.written += export.write(place, task.formats, estimator.skeleton, rate, least)
 
 
 class VideoSteps:

@@ -1,4 +1,4 @@
-"""The devices that a command's option names."""
+"""The devices that a command's option names, and their memory."""
 from __future__ import annotations
 
 import gc

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from integral_pose.report import curves, layout
-from integral_pose.report.curves import LEARNING
+from integral_pose.report.curves import LEARNING, Ending
 from integral_pose.report.numbers import Numbers
 from integral_pose.report.verdicts import HELD, NOT_HELD, OUTCOMES, UNDECIDED
 from integral_pose.tables import Claim, Table, Term, Values, read_by_dark
@@ -104,7 +104,8 @@ def seeds_in_words(numbers: Numbers) -> str:
 
 def converged_in_words(numbers: Numbers) -> str:
     """How far the networks are from converged; "" if nothing was logged."""
-    found = sorted((numbers.changes[where], *where) for where in _each_network_once(numbers))
+    changes = curves.changes(_each_network_once(curves.endings(numbers.training)))
+    found = sorted((change, *where) for where, change in changes.items())
     if not found:
         return ""
     learning = sum(change <= -LEARNING for change, _, _ in found)
@@ -114,12 +115,10 @@ def converged_in_words(numbers: Numbers) -> str:
             f"{ends[1]}.")
 
 
-def _each_network_once(numbers: Numbers) -> Set[Tuple[str, str]]:
-    """The first row and column that has it; others only test it in another way."""
+def _each_network_once(endings: Sequence[Ending]) -> List[Ending]:
+    """Those of the first row and column that has the network; others only test it in another way."""
     first: Dict[str, Tuple[str, str]] = {}
-    for ending in curves.endings(numbers.training):
-        first.setdefault(ending.key, (ending.row, ending.column))
-    return set(first.values())
+    return [end for end in endings if first.setdefault(end.key, (end.row, end.column)) == (end.row, end.column)]
 
 
 def _changed(change: float) -> str:

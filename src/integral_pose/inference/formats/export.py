@@ -8,6 +8,7 @@ from integral_pose.errors import InputError
 from integral_pose.inference import boxes
 from integral_pose.inference.formats import bvh, coco_results, trc
 from integral_pose.inference.formats.motion import motions
+from integral_pose.metrics import oks
 from integral_pose.skeletons import COCO, Skeleton
 
 SPATIAL = ("trc", "bvh")  # need joints in mm, and have a file for each person
@@ -58,10 +59,15 @@ def late(formats: Sequence[str], begins: Mapping[int, float], start: float, rate
             "this number as Start Frame when you import the file into Blender."]
 
 
-def write(place: Path, formats: Sequence[str], skeleton: Skeleton, rate: float) -> List[str]:
-    """Writes the formats into a draft that has joints.json; returns what was written: without people no TRC or BVH."""
+def write(
+    place: Path, formats: Sequence[str], skeleton: Skeleton, rate: float, least: float = oks.LEAST
+) -> List[str]:
+    """Writes the formats into a draft that has joints.json; returns what was written: without people no TRC or BVH.
+
+    `least` is the confidence from which on a joint counts for a pose's score.
+    """
     if "coco" in formats:
-        coco_results.write(place / COCO_FILE, place)
+        coco_results.write(place / COCO_FILE, place, least)
     spatial = [name for name in formats if name in SPATIAL]
     people = motions(place, skeleton.joints) if spatial else []
     for name in spatial if people else []:
